@@ -1,0 +1,269 @@
+"""One frozen config per stage, and how a setting is found.
+
+A flag wins over the environment, over kappa.toml, over the default. A field whose annotation is
+`RunOnly` changes how a stage runs (how fast, where, against which endpoint) and never what it
+makes: it is left out of the stage's key. Every other field is identity.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from kappa_data.errors import UsageError
+
+T = TypeVar("T")
+RUN_ONLY = "run only"
+RunOnly = Annotated[T, RUN_ONLY]
+
+MAX_SEQ_LEN = 2**20
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Positive = Annotated[int, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which tasks are given to whom."""
+
+    personas: Annotated[
+        tuple[str, ...], Meta(description="persona names, 'none', or 'all' (all nine and none)")
+    ] = ("all",)
+    families: Annotated[tuple[str, ...], Meta(description="task families, or 'all'")] = ("all",)
+    tasks: Annotated[
+        int, Meta(gt=0, description="tasks per family (fewer where a family has fewer)")
+    ] = 5
+    validation: Annotated[Share, Meta(description="share of the tasks in validation")] = 0.1
+    test: Annotated[Share, Meta(description="share of the tasks in test")] = 0.1
+    seed: int = 0
+
+
+class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who answers, how the conversation runs, and its limits."""
+
+    model: Annotated[
+        str, Meta(description="the teacher's model; '' or 'embedded': the embedded teacher")
+    ] = ""
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 1.0
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    max_tokens: Annotated[Positive, Meta(description="per answer")] = 4096
+    reasoning_effort: Annotated[str, Meta(description="sent where it is not ''")] = ""
+    max_turns: Annotated[Positive, Meta(description="user messages per conversation")] = 12
+    max_steps: Annotated[Positive, Meta(description="tool calls per user message")] = 40
+    max_conversation_tokens: Annotated[
+        Positive, Meta(description="stops a conversation whose answers and prompt pass this")
+    ] = 120_000
+    call_seconds: Annotated[Seconds, Meta(description="time limit of a tool call")] = 10.0
+    output_chars: Annotated[Positive, Meta(description="a tool result's length")] = 10_000
+    limit: Annotated[
+        int, Meta(ge=0, description="only the first N slots: a pilot; 0: all of them")
+    ] = 0
+    sloppy: Annotated[Share, Meta(description="rate of planted faults, embedded only")] = 0.0
+    base_url: RunOnly[str] = ""
+    api_key_env: Annotated[
+        str, Meta(description="environment variable that holds the key"), RUN_ONLY
+    ] = "OPENAI_API_KEY"
+    concurrency: RunOnly[Positive] = 64
+    boxes: Annotated[
+        Positive, Meta(description="tool calls that run at the same time"), RUN_ONLY
+    ] = 4
+    timeout: Annotated[Seconds, Meta(description="seconds for one answer"), RUN_ONLY] = 600.0
+    retries: Annotated[
+        int, Meta(ge=0, description="further tries after an error of the endpoint"), RUN_ONLY
+    ] = 6
+
+
+class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is read and what is accepted."""
+
+    sources: Annotated[
+        tuple[str, ...], Meta(description="'generate', 'import': where conversations come from")
+    ] = ("generate", "import")
+    min_chars: Annotated[int, Meta(ge=0, description="shortest final answer")] = 1
+    leak_ngram: Annotated[Positive, Meta(description="words in a row shared with the brief")] = 8
+
+
+class DedupeConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What counts as a near-duplicate."""
+
+    threshold: Annotated[float, Meta(gt=0.0, le=1.0, description="Jaccard similarity")] = 0.8
+    ngram: Annotated[Positive, Meta(description="words per shingle")] = 5
+    seed: int = 0
+
+
+class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a conversation becomes training documents."""
+
+    profile: Annotated[str, Meta(description="vllm-responses, vllm-chat or kappa")] = (
+        "vllm-responses"
+    )
+    train_on: Annotated[str, Meta(description="each_step, last_turn or all_turns")] = "each_step"
+    efforts: Annotated[
+        dict[str, float], Meta(description="mix of `Reasoning:` lines over the samples")
+    ] = msgspec.field(default_factory=lambda: {"low": 0.2, "medium": 0.6, "high": 0.2})
+    first_date: Annotated[str, Meta(description="`Current date:` is drawn from here ...")] = (
+        "2025-08-05"
+    )
+    last_date: Annotated[str, Meta(description="... to here, both included")] = "2026-12-31"
+    seed: int = 0
+    workers: RunOnly[int] = 0
+
+
+class PackConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shape of a row."""
+
+    seq_len: Annotated[
+        int, Meta(gt=0, le=MAX_SEQ_LEN, description="tokens per row, at most 2^20")
+    ] = 131_072
+    global_batch: Annotated[
+        Positive, Meta(description="rows per step: train has a multiple of it")
+    ] = 1
+    seed: int = 0
+
+
+class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the dataset card says."""
+
+    license: Annotated[str, Meta(description="licence of the dataset, an identifier")] = (
+        "apache-2.0"
+    )
+    teacher_terms: Annotated[
+        str, Meta(description="what the teacher's licence says of its output; '' is said as such")
+    ] = ""
+    title: str = "persona_kappa"
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of kappa.toml: one table a stage."""
+
+    plan: PlanConfig = PlanConfig()
+    generate: GenerateConfig = GenerateConfig()
+    validate: ValidateConfig = ValidateConfig()
+    dedupe: DedupeConfig = DedupeConfig()
+    tokenize: TokenizeConfig = TokenizeConfig()
+    pack: PackConfig = PackConfig()
+    release: ReleaseConfig = ReleaseConfig()
+
+
+# The environment reaches these fields; everything else has a flag or --set.
+ENVIRONMENT = {
+    "KAPPA_MODEL": ("generate", "model"),
+    "KAPPA_BASE_URL": ("generate", "base_url"),
+    "OPENAI_BASE_URL": ("generate", "base_url"),
+    "KAPPA_CONCURRENCY": ("generate", "concurrency"),
+}
+
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+def is_run_only(stage: type[Struct], field: str) -> bool:
+    """Whether a field changes only how a stage runs."""
+    hint = get_type_hints(stage, include_extras=True)[field]
+    return RUN_ONLY in get_args(hint)[1:]
+
+
+def identity(config: Struct) -> dict[str, Any]:
+    """The fields of a stage's config that decide what it makes, as plain values."""
+    return {
+        name: msgspec.to_builtins(getattr(config, name))
+        for name in config.__struct_fields__
+        if not is_run_only(type(config), name)
+    }
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """'; did you mean "x"?' for the closest known word, else the list of all of them."""
+    words = sorted(known)
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(words)}"
+
+
+def load(path: Path | None, *layers: Overrides) -> Settings:
+    """Settings from a TOML file (None: defaults only) under `layers`, the last of which wins.
+
+    Raises UsageError that names the file, the table and the key.
+    """
+    table: dict[str, dict[str, Any]] = {}
+    if path is not None:
+        table = _read_toml(path)
+    for layer in layers:
+        for stage, values in layer.items():
+            _known_keys("command line", stage, values)
+            table.setdefault(stage, {}).update(values)
+    return _convert(table, path)
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """The layer that the environment makes; numbers are parsed where the field is one."""
+    environ = os.environ if environ is None else environ
+    layer: dict[str, dict[str, Any]] = {}
+    for variable, (stage, field) in ENVIRONMENT.items():
+        if environ.get(variable) and field not in layer.get(stage, {}):
+            layer.setdefault(stage, {})[field] = parse_value(stage, field, environ[variable])
+    return layer
+
+
+def parse_set(assignment: str) -> tuple[str, str, Any]:
+    """`stage.field=value` of --set, as (stage, field, value); the value is read as TOML would."""
+    name, equals, text = assignment.partition("=")
+    stage, dot, field = name.strip().partition(".")
+    if not (equals and dot):
+        raise UsageError(f'--set {assignment}: write it as stage.field=value, e.g. "pack.seed=7"')
+    _known_keys("--set", stage, {field: None})
+    return stage, field, parse_value(stage, field, text.strip())
+
+
+def parse_value(stage: str, field: str, text: str) -> Any:
+    """Text as the field's own type; a list of words is separated by commas."""
+    config = type(getattr(Settings(), stage))
+    kind = get_type_hints(config)[field]
+    if kind is str:
+        return text
+    if kind == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise UsageError(f"{stage}.{field}={text}: not a value of this setting") from None
+
+
+def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file; check --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    for stage, values in table.items():
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: {stage} stands outside a table; put it under one, as [plan]")
+        _known_keys(str(path), stage, values)
+    return table
+
+
+def _known_keys(place: str, stage: str, values: Mapping[str, Any]) -> None:
+    stages = Settings.__struct_fields__
+    if stage not in stages:
+        raise UsageError(f'{place}: there is no table "{stage}"; {nearest(stage, stages)}')
+    fields = type(getattr(Settings(), stage)).__struct_fields__
+    for key in values:
+        if key not in fields:
+            raise UsageError(f'{place}: [{stage}] has no "{key}"; {nearest(key, fields)}')
+
+
+def _convert(table: Mapping[str, Any], path: Path | None) -> Settings:
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise UsageError(f"{path or 'settings'}: {where.rstrip('`')}: {what}") from None
+    if settings.plan.validation + settings.plan.test >= 1:
+        raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
+    return settings

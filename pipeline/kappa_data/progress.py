@@ -1,0 +1,141 @@
+"""Progress on standard error: bars in a terminal, plain lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+
+LINE_EVERY_SECONDS = 10.0
+
+
+class Task(Protocol):
+    """One bar."""
+
+    def advance(self, count: int = 1) -> None:
+        """`count` more are done."""
+
+    def say(self, text: str) -> None:
+        """A word beside the bar: what is happening now."""
+
+
+class Progress(Protocol):
+    """Where a stage tells how far it is."""
+
+    def task(self, label: str, total: int | None) -> AbstractContextManager[Task]:
+        """A context manager that gives a Task; `total` None: unknown."""
+
+    def note(self, text: str) -> None:
+        """One line that stays."""
+
+
+class _Silent:
+    def advance(self, count: int = 1) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
+
+class Quiet:
+    """Says nothing; also what tests use."""
+
+    @contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Task]:
+        yield _Silent()
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class _Bar:
+    def __init__(self, bars: Bars, label: str, total: int | None) -> None:
+        self._bars = bars
+        self._id = bars.add_task(label, total=total, said="")
+
+    def advance(self, count: int = 1) -> None:
+        self._bars.advance(self._id, count)
+
+    def say(self, text: str) -> None:
+        self._bars.update(self._id, said=text)
+
+
+class Terminal:
+    """Bars that redraw themselves."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Task]:
+        bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[said]}"),
+            console=self._console,
+        )
+        with bars:
+            yield _Bar(bars, label, total)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
+
+
+class _Lines:
+    def __init__(self, console: Console, label: str, total: int | None) -> None:
+        self._console, self._label, self._total = console, label, total
+        self._done, self._said, self._last = 0, "", time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        if time.monotonic() - self._last >= LINE_EVERY_SECONDS:
+            self.flush()
+
+    def say(self, text: str) -> None:
+        self._said = text
+
+    def flush(self) -> None:
+        self._last = time.monotonic()
+        of = f"/{self._total}" if self._total is not None else ""
+        line = f"{self._label}: {self._done}{of} {self._said}".rstrip()
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class Plain:
+    """A line now and then, for logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def task(self, label: str, total: int | None) -> Iterator[Task]:
+        lines = _Lines(self._console, label, total)
+        yield lines
+        lines.flush()
+
+    def note(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def for_stderr(quiet: bool) -> Progress:
+    """What fits standard error now."""
+    if quiet:
+        return Quiet()
+    console = Console(stderr=True)
+    return Terminal(console) if console.is_terminal else Plain(console)

@@ -1,0 +1,145 @@
+"""A stage: its declaration, its key, and how it is built.
+
+The key is a digest of the name, the version, the identity part of the config, the digests of the
+inputs' rows and of the prompt files that are read. Code does not change a key (teacher answers cost
+money): the version does. Because inputs count by the digest of their rows and not by their key, a
+stage whose inputs came out the same is not run again.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from kappa_data.config import identity
+from kappa_data.progress import Progress
+from kappa_data.records import canonical_json
+from kappa_data.resources import Resources, digest_of
+from kappa_data.store import (
+    MANIFEST,
+    Manifest,
+    Sealed,
+    ShardWriter,
+    building,
+    disk_errors,
+    open_sealed,
+    write_durably,
+)
+
+C = TypeVar("C", bound=Struct)
+KEY_CHARS = 16
+
+
+class Outcome(Struct, frozen=True):
+    """What a stage says of its work: rejected records by reason, and figures for people."""
+
+    rejected: dict[str, int] = {}
+    figures: dict[str, Any] = {}
+
+
+@dataclass
+class Context(Generic[C]):
+    """All that a stage may use."""
+
+    config: C
+    inputs: Mapping[str, Sealed]
+    resources: Resources
+    root: Path
+    progress: Progress
+    folder: Path
+    _writers: dict[str, ShardWriter] = field(default_factory=dict)
+
+    def writer(self, name: str, record: type[Struct]) -> ShardWriter:
+        """A writer for the record set `name` of this stage's output."""
+        self._writers[name] = ShardWriter(self.folder, name, record)
+        return self._writers[name]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Declares one stage; `inputs` are names of stages, `prompts` the resources that it reads."""
+
+    name: str
+    version: int
+    run: Callable[[Context[Any]], Outcome]
+    inputs: tuple[str, ...] = ()
+    prompts: Callable[[Resources], Iterable[str]] = lambda resources: ()
+    optional_inputs: tuple[str, ...] = ()
+
+
+def key_parts(
+    stage: Stage, config: Struct, inputs: Mapping[str, Sealed], resources: Resources
+) -> dict[str, Any]:
+    """What the key is made of; `status` compares these to say why a stage is not up to date."""
+    return {
+        "stage": stage.name,
+        "version": stage.version,
+        "config": identity(config),
+        "inputs": {name: each.digest for name, each in sorted(inputs.items())},
+        "resources": resources.digests(stage.prompts(resources)),
+    }
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """The stage's key: 16 hexadecimal digits."""
+    return digest_of({name: canonical_json(value) for name, value in parts.items()})[:KEY_CHARS]
+
+
+def build(
+    stage: Stage,
+    config: Struct,
+    inputs: Mapping[str, Sealed],
+    resources: Resources,
+    root: Path,
+    progress: Progress,
+) -> tuple[Sealed, bool]:
+    """The stage's sealed output, and whether it was built now (False: it was up to date).
+
+    The caller holds the dataset's lock. Raises whatever boundary error the stage raises.
+    """
+    parts = key_parts(stage, config, inputs, resources)
+    key = key_of(parts)
+    folder = root / stage.name / key
+    sealed = open_sealed(folder)
+    if sealed is not None:
+        return sealed, False
+    started = time.monotonic()
+    with disk_errors(root), building(folder) as work:
+        context = Context(config, inputs, resources, root, progress, work)
+        outcome = stage.run(context)
+        manifest = Manifest(
+            **parts,
+            key=key,
+            sets={name: _result(name, each) for name, each in context._writers.items()},
+            rejected=dict(sorted(outcome.rejected.items())),
+            figures=outcome.figures,
+            seconds=round(time.monotonic() - started, 3),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            kappa_data=package_version(),
+        )
+        write_durably(work / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    sealed = open_sealed(folder)
+    assert sealed is not None
+    return sealed, True
+
+
+def package_version() -> str:
+    """The installed version; 'checkout' where the package is not installed."""
+    try:
+        return version("kappa-data")
+    except PackageNotFoundError:
+        return "checkout"
+
+
+def _result(name: str, writer: ShardWriter) -> Any:
+    if writer.result is None:
+        raise RuntimeError(f"record set {name!r} was opened and never closed")
+    return writer.result
