@@ -1,7 +1,7 @@
 """One frozen config per stage, and how a setting is found.
 
-A flag wins over the environment, over kappa.toml, over the default. A field whose annotation is
-`RunOnly` changes how a stage runs (how fast, where, against which endpoint) and never what it
+A flag wins over the environment, over kappa.toml, over the default. A field whose annotation holds
+`RUN_ONLY` changes how a stage runs (how fast, where, against which endpoint) and never what it
 makes: it is left out of the stage's key. Every other field is identity.
 """
 
@@ -12,16 +12,14 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 from kappa_data.errors import UsageError
 
-T = TypeVar("T")
 RUN_ONLY = "run only"
-RunOnly = Annotated[T, RUN_ONLY]
 
 MAX_SEQ_LEN = 2**20
 
@@ -42,15 +40,15 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 5
     validation: Annotated[Share, Meta(description="share of the tasks in validation")] = 0.1
     test: Annotated[Share, Meta(description="share of the tasks in test")] = 0.1
-    seed: int = 0
+    seed: Annotated[int, Meta(description="draws the splits and the order")] = 0
 
 
 class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Who answers, how the conversation runs, and its limits."""
 
     model: Annotated[
-        str, Meta(description="the teacher's model; '' or 'embedded': the embedded teacher")
-    ] = ""
+        str, Meta(description="the teacher's model; 'embedded': the one that is built in")
+    ] = "embedded"
     temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 1.0
     top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     max_tokens: Annotated[Positive, Meta(description="per answer")] = 4096
@@ -66,11 +64,15 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=0, description="only the first N slots: a pilot; 0: all of them")
     ] = 0
     sloppy: Annotated[Share, Meta(description="rate of planted faults, embedded only")] = 0.0
-    base_url: RunOnly[str] = ""
+    base_url: Annotated[
+        str,
+        Meta(description="any OpenAI-compatible endpoint, e.g. http://localhost:8000/v1"),
+        RUN_ONLY,
+    ] = ""
     api_key_env: Annotated[
         str, Meta(description="environment variable that holds the key"), RUN_ONLY
     ] = "OPENAI_API_KEY"
-    concurrency: RunOnly[Positive] = 64
+    concurrency: Annotated[Positive, Meta(description="conversations in flight"), RUN_ONLY] = 64
     boxes: Annotated[
         Positive, Meta(description="tool calls that run at the same time"), RUN_ONLY
     ] = 4
@@ -95,7 +97,7 @@ class DedupeConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     threshold: Annotated[float, Meta(gt=0.0, le=1.0, description="Jaccard similarity")] = 0.8
     ngram: Annotated[Positive, Meta(description="words per shingle")] = 5
-    seed: int = 0
+    seed: Annotated[int, Meta(description="draws the hash functions of MinHash")] = 0
 
 
 class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,8 +114,8 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
         "2025-08-05"
     )
     last_date: Annotated[str, Meta(description="... to here, both included")] = "2026-12-31"
-    seed: int = 0
-    workers: RunOnly[int] = 0
+    seed: Annotated[int, Meta(description="draws dates and efforts")] = 0
+    workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
 class PackConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +127,7 @@ class PackConfig(Struct, frozen=True, forbid_unknown_fields=True):
     global_batch: Annotated[
         Positive, Meta(description="rows per step: train has a multiple of it")
     ] = 1
-    seed: int = 0
+    seed: Annotated[int, Meta(description="draws the order of the rows")] = 0
 
 
 class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,7 +139,7 @@ class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
     teacher_terms: Annotated[
         str, Meta(description="what the teacher's licence says of its output; '' is said as such")
     ] = ""
-    title: str = "persona_kappa"
+    title: Annotated[str, Meta(description="heading of the dataset card")] = "persona_kappa"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -267,3 +269,18 @@ def _convert(table: Mapping[str, Any], path: Path | None) -> Settings:
     if settings.plan.validation + settings.plan.test >= 1:
         raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
     return settings
+
+
+def describe(stage: str) -> dict[str, tuple[Any, str, Any]]:
+    """(type, description, default) of every field of a stage's config: what --help teaches."""
+    default = getattr(Settings(), stage)
+    described = {}
+    for name, hint in get_type_hints(type(default), include_extras=True).items():
+        marks = [mark for mark in get_args(hint) if isinstance(mark, Meta)]
+        text = next((mark.description for mark in reversed(marks) if mark.description), "")
+        described[name] = (_plain(hint), text, getattr(default, name))
+    return described
+
+
+def _plain(hint: Any) -> Any:
+    return _plain(get_args(hint)[0]) if get_origin(hint) is Annotated else hint

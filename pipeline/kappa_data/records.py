@@ -224,8 +224,10 @@ class Slot(Struct, frozen=True):
 
 # --- tokens ------------------------------------------------------------------------------------
 
-Int32s = np.ndarray[tuple[int], np.dtype[np.int32]]
-Int8s = np.ndarray[tuple[int], np.dtype[np.int8]]
+INT32_LIST = {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}}
+MASK_LIST = {"type": "array", "items": {"enum": [0, 1]}}
+Int32s = Annotated[np.ndarray[tuple[int], np.dtype[np.int32]], Meta(extra_json_schema=INT32_LIST)]
+Int8s = Annotated[np.ndarray[tuple[int], np.dtype[np.int8]], Meta(extra_json_schema=MASK_LIST)]
 
 
 class Sample(Struct, frozen=True, eq=False):

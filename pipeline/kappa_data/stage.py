@@ -9,6 +9,8 @@ stage whose inputs came out the same is not run again.
 from __future__ import annotations
 
 import datetime
+import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from kappa_data.resources import Resources, digest_of
 from kappa_data.store import (
     MANIFEST,
     Manifest,
+    RecordSet,
     Sealed,
     ShardWriter,
     building,
@@ -55,24 +58,47 @@ class Context(Generic[C]):
     root: Path
     progress: Progress
     folder: Path
-    _writers: dict[str, ShardWriter] = field(default_factory=dict)
+    _made: dict[str, ShardWriter | RecordSet] = field(default_factory=dict)
 
     def writer(self, name: str, record: type[Struct]) -> ShardWriter:
-        """A writer for the record set `name` of this stage's output."""
-        self._writers[name] = ShardWriter(self.folder, name, record)
-        return self._writers[name]
+        """A writer for the record set `name` of this stage's output ("a/b": a subfolder)."""
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        writer = ShardWriter(self.folder, name, record)
+        self._made[name] = writer
+        return writer
+
+    def adopt(self, name: str, source: Sealed, of: str) -> None:
+        """Takes over the record set `of` of an input as `name`, by link: sealed files never change.
+
+        A file system without links gets a copy.
+        """
+        record_set = source.manifest.sets[of]
+        shards = []
+        for number, shard in enumerate(source.shards(of)):
+            target = self.folder / f"{name}-{number:05d}.parquet"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(shard, target)
+            except OSError:
+                shutil.copyfile(shard, target)
+            shards.append(str(target.relative_to(self.folder)))
+        self._made[name] = msgspec.structs.replace(record_set, shards=tuple(shards))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Declares one stage; `inputs` are names of stages, `prompts` the resources that it reads."""
+    """Declares one stage.
+
+    `records` names the record sets that count as what it made, `inputs` are names of stages, and
+    `prompts` gives the resources that it reads.
+    """
 
     name: str
     version: int
     run: Callable[[Context[Any]], Outcome]
+    records: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     prompts: Callable[[Resources], Iterable[str]] = lambda resources: ()
-    optional_inputs: tuple[str, ...] = ()
 
 
 def key_parts(
@@ -118,7 +144,7 @@ def build(
         manifest = Manifest(
             **parts,
             key=key,
-            sets={name: _result(name, each) for name, each in context._writers.items()},
+            sets={name: _result(name, each) for name, each in context._made.items()},
             rejected=dict(sorted(outcome.rejected.items())),
             figures=outcome.figures,
             seconds=round(time.monotonic() - started, 3),
@@ -139,7 +165,8 @@ def package_version() -> str:
         return "checkout"
 
 
-def _result(name: str, writer: ShardWriter) -> Any:
-    if writer.result is None:
+def _result(name: str, made: ShardWriter | RecordSet) -> RecordSet:
+    result = made.result if isinstance(made, ShardWriter) else made
+    if result is None:
         raise RuntimeError(f"record set {name!r} was opened and never closed")
-    return writer.result
+    return result

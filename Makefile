@@ -1,0 +1,45 @@
+# The commands of this repository. `make demo` shows the machine; `make check test` is what CI runs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+# The demo reads nothing from the user's environment: no key, no endpoint, no settings.
+CLEAN = env -i PATH="$(PATH)" HOME="$(HOME)" TERM="$(TERM)" LANG=C.UTF-8
+
+.PHONY: help setup sandbox demo check test test-extras schemas clean
+help:
+	@echo "make demo    set up and run the whole machine offline: personas -> packed rows"
+	@echo "make check   formatting, lint and types"
+	@echo "make test    all tests of the core"
+	@echo "make test-extras   tests that need heavy peers, a browser or a trainer"
+
+setup: $(STAMP) sandbox
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kappa-data needs Python 3.11 or newer; say make PYTHON=python3.11 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $(STAMP)
+
+# bubblewrap isolates the tool calls. With root or sudo it is installed, else the command is said.
+sandbox:
+	@command -v bwrap >/dev/null || sh scripts/install-bubblewrap.sh
+
+demo: setup
+	$(CLEAN) $(BIN)/kappa-data run --personas all --teacher embedded
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: setup
+	$(BIN)/python -m pytest -n 2 -m "not extras"
+
+test-extras: setup
+	$(BIN)/python -m pytest -m extras
+
+schemas: setup
+	$(BIN)/kappa-data schemas schemas
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

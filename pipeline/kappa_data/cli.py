@@ -1,0 +1,326 @@
+"""The command `kappa-data`: parses, calls, prints; nothing else.
+
+Modules are imported inside the commands, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kappa_data import config
+from kappa_data.errors import UsageError
+from kappa_data.options import Common, Layer, command, globals_last
+
+if TYPE_CHECKING:
+    from kappa_data.config import Settings
+    from kappa_data.resources import Resources
+
+EPILOG = (
+    "Exit codes: 0 done; 1 a stage ran and failed; 2 bad usage or settings; 3 stopped by a budget, "
+    "an interrupt or a full disk, with everything saved; 4 the environment lacks something "
+    "(kappa-data doctor says what)."
+)
+
+app = typer.Typer(
+    name="kappa-data",
+    help="Persona datasets for training language models: generated, verified, tokenized, packed.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+STAGE_HELP = {
+    "plan": "Draw up the slots: every verified task, for every persona.",
+    "generate": "Let the teacher play the slots, with tools that really run.",
+    "validate": "Check every conversation; what is wrong goes to quarantine with the reason.",
+    "dedupe": "Remove duplicates and near-duplicates, within each persona.",
+    "tokenize": "Render conversations to the tokens that the server sends, with loss masks.",
+    "pack": "Pack samples into rows of --seq-len tokens; nothing is truncated.",
+    "release": "Write the release folder: parquet by split, dataset card, manifest.",
+}
+# The settings that a command offers as flags; every other one is reached by --set.
+STAGE_FLAGS = {stage: (stage,) for stage in STAGE_HELP} | {"generate": ("plan", "generate")}
+EVERYTHING = tuple(STAGE_HELP)
+
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="forget the settings that earlier commands were given")
+]
+Teacher = Annotated[
+    str | None,
+    typer.Option(
+        help="'embedded': the teacher that is built in; else as --model", show_default=False
+    ),
+]
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app(globals_last(sys.argv[1:]), prog_name="kappa-data")
+
+
+@command(app, "run", ("plan", "generate", "pack"))
+def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, Any]:
+    """Build everything: from the persona grid to packed rows and the release folder."""
+    from kappa_data import terminal
+
+    result = _build("release", EVERYTHING, common, _with_teacher(flags, teacher), fresh=False)
+    if not common.json:
+        last = result["stages"][-1]
+        folder = common.root / "release" / "current"
+        terminal.print_release(last["figures"], folder, last["figures"]["seq_len"])
+    return result
+
+
+def _register(stage: str) -> None:
+    def build(
+        *, common: Common, flags: Layer, teacher: Teacher = None, fresh: Fresh = False
+    ) -> dict[str, Any]:
+        return _build(stage, (stage,), common, _with_teacher(flags, teacher), fresh)
+
+    def build_without_teacher(
+        *, common: Common, flags: Layer, fresh: Fresh = False
+    ) -> dict[str, Any]:
+        return _build(stage, (stage,), common, flags, fresh)
+
+    function = build if stage == "generate" else build_without_teacher
+    command(app, stage, STAGE_FLAGS[stage], STAGE_HELP[stage])(function)
+
+
+for _stage in STAGE_HELP:
+    _register(_stage)
+
+
+@command(app, "import")
+def import_(
+    source: Annotated[str, typer.Argument(help="a JSONL or parquet file, or a datasets name")],
+    *,
+    common: Common,
+    format: Annotated[str, typer.Option(help="openai, sharegpt or auto")] = "auto",
+    strict: Annotated[bool, typer.Option("--strict", help="a broken line fails: 1")] = False,
+) -> dict[str, Any]:
+    """Seal conversations from elsewhere as one more source that validate reads."""
+    from kappa_data import progress, session, terminal
+
+    sealed, built = session.seal_import(
+        source, format, strict, common.root, progress.for_stderr(common.quiet or common.json)
+    )
+    result = session.summary(sealed, built)
+    if not common.json:
+        terminal.print_stages([result])
+        terminal.print_lines(result["figures"]["line errors"])
+        terminal.print_lines(["next: kappa-data validate --sources import   (or run, with both)"])
+    return result
+
+
+@command(app, "status")
+def status(*, common: Common) -> dict[str, Any]:
+    """Say for each stage whether it is up to date, or why not."""
+    from kappa_data import recipe, terminal
+
+    steps = recipe.status(_settings(common), _resources(common), common.root)
+    stages = [
+        {
+            "stage": step.stage.name,
+            "status": step.reason,
+            "key": step.sealed.manifest.key if step.sealed else None,
+            "records": step.sealed and sum(map(step.sealed.count, step.stage.records)),
+        }
+        for step in steps
+    ]
+    if not common.json:
+        terminal.print_status(stages)
+    return {"dataset": str(common.root), "stages": stages}
+
+
+@command(app, "show")
+def show(
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="ID", help="a conversation's id, or how it begins")
+    ] = None,
+    *,
+    common: Common,
+    random: Annotated[bool, typer.Option("--random", help="any one of them")] = False,
+    seed: Annotated[int | None, typer.Option(help="with --random: which one")] = None,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="its tokens, coloured by loss mask")
+    ] = False,
+) -> dict[str, Any]:
+    """Print a conversation, or its tokens as the trainer sees them."""
+    from kappa_data import browse
+
+    if (conversation is None) != random:
+        raise UsageError("show: name a conversation, or say --random; not both")
+    settings = _settings(common)
+    found = browse.find(common.root, conversation, seed)
+    if common.json:
+        return browse.as_json(found, settings.tokenize, tokens=tokens)
+    browse.print_found(found, settings.tokenize, tokens=tokens)
+    return {}
+
+
+@command(app, "verify")
+def verify(*, common: Common) -> dict[str, Any]:
+    """Read the packed rows again and prove them: lengths, documents, masks, padding."""
+    from kappa_data import session, terminal
+    from kappa_data.verify import packed_faults
+
+    settings, resources = _settings(common), _resources(common)
+    packed = session.current(common.root, "pack", settings, resources)
+    samples = session.current(common.root, "tokenize", settings, resources)
+    faults = list(packed_faults(packed, samples))
+    rows = packed.manifest.figures["rows"]
+    if not common.json:
+        terminal.print_lines(faults or [f"{rows} rows proved: {packed.dir}"])
+    return {"rows": rows, "faults": faults, "dir": str(packed.dir), "exit_code": int(bool(faults))}
+
+
+@command(app, "push", ("release",))
+def push(
+    target: Annotated[
+        str, typer.Argument(help="a Hub repository (owner/name), or a folder (./name, /name)")
+    ],
+    *,
+    common: Common,
+    flags: Layer,
+    private: Annotated[bool, typer.Option("--private", help="a new repository is private")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be sent")] = False,
+    allow_embedded: Annotated[
+        bool, typer.Option("--allow-embedded", help="send data that the embedded teacher made")
+    ] = False,
+    message: Annotated[str, typer.Option(help="the commit's message")] = "Release by kappa-data",
+) -> dict[str, Any]:
+    """Send the release to a Hub repository or a folder; builds it first where needed."""
+    from kappa_data import progress, terminal
+    from kappa_data import push as pusher
+
+    result = _build("release", ("release",), common, flags, fresh=False, shown=False)
+    sent = pusher.push(
+        Path(result["dir"]) / "dataset",
+        target,
+        pusher.Options(private, dry_run, allow_embedded, message),
+        progress.for_stderr(common.quiet or common.json),
+    )
+    if not common.json:
+        terminal.print_lines([sent["said"]])
+    return sent
+
+
+@command(app, "gc")
+def gc(
+    *,
+    common: Common,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+) -> dict[str, Any]:
+    """Remove outputs that nothing uses; never the journal, an import or a release in use."""
+    from kappa_data import recipe, store, terminal
+
+    with store.lock(common.root):
+        folders = recipe.unused(_settings(common), _resources(common), common.root)
+        size = 0 if dry_run else recipe.collect(folders)
+    if not common.json:
+        done = "would go" if dry_run else f"removed, {size / 1e6:.1f} MB"
+        terminal.print_lines([*map(str, folders), f"{len(folders)} folders {done}"])
+    return {"removed": [str(each) for each in folders], "bytes": size, "dry_run": dry_run}
+
+
+@command(app, "doctor")
+def doctor(*, common: Common) -> dict[str, Any]:
+    """Look at the machine: is everything there that the stages need?"""
+    from kappa_data import terminal
+    from kappa_data.sandbox.doctor import findings
+
+    found = [{"name": name, "ok": ok, "fix": fix} for name, ok, fix in findings()]
+    if not common.json:
+        terminal.print_lines(
+            [f"{'ok  ' if each['ok'] else 'LACK'} {each['name']}  {each['fix']}" for each in found]
+        )
+    return {"findings": found, "exit_code": 0 if all(each["ok"] for each in found) else 4}
+
+
+@command(app, "schemas")
+def schemas(
+    folder: Annotated[Path, typer.Argument(help="where to write them")] = Path("schemas"),
+    *,
+    common: Common,
+) -> dict[str, Any]:
+    """Write the JSON Schemas of all records, made from the types."""
+    from kappa_data import terminal
+    from kappa_data.schemas import write
+
+    written = [str(path) for path in write(folder)]
+    if not common.json:
+        terminal.print_lines(written)
+    return {"written": written}
+
+
+def _with_teacher(flags: Layer, teacher: str | None) -> Layer:
+    """--teacher is another name of --model."""
+    if teacher is None:
+        return flags
+    generate = dict(flags.get("generate", {}))
+    if generate.setdefault("model", teacher) != teacher:
+        raise UsageError(f"--teacher {teacher} and --model {generate['model']}: name only one")
+    return flags | {"generate": generate}
+
+
+def _resources(common: Common) -> Resources:
+    from kappa_data import session
+
+    return session.resources_of(common.prompts)
+
+
+def _settings(common: Common) -> Settings:
+    """The settings that the dataset was last built with, under this command line's --set."""
+    from kappa_data import session
+
+    return session.settings_of(common.config, common.root, _assigned(common, {}), ())[0]
+
+
+def _assigned(common: Common, flags: Layer) -> Layer:
+    """The flags, with every --set on top."""
+    layer = {stage: dict(values) for stage, values in flags.items()}
+    for assignment in common.assign or ():
+        stage, field, value = config.parse_set(assignment)
+        layer.setdefault(stage, {})[field] = value
+    return layer
+
+
+def _build(
+    target: str,
+    own: tuple[str, ...],
+    common: Common,
+    flags: Layer,
+    fresh: bool,
+    shown: bool = True,
+) -> dict[str, Any]:
+    """Builds up to a stage and prints each stage's line; gives the target's summary."""
+    from kappa_data import progress, remembered, session, terminal
+
+    if fresh:
+        session.forget(common.root)
+    settings, said, kept = session.settings_of(
+        common.config, common.root, _assigned(common, flags), own
+    )
+    reporter = progress.for_stderr(common.quiet or common.json)
+    if kept:
+        reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
+    stages = [
+        session.summary(sealed, built)
+        for sealed, built in session.build(
+            target,
+            settings,
+            remembered.merge(kept, said),
+            _resources(common),
+            common.root,
+            reporter,
+        )
+    ]
+    if shown and not common.json:
+        terminal.print_stages(stages)
+    return {**stages[-1], "stages": stages}

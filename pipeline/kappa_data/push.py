@@ -1,0 +1,121 @@
+"""push: sends a release folder to a Hub repository, or copies it to a folder.
+
+One commit holds everything, so that a reader never sees half a dataset. In a folder the manifest
+comes last, for the same reason.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from kappa_data.errors import EnvironmentLacks, StageError, UsageError
+from kappa_data.progress import Progress
+from kappa_data.store import MANIFEST, disk_errors
+
+REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class Options(Struct, frozen=True):
+    """What the user said about a push."""
+
+    private: bool = False
+    dry_run: bool = False
+    allow_embedded: bool = False
+    message: str = "Release by kappa-data"
+
+
+class Released(Struct, frozen=True):
+    """What push needs of a release's manifest."""
+
+    figures: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+
+
+def push(release: Path, target: str, options: Options, progress: Progress) -> dict[str, Any]:
+    """Sends the dataset in `release` to `target`; a summary with what was said to the user.
+
+    Raises UsageError for a target that is neither a repository nor a folder, and for embedded data
+    without its flag; EnvironmentLacks where there is no token, no network or no right to write.
+    """
+    released = msgspec.json.decode((release / MANIFEST).read_bytes(), type=Released)
+    size = sum(each["bytes"] for each in released.files.values())
+    embedded = released.figures["embedded"]
+    if embedded and not options.allow_embedded:
+        raise UsageError(
+            f"push: {embedded} conversations were made by the embedded teacher, which is no model; "
+            "generate with --model, or say --allow-embedded"
+        )
+    what = f"{len(released.files) + 1} files, {size / 1e6:.1f} MB"
+    summary = {"target": target, "files": len(released.files) + 1, "bytes": size}
+    if options.dry_run:
+        return summary | {"status": "dry-run", "said": f"would send {what} to {target}"}
+    if is_repository(target):
+        progress.note(f"push: {what} to the Hub repository {target}")
+        url = _to_hub(release, target, options)
+        return summary | {"status": "pushed", "url": url, "said": f"sent {what} to {url}"}
+    with disk_errors(Path(target)):
+        changed = _to_folder(release, Path(target), released)
+    said = f"{what} in {target}" if changed else f"{target} holds this release already"
+    return summary | {"status": "pushed" if changed else "up-to-date", "said": said}
+
+
+def is_repository(target: str) -> bool:
+    """owner/name is a Hub repository; ./name, /name, or a folder that exists is a folder."""
+    if Path(target).is_dir() or target.startswith(("./", "../", "/", "~")):
+        return False
+    if REPO_ID.fullmatch(target):
+        return True
+    raise UsageError(f"push: {target} is no Hub repository (owner/name); for a folder: ./{target}")
+
+
+def _to_folder(release: Path, target: Path, released: Released) -> bool:
+    """Copies the files, the manifest last; False where the same release lies there already."""
+    target = target.expanduser()
+    manifest = (release / MANIFEST).read_bytes()
+    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == manifest:
+        return False
+    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file():
+        raise UsageError(f"push: {target} is a folder with other things in it; name an empty one")
+    target.mkdir(parents=True, exist_ok=True)
+    for folder in ("conversations", "packed"):  # an older release had other shards
+        shutil.rmtree(target / folder, ignore_errors=True)
+    for name in released.files:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(release / name, target / name)
+    part = target / f"{MANIFEST}.part"
+    part.write_bytes(manifest)
+    part.rename(target / MANIFEST)
+    return True
+
+
+def _to_hub(release: Path, repo_id: str, options: Options) -> str:
+    """Uploads everything in one commit; the repository's address."""
+    import requests
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    api = HfApi()
+    try:
+        url = api.create_repo(repo_id, repo_type="dataset", private=options.private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repo_id,
+            repo_type="dataset",
+            folder_path=release,
+            commit_message=options.message,
+            delete_patterns=["conversations/*", "packed/*"],
+        )
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        if status in (401, 403):
+            raise EnvironmentLacks(
+                f"push: the Hub refused the token for {repo_id} ({status}); "
+                "log in with `hf auth login` or set HF_TOKEN to a token with write access"
+            ) from error
+        raise StageError(f"push: the Hub answered {status} for {repo_id}; try again") from error
+    return str(url)

@@ -1,0 +1,215 @@
+"""The whole machine on one page: the stages in order, and how a dataset is built up to one of them.
+
+plan ─→ generate ─→ validate ─→ dedupe ─→ tokenize ─→ pack ─→ release
+           import ─┘  (conversations from elsewhere: any number, sealed by a command of its own)
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from kappa_data.config import Settings
+from kappa_data.progress import Progress
+from kappa_data.records import SPLITS
+from kappa_data.resources import Resources
+from kappa_data.stage import Context, Outcome, Stage, build, key_of, key_parts
+from kappa_data.store import BUILDING, Manifest, Sealed, open_sealed
+
+CURRENT = "current"
+IMPORT = "import"
+
+
+def _in(module: str) -> Callable[[Context[Any]], Outcome]:
+    """The stage's function, imported when it runs: asking for the status loads no tokenizer."""
+
+    def run(ctx: Context[Any]) -> Outcome:
+        outcome: Outcome = import_module(f"kappa_data.stages.{module}").run(ctx)
+        return outcome
+
+    return run
+
+
+def _personas(resources: Resources) -> list[str]:
+    return resources.names("prompts/personas", ".toml")
+
+
+def _assistant(resources: Resources) -> list[str]:
+    return ["prompts/assistant.j2", *_personas(resources)]
+
+
+def _all_prompts(resources: Resources) -> list[str]:
+    return [*resources.names("prompts", ".j2"), *_personas(resources)]
+
+
+PLAN = Stage("plan", 1, _in("plan"), ("slots",), prompts=_personas)
+GENERATE = Stage("generate", 1, _in("generate"), ("conversations",), ("plan",), _all_prompts)
+VALIDATE = Stage(
+    "validate", 1, _in("validate"), ("conversations",), ("generate", IMPORT), _assistant
+)
+DEDUPE = Stage("dedupe", 1, _in("dedupe"), ("conversations",), ("validate",))
+TOKENIZE = Stage("tokenize", 1, _in("tokenize"), ("samples",), ("dedupe",))
+PACK = Stage("pack", 1, _in("pack"), SPLITS, ("tokenize",))
+RELEASE = Stage(
+    "release",
+    1,
+    _in("release"),
+    tuple(f"dataset/conversations/{split}" for split in SPLITS),
+    ("plan", "generate", "validate", "dedupe", "tokenize", "pack"),
+)
+STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
+IMPORTED = Stage(IMPORT, 1, _in("import_"), ("conversations",))
+DECLARED = (*STAGES, IMPORTED)
+NAMES = tuple(stage.name for stage in STAGES)
+
+
+class Step(NamedTuple):
+    """One stage of a dataset as it stands: its sealed output, or why there is none."""
+
+    stage: Stage
+    sealed: Sealed | None
+    reason: str
+
+
+def needed(target: str, settings: Settings) -> list[Stage]:
+    """The stages that lead to `target`; without plan and generate where only imports are read."""
+    without = set() if "generate" in settings.validate.sources else {"plan", "generate"}
+    upto = STAGES[: NAMES.index(target) + 1]
+    return [each for each in upto if each.name not in without or each.name == target]
+
+
+def build_up_to(
+    target: str,
+    settings: Settings,
+    resources: Resources,
+    root: Path,
+    progress: Progress,
+) -> Iterator[tuple[Sealed, bool]]:
+    """Builds what is not up to date, in order; yields each stage's output, and if it was built."""
+    done: dict[str, Sealed] = {}
+    for stage in needed(target, settings):
+        config: Struct = getattr(settings, stage.name)
+        inputs = _inputs(stage, settings, done, root)
+        sealed, built = build(stage, config, inputs, resources, root, progress)
+        done[stage.name] = sealed
+        if stage is RELEASE:
+            _point_current(sealed)
+        yield sealed, built
+
+
+def status(settings: Settings, resources: Resources, root: Path) -> list[Step]:
+    """Each stage, up to date or the reason why not; builds nothing."""
+    done: dict[str, Sealed] = {}
+    steps = []
+    for stage in needed(RELEASE.name, settings):
+        waiting = [
+            name
+            for name in stage.inputs
+            if name != IMPORT and name not in done and name in _names(needed(stage.name, settings))
+        ]
+        if waiting:
+            steps.append(Step(stage, None, f"waits for {waiting[0]}"))
+            continue
+        config: Struct = getattr(settings, stage.name)
+        parts = key_parts(stage, config, _inputs(stage, settings, done, root), resources)
+        sealed = open_sealed(root / stage.name / key_of(parts))
+        if sealed is not None:
+            done[stage.name] = sealed
+            steps.append(Step(stage, sealed, "up to date"))
+        else:
+            steps.append(Step(stage, None, _why(parts, newest(root, stage.name))))
+    return steps
+
+
+def newest(root: Path, stage: str) -> Sealed | None:
+    """The sealed output of a stage that was made last, whatever its settings were."""
+    sealed = [each for each in map(open_sealed, _keys(root, stage)) if each is not None]
+    return max(sealed, key=lambda each: (each.manifest.created, each.dir.name), default=None)
+
+
+def unused(settings: Settings, resources: Resources, root: Path) -> list[Path]:
+    """Folders that nothing uses: keys outside the current chain, and what a crash left behind.
+
+    Where a stage's key is not known yet, its newest output stays. Imports, the journal and what
+    `release/current` names always stay.
+    """
+    steps = {step.stage.name: step for step in status(settings, resources, root)}
+    doomed = []
+    for stage in STAGES:
+        step = steps.get(stage.name)
+        sealed = (step.sealed if step else None) or newest(root, stage.name)
+        keep = {sealed.dir.name} if sealed else set()
+        if stage is RELEASE:
+            keep.add((root / stage.name / CURRENT).resolve().parent.name)
+        doomed += [folder for folder in _keys(root, stage.name) if folder.name not in keep]
+    doomed += [each for each in _keys(root, IMPORT) if each.name.endswith(BUILDING)]
+    return doomed
+
+
+def collect(folders: list[Path]) -> int:
+    """Removes folders; the bytes that they held."""
+    size = sum(file.stat().st_size for each in folders for file in each.rglob("*"))
+    for folder in folders:
+        shutil.rmtree(folder)
+    return size
+
+
+def imports(root: Path) -> dict[str, Sealed]:
+    """Every sealed import of the dataset, by the name that it has as an input."""
+    found = {f"{IMPORT}:{each.name}": open_sealed(each) for each in _keys(root, IMPORT)}
+    return {name: sealed for name, sealed in found.items() if sealed is not None}
+
+
+def _inputs(
+    stage: Stage, settings: Settings, done: Mapping[str, Sealed], root: Path
+) -> dict[str, Sealed]:
+    inputs = {name: done[name] for name in stage.inputs if name in done}
+    if IMPORT in stage.inputs and IMPORT in settings.validate.sources:
+        inputs |= imports(root)
+    return inputs
+
+
+def _keys(root: Path, stage: str) -> list[Path]:
+    folder = root / stage
+    if not folder.is_dir():
+        return []
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.is_symlink())
+
+
+def _names(stages: list[Stage]) -> set[str]:
+    return {stage.name for stage in stages}
+
+
+def _why(parts: Mapping[str, Any], last: Sealed | None) -> str:
+    """What differs between the key that is wanted and the newest that exists."""
+    if last is None:
+        return "never built"
+    old: Manifest = last.manifest
+    if old.version != parts["version"]:
+        return f"version {old.version} -> {parts['version']}"
+    for what, before, now in (
+        ("setting", old.config, parts["config"]),
+        ("input", old.inputs, parts["inputs"]),
+        ("file", old.resources, parts["resources"]),
+    ):
+        for name in sorted(set(before) | set(now)):
+            if before.get(name) != now.get(name):
+                if what == "setting":
+                    return f"{name}: {before.get(name)!r} -> {now.get(name)!r}"
+                change = "changed" if name in before and name in now else "came or went"
+                return f"{what} {name} {change}"
+    return "removed"
+
+
+def _point_current(sealed: Sealed) -> None:
+    """Makes release/current name this release, atomically."""
+    link = sealed.dir.parent / CURRENT
+    fresh = link.with_name(f"{CURRENT}.part")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(Path(sealed.dir.name) / "dataset")
+    fresh.rename(link)

@@ -1,0 +1,57 @@
+"""Settings given by flags are kept beside the dataset, for the commands that come after.
+
+`generate --model X` and then `pack`: pack builds up to itself, so it has to ask the same question
+as generate did. A command's own stage takes its settings from the command line, the environment and
+kappa.toml; for the stages before it, what was said last still holds. Keys are never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from kappa_data.store import write_durably
+
+FILE = "settings.json"
+Layer = dict[str, dict[str, Any]]
+
+
+def load(root: Path) -> Layer:
+    """What earlier commands on this dataset were told; empty where there were none."""
+    try:
+        return msgspec.json.decode((root / FILE).read_bytes(), type=Layer)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+def save(root: Path, layer: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keeps a layer of settings."""
+    root.mkdir(parents=True, exist_ok=True)
+    write_durably(root / FILE, msgspec.json.format(msgspec.json.encode(layer, order="sorted")))
+
+
+def merge(*layers: Mapping[str, Mapping[str, Any]]) -> Layer:
+    """Layers over each other; the last one wins, field by field."""
+    merged: Layer = {}
+    for layer in layers:
+        for stage, values in layer.items():
+            merged.setdefault(stage, {}).update(values)
+    return {stage: values for stage, values in merged.items() if values}
+
+
+def without(layer: Mapping[str, Mapping[str, Any]], stages: Iterable[str]) -> Layer:
+    """The layer less some stages."""
+    dropped = set(stages)
+    return {stage: dict(values) for stage, values in layer.items() if stage not in dropped}
+
+
+def describe(layer: Mapping[str, Mapping[str, Any]]) -> str:
+    """`stage.field=value` for every setting, on one line."""
+    return ", ".join(
+        f"{stage}.{field}={','.join(value) if isinstance(value, (list, tuple)) else value}"
+        for stage, values in sorted(layer.items())
+        for field, value in sorted(values.items())
+    )

@@ -1,0 +1,110 @@
+"""What the commands do, between the command line and the recipe: settings, lock, build, push.
+
+Nothing here prints, but for progress; every function gives back plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from kappa_data import config, recipe, remembered, stage
+from kappa_data.config import Settings
+from kappa_data.errors import StageError, UsageError
+from kappa_data.progress import Progress
+from kappa_data.resources import Resources
+from kappa_data.store import Sealed, disk_errors, lock
+
+DEFAULT_CONFIG = Path("kappa.toml")
+DEFAULT_PROMPTS = Path("prompts")
+Layer = dict[str, dict[str, Any]]
+
+
+def resources_of(prompts: Path | None) -> Resources:
+    """Prompts and seeds, with the user's folder on top: --prompts, else ./prompts if it exists."""
+    if prompts is None and DEFAULT_PROMPTS.is_dir():
+        prompts = DEFAULT_PROMPTS
+    return Resources(prompts)
+
+
+def settings_of(
+    config_file: Path | None, root: Path, flags: Layer, own: Iterable[str]
+) -> tuple[Settings, Layer, Layer]:
+    """(settings, what was said explicitly, what was kept from earlier commands).
+
+    `own` names the stages whose settings this command line decides by itself.
+    """
+    if config_file is None and DEFAULT_CONFIG.is_file():
+        config_file = DEFAULT_CONFIG
+    own = set(own)
+    kept = remembered.without(remembered.load(root), own)
+    environment = config.from_environment()
+    said = remembered.merge(
+        {stage: values for stage, values in environment.items() if stage in own}, flags
+    )
+    settings = config.load(config_file, environment, kept, flags)
+    return settings, said, kept
+
+
+def build(
+    target: str,
+    settings: Settings,
+    keep: Layer,
+    resources: Resources,
+    root: Path,
+    progress: Progress,
+) -> Iterator[tuple[Sealed, bool]]:
+    """Builds up to `target` under the dataset's lock; `keep` is remembered for later commands."""
+    with disk_errors(root), lock(root):
+        remembered.save(root, keep)
+        yield from recipe.build_up_to(target, settings, resources, root, progress)
+
+
+def seal_import(
+    source: str, format: str, strict: bool, root: Path, progress: Progress
+) -> tuple[Sealed, bool]:
+    """Seals conversations from elsewhere; StageError where `strict` and a line is broken."""
+    from kappa_data.stages import import_
+
+    with disk_errors(root), lock(root):
+        sealed, built = stage.build(
+            recipe.IMPORTED, import_.config_for(source, format), {}, Resources(), root, progress
+        )
+    errors = sealed.count("line_errors")
+    if strict and errors:
+        first = sealed.manifest.figures["line errors"][0]
+        raise StageError(f"{errors} broken lines and --strict; the first: {first}")
+    return sealed, built
+
+
+def forget(root: Path) -> None:
+    """Drops what earlier commands were told."""
+    if root.is_dir():
+        remembered.save(root, {})
+
+
+def current(root: Path, name: str, settings: Settings, resources: Resources) -> Sealed:
+    """The up-to-date output of a stage; UsageError with the reason where there is none."""
+    (step,) = (each for each in recipe.status(settings, resources, root) if each.stage.name == name)
+    if step.sealed is None:
+        raise UsageError(
+            f"{root}: {name} is not up to date ({step.reason}); run `kappa-data {name}` first"
+        )
+    return step.sealed
+
+
+def summary(sealed: Sealed, built: bool) -> dict[str, Any]:
+    """One stage as --json prints it."""
+    manifest = sealed.manifest
+    (declared,) = (each for each in recipe.DECLARED if each.name == manifest.stage)
+    return {
+        "stage": manifest.stage,
+        "key": manifest.key,
+        "dir": str(sealed.dir),
+        "status": "built" if built else "up-to-date",
+        "records": sum(sealed.count(name) for name in declared.records),
+        "rejected": manifest.rejected,
+        "seconds": manifest.seconds,
+        "figures": manifest.figures,
+    }

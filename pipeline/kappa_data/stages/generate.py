@@ -1,0 +1,286 @@
+"""generate: every slot becomes a conversation, played by a teacher, or goes to quarantine.
+
+In: plan's `slots` and `tasks`. Out: `conversations` and `quarantine`, in the order of the slots
+whatever finished first. The journal beside the stage's keys holds every answer; see journal.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from itertools import islice
+
+import msgspec
+
+from kappa_data.config import GenerateConfig
+from kappa_data.conversation import ASSISTANT_PROMPT, USER_PROMPT, Drained, Run, play
+from kappa_data.errors import StageError, Stopped, TeacherDown
+from kappa_data.personas import load_personas
+from kappa_data.progress import Task as Bar
+from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
+from kappa_data.resources import Resources
+from kappa_data.sandbox import Limits, Sandbox
+from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.stage import Context, Outcome
+from kappa_data.store import ShardWriter
+from kappa_data.teacher.api import Teacher
+from kappa_data.teacher.client import (
+    DEFAULT_BASE_URL,
+    NO_KEY,
+    OpenAITeacher,
+    check_base_url,
+)
+from kappa_data.teacher.embedded import Embedded
+from kappa_data.teacher.journal import JOURNAL, Journal
+from kappa_data.teacher.wire import OPENAI_HOST
+
+EMBEDDED = "embedded"
+NOTE = (
+    "teacher: the embedded one, which plays the reference solutions by rules; "
+    "--model NAME asks a real model"
+)
+
+Made = Conversation | Rejected
+
+
+def run(ctx: Context[GenerateConfig]) -> Outcome:
+    """Plays the slots. See Context and Outcome.
+
+    TeacherDown, SandboxDown: they cannot be used; Stopped: interrupted or the disk is full, and
+    all that was answered is kept; StageError: not one conversation came out.
+    """
+    return asyncio.run(_generate(ctx))
+
+
+async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
+    limit = ctx.config.limit or None
+    slots = list(islice(ctx.inputs["plan"].read("slots", Slot), limit))
+    wanted = {slot.task_id for slot in slots}
+    tasks = {
+        each.id: msgspec.json.decode(each.text, type=Task)
+        for each in ctx.inputs["plan"].read("tasks", TaskText)
+        if each.id in wanted
+    }
+    sandbox = await _sandbox(ctx.config, tasks)
+    with Journal(ctx.root / JOURNAL) as journal:
+        for line in journal.damaged:
+            ctx.progress.note(line)
+        async with _teacher(ctx, journal) as teacher:
+            prompts = ctx.resources.digest(prompt_files(ctx.resources))
+            embedded = ctx.config.model == EMBEDDED
+            state = Run(
+                config=ctx.config,
+                teacher=teacher,
+                kind="embedded" if embedded else "openai-compatible",
+                journal=journal,
+                resources=ctx.resources,
+                personas=load_personas(ctx.resources),
+                prompts=prompts,
+                sandbox=sandbox,
+                # Its voices and slips are in no request; a real teacher learns of nothing else.
+                variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
+                echo_reasoning=embedded,
+            )
+            tally = Tally()
+            with (
+                ctx.writer("conversations", Conversation) as conversations,
+                ctx.writer("quarantine", Rejected) as quarantine,
+            ):
+                await _play_all(ctx, state, slots, tasks, Output(conversations, quarantine, tally))
+    if slots and not tally.conversations:
+        reasons = ", ".join(f"{count} x {rule}" for rule, count in tally.rejected.most_common(5))
+        raise StageError(f"generate: no conversation came out of {len(slots)} slots: {reasons}")
+    return Outcome(rejected=dict(tally.rejected), figures=tally.figures(state))
+
+
+def prompt_files(resources: Resources) -> list[str]:
+    """The prompt files that decide what this stage makes."""
+    personas = resources.names("prompts/personas", ".toml")
+    return [ASSISTANT_PROMPT, USER_PROMPT, *personas]
+
+
+async def _sandbox(config: GenerateConfig, tasks: Mapping[str, Task]) -> Sandbox | None:
+    """The sandbox, tried out; None where no task calls a tool."""
+    if not any(task.tools for task in tasks.values()):
+        return None
+    sandbox = Bubblewrap(Limits(call_seconds=config.call_seconds, output_chars=config.output_chars))
+    await sandbox.self_test()
+    return sandbox
+
+
+@asynccontextmanager
+async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncIterator[Teacher]:
+    config = ctx.config
+    if config.model == EMBEDDED:
+        ctx.progress.note(NOTE)
+        async with (
+            Embedded(sloppy=config.sloppy, resources=ctx.resources) as server,
+            OpenAITeacher(
+                server.base_url,
+                timeout=config.timeout,
+                retries=config.retries,
+                concurrency=config.concurrency,
+                metadata=True,
+            ) as teacher,
+        ):
+            yield teacher
+        return
+    base_url = config.base_url or DEFAULT_BASE_URL
+    key = os.environ.get(config.api_key_env, "")
+    if not key and check_base_url(base_url) == OPENAI_HOST:
+        raise TeacherDown(f"{base_url}: needs a key; set {config.api_key_env} and run again")
+    async with OpenAITeacher(
+        base_url,
+        key or NO_KEY,
+        timeout=config.timeout,
+        retries=config.retries,
+        concurrency=config.concurrency,
+        proven=any(entry.model == config.model for entry in journal.entries()),
+    ) as teacher:
+        ctx.progress.note(f"teacher: {config.model} at {base_url}")
+        yield teacher
+
+
+class Tally:
+    """What came out, counted as it is written."""
+
+    def __init__(self) -> None:
+        self.conversations = 0
+        self.rejected: Counter[str] = Counter()
+        self._verified: Counter[str] = Counter()
+        self._by_persona: Counter[str] = Counter()
+
+    def count(self, made: Made) -> None:
+        """Counts one slot's outcome."""
+        if isinstance(made, Rejected):
+            self.rejected[made.findings[0].rule] += 1
+            return
+        self.conversations += 1
+        persona = made.persona or "none"
+        self._by_persona[persona] += 1
+        self._verified[persona] += made.verdict is not None and made.verdict.passed
+
+    def figures(self, state: Run) -> dict[str, object]:
+        """For people: how much was asked, how much was right."""
+        counts = state.counts
+        return {
+            "conversations": self.conversations,
+            "quarantined": dict(sorted(self.rejected.items())),
+            "requests_asked": counts.asked,
+            "requests_from_journal": counts.reused,
+            "prompt_tokens": counts.prompt_tokens,
+            "completion_tokens": counts.completion_tokens,
+            "verified_share": {
+                persona: round(self._verified[persona] / total, 4)
+                for persona, total in sorted(self._by_persona.items())
+            },
+        }
+
+
+class Output:
+    """Writes outcomes in the order of the slots; what finishes early waits for its turn."""
+
+    def __init__(self, conversations: ShardWriter, quarantine: ShardWriter, tally: Tally) -> None:
+        self._conversations, self._quarantine = conversations, quarantine
+        self._tally = tally
+        self._waiting: dict[int, Made] = {}
+        self._next = 0
+
+    def put(self, number: int, made: Made) -> None:
+        """Takes the outcome of slot `number`, and writes all whose turn it is."""
+        self._waiting[number] = made
+        self._tally.count(made)
+        while self._next in self._waiting:
+            ready = self._waiting.pop(self._next)
+            writer = self._quarantine if isinstance(ready, Rejected) else self._conversations
+            writer.write(ready)
+            self._next += 1
+
+    def summary(self, state: Run) -> str:
+        """The words beside the progress bar."""
+        counts = state.counts
+        tokens = counts.prompt_tokens + counts.completion_tokens
+        return (
+            f"{self._tally.rejected.total()} quarantined, {counts.asked} requests, "
+            f"{counts.reused} from the journal, {tokens:,} tokens"
+        )
+
+
+async def _play_all(
+    ctx: Context[GenerateConfig],
+    state: Run,
+    slots: Sequence[Slot],
+    tasks: Mapping[str, Task],
+    output: Output,
+) -> None:
+    """A bounded pool: every worker takes the next slot when it is done with one."""
+    queue = iter(enumerate(slots))
+
+    async def work(bar: Bar) -> None:
+        for number, slot in queue:
+            if state.draining:
+                return
+            made = await play(state, slot, tasks[slot.task_id])
+            output.put(number, made)
+            bar.advance(1)
+            bar.say(output.summary(state))
+
+    workers: list[asyncio.Task[None]] = []
+    with ctx.progress.task("generate", total=len(slots)) as bar, _interrupts(ctx, state, workers):
+        count = min(ctx.config.concurrency, len(slots))
+        workers += [asyncio.create_task(work(bar)) for _ in range(count)]
+        try:
+            await _all_of(workers)
+        except asyncio.CancelledError:
+            if not state.draining:
+                raise
+    if state.draining:
+        raise Stopped(
+            "generate: interrupted; every answer so far is in the journal: run the same command"
+        )
+
+
+async def _all_of(workers: Sequence[asyncio.Task[None]]) -> None:
+    """Waits for all workers; the first error but Drained ends the others and is raised."""
+    try:
+        for done in asyncio.as_completed(workers):
+            try:
+                await done
+            except Drained:
+                continue
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+@contextmanager
+def _interrupts(
+    ctx: Context[GenerateConfig], state: Run, workers: Sequence[asyncio.Task[None]]
+) -> Iterator[None]:
+    """The first SIGINT or SIGTERM drains the run, the second ends it."""
+    loop = asyncio.get_running_loop()
+
+    def interrupt() -> None:
+        if state.draining:
+            for worker in workers:
+                worker.cancel()
+            return
+        state.draining = True
+        ctx.progress.note("stopping at the next step of each conversation; again: stop at once")
+
+    handled = (signal.SIGINT, signal.SIGTERM)
+    try:
+        for number in handled:
+            loop.add_signal_handler(number, interrupt)
+    except (ValueError, RuntimeError):  # not the main thread: whoever owns it gets the signals
+        handled = ()
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,166 @@
+"""plan: which tasks are given to whom.
+
+Every task is made from its seed and its reference is run in the sandbox first: only what its own
+verifier accepts becomes slots. Splits are drawn by task, before the fan-out over the personas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from kappa_data.config import PlanConfig, nearest
+from kappa_data.errors import UsageError
+from kappa_data.personas import load_personas
+from kappa_data.records import SPLITS, Finding, Rejected, Slot, Split, Task, TaskText
+from kappa_data.resources import Resources
+from kappa_data.sandbox import Limits, Sandbox
+from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.stage import Context, Outcome
+from kappa_data.tasks.catalog import Family, families
+from kappa_data.tasks.verify import play_reference, verify
+
+NONE = "none"
+ALL = "all"
+BOXES = 4
+
+
+def run(ctx: Context[PlanConfig]) -> Outcome:
+    """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
+    conditions = chosen_personas(ctx.config.personas, ctx.resources)
+    chosen = chosen_families(ctx.config.families)
+    sandbox = Bubblewrap(Limits())
+    able, lacking = by_programs(chosen, sandbox)
+    tasks = _make_tasks(able, ctx.config)
+    if any(task.tools for task in tasks):
+        asyncio.run(sandbox.self_test())
+    with ctx.progress.task("plan", total=len(tasks)) as bar:
+        refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
+    good = [task for task in tasks if task.id not in refusals]
+    splits = assign_splits([task.id for task in good], ctx.config)
+    with ctx.writer("tasks", TaskText) as texts, ctx.writer("slots", Slot) as slots:
+        for task in good:
+            text = msgspec.json.encode(task, order="deterministic").decode()
+            texts.write(TaskText(task.id, task.family, text))
+            for persona in conditions:
+                slots.write(_slot(task, persona, splits[task.id]))
+    with ctx.writer("quarantine", Rejected) as quarantine:
+        for task_id, detail in sorted(refusals.items()):
+            finding = Finding("reference refused", "reject", -1, detail)
+            quarantine.write(Rejected(task_id, "plan", None, (finding,)))
+    return Outcome(
+        rejected={"reference refused": len(refusals)} if refusals else {},
+        figures={
+            "tasks": len(good),
+            "personas": [persona or NONE for persona in conditions],
+            "families": dict(sorted(Counter(task.family for task in good).items())),
+            "families without their programs": lacking,
+            "splits": dict(sorted(Counter(splits.values()).items())),
+        },
+    )
+
+
+def chosen_personas(names: Iterable[str], resources: Resources) -> list[str | None]:
+    """The conditions asked for, in a fixed order; None stands for no persona."""
+    known = load_personas(resources)
+    wanted = set(names)
+    for name in wanted - {ALL, NONE} - set(known):
+        raise UsageError(f'--personas: there is no "{name}"; {nearest(name, [*known, NONE, ALL])}')
+    if not wanted:
+        raise UsageError("--personas: none is named; use all, or names separated by commas")
+    everyone = ALL in wanted
+    conditions: list[str | None] = [name for name in sorted(known) if everyone or name in wanted]
+    return [*conditions, None] if everyone or NONE in wanted else conditions
+
+
+def chosen_families(names: Iterable[str]) -> list[Family]:
+    """The families asked for, by name."""
+    known = families()
+    wanted = set(names)
+    for name in wanted - {ALL} - set(known):
+        raise UsageError(f'--families: there is no "{name}"; {nearest(name, [*known, ALL])}')
+    if not wanted:
+        raise UsageError("--families: none is named; use all, or names separated by commas")
+    return [family for name, family in known.items() if ALL in wanted or name in wanted]
+
+
+def by_programs(chosen: list[Family], sandbox: Sandbox) -> tuple[list[Family], dict[str, str]]:
+    """The families that the box can serve, and for the others the programs that it lacks."""
+    able, lacking = [], {}
+    for family in chosen:
+        missing = [program for program in family.programs if not sandbox.has(program)]
+        if missing:
+            lacking[family.name] = ", ".join(missing)
+        else:
+            able.append(family)
+    if not able:
+        raise UsageError(f"no family can run here: programs are missing: {lacking}")
+    return able, lacking
+
+
+def assign_splits(task_ids: list[str], config: PlanConfig) -> dict[str, Split]:
+    """The split of each task, by a hash of its id: more tasks never move a task to another split.
+
+    Where so few tasks are planned that none fell into train, all go there.
+    """
+    splits = {task_id: _split(task_id, config) for task_id in task_ids}
+    if SPLITS[0] not in splits.values():
+        return dict.fromkeys(task_ids, SPLITS[0])
+    return splits
+
+
+def _split(task_id: str, config: PlanConfig) -> Split:
+    digest = hashlib.sha256(f"split:{config.seed}:{task_id}".encode()).digest()
+    place = int.from_bytes(digest[:8], "big") / 2**64
+    if place < config.test:
+        return "test"
+    return "validation" if place < config.test + config.validation else "train"
+
+
+def _make_tasks(chosen: list[Family], config: PlanConfig) -> list[Task]:
+    """Tasks in an order that mixes the families, so that a pilot of the first few sees several."""
+    tasks = []
+    for family in chosen:
+        seeds = range(min(config.tasks, family.seeds))
+        tasks += [family.make(seed) for seed in seeds]
+    random.Random(f"plan:{config.seed}").shuffle(tasks)
+    return tasks
+
+
+async def _verify_all(
+    tasks: list[Task], sandbox: Sandbox, advance: Callable[[], None]
+) -> dict[str, str]:
+    """Runs every reference; the reason by task id for those that the verifier refused."""
+    places = asyncio.Semaphore(BOXES)
+    refusals: dict[str, str] = {}
+
+    async def one(task: Task) -> None:
+        async with places:
+            box = await sandbox.open(task.fixture) if task.tools else None
+            try:
+                verdict = await verify(task, box, await play_reference(task, box))
+            finally:
+                if box is not None:
+                    await box.close()
+        if not verdict.passed:
+            refusals[task.id] = verdict.detail
+        advance()
+
+    await asyncio.gather(*(one(task) for task in tasks))
+    return refusals
+
+
+def _slot(task: Task, persona: str | None, split: Split) -> Slot:
+    return Slot(
+        id=f"{task.id}:{persona or NONE}",
+        task_id=task.id,
+        family=task.family,
+        persona=persona,
+        split=split,
+        system=f"Persona: {persona}" if persona else None,
+    )

@@ -1,0 +1,116 @@
+"""tokenize: conversations into training documents of exactly the ids that a server would send."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from kappa_data.config import TokenizeConfig
+from kappa_data.engine import map_ordered
+from kappa_data.errors import StageError
+from kappa_data.formats.harmony import Counts
+from kappa_data.formats.samples import Choices, choices, samples
+from kappa_data.records import Conversation, Finding, Rejected, Sample
+from kappa_data.stage import Context, Outcome
+
+NOTHING_TRAINED = "no trained tokens"
+MALFORMED_TOOLS = "malformed tools"
+
+
+class Tokenized(Struct, frozen=True):
+    """What became of one conversation: its samples, or why there are none."""
+
+    samples: tuple[Sample, ...]
+    counts: Counts | None
+    rejected: Rejected | None
+
+
+def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
+    """One conversation's samples, or a rejection with its reason."""
+    try:
+        made, counts = samples(conversation, chosen)
+    except msgspec.MsgspecError as error:
+        return Tokenized((), None, _rejected(conversation, MALFORMED_TOOLS, str(error)))
+    if made:
+        return Tokenized(made, counts, None)
+    reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(counts.untrained.items()))
+    evidence = f"{counts.steps} assistant steps: {reasons or 'none'}"
+    return Tokenized((), counts, _rejected(conversation, NOTHING_TRAINED, evidence))
+
+
+def run(ctx: Context[TokenizeConfig]) -> Outcome:
+    """Seals "samples", and "quarantine": conversations in which nothing can be trained."""
+    chosen = choices(ctx.config)
+    source = ctx.inputs["dedupe"]
+    totals: Counter[str] = Counter()
+    untrained: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    with (
+        ctx.writer("samples", Sample) as written,
+        ctx.writer("quarantine", Rejected) as quarantine,
+        ctx.progress.task("tokenize", total=source.count("conversations")) as bar,
+    ):
+        conversations = source.read("conversations", Conversation)
+        work = partial(tokenize, chosen)
+        for made in map_ordered(work, conversations, workers=ctx.config.workers):
+            totals["conversations"] += 1
+            if made.rejected is not None:
+                rejected[made.rejected.findings[0].rule] += 1
+                quarantine.write(made.rejected)
+            for sample in made.samples:
+                written.write(sample)
+            _count(totals, untrained, made)
+            bar.advance(1)
+    if not totals["samples"]:
+        raise StageError(
+            f"tokenize: no sample is left of {totals['conversations']} conversations; "
+            "see what was rejected with `kappa-data status`"
+        )
+    return Outcome(rejected=dict(sorted(rejected.items())), figures=_figures(totals, untrained))
+
+
+def _count(totals: Counter[str], untrained: Counter[str], made: Tokenized) -> None:
+    counts = made.counts
+    if counts is None:
+        return
+    totals["steps"] += counts.steps
+    totals["trained steps"] += counts.trained
+    totals["without reasoning"] += counts.without_reasoning
+    totals["untrained calls"] += counts.untrained_calls
+    totals["untrained stops"] += counts.untrained_stops
+    untrained.update(counts.untrained)
+    if made.samples:
+        totals["tokenized"] += 1
+        totals["conversation tokens"] += counts.tokens
+        totals["samples"] += len(made.samples)
+        totals["tokens"] += sum(len(sample.ids) for sample in made.samples)
+        totals["trained tokens"] += sum(sample.n_loss_tokens for sample in made.samples)
+
+
+def _figures(totals: Counter[str], untrained: Counter[str]) -> dict[str, Any]:
+    """For people and the manifest. Inflation is the price of exactness: repeated history."""
+    return {
+        "conversations": totals["conversations"],
+        "samples": totals["samples"],
+        "samples per conversation": round(totals["samples"] / totals["tokenized"], 3),
+        "tokens": totals["tokens"],
+        "trained tokens": totals["trained tokens"],
+        "inflation": round(totals["tokens"] / totals["conversation tokens"], 3),
+        "steps": totals["steps"],
+        "trained steps": totals["trained steps"],
+        "untrained steps": dict(sorted(untrained.items())),
+        "share of steps without reasoning": round(
+            totals["without reasoning"] / totals["trained steps"], 4
+        ),
+        "untrained calls": totals["untrained calls"],
+        "untrained stops": totals["untrained stops"],
+    }
+
+
+def _rejected(conversation: Conversation, rule: str, evidence: str) -> Rejected:
+    finding = Finding(rule, "reject", -1, evidence)
+    return Rejected(conversation.id, "tokenize", conversation.persona, (finding,), conversation)

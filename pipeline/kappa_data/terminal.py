@@ -1,0 +1,81 @@
+"""What people read at the end of a command; text from outside is printed as plain text."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+MARKS = {"built": "green", "up-to-date": "cyan", "up to date": "cyan"}
+
+
+def console() -> Console:
+    """Standard output; wide enough for paths where it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
+    """One line a stage: what came out, what was rejected and why."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, justify in (
+        ("stage", "left"),
+        ("status", "left"),
+        ("records", "right"),
+        ("rejected", "left"),
+        ("seconds", "right"),
+    ):
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    for each in stages:
+        rejected = ", ".join(f"{reason} {n}" for reason, n in each["rejected"].items()) or "-"
+        table.add_row(
+            each["stage"],
+            Text(each["status"], style=MARKS.get(each["status"], "yellow")),
+            f"{each['records']:,}",
+            Text(rejected),
+            f"{each['seconds']:.1f}",
+        )
+    console().print(table)
+
+
+def print_status(stages: Sequence[Mapping[str, Any]]) -> None:
+    """One line a stage: up to date, or why not."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("stage", "status", "key", "records"):
+        table.add_column(name, justify="right" if name == "records" else "left")
+    for each in stages:
+        records = "-" if each["records"] is None else f"{each['records']:,}"
+        style = MARKS.get(each["status"], "yellow")
+        table.add_row(each["stage"], Text(each["status"], style=style), each["key"] or "-", records)
+    console().print(table)
+
+
+def print_release(figures: Mapping[str, Any], folder: Path, seq_len: int) -> None:
+    """The closing words of `run`: what was made, where it is, what to try next."""
+    out = console()
+    out.print()
+    made = (
+        f"{figures['conversations']:,} conversations of {len(figures['personas'])} personas, "
+        f"{figures['samples']:,} samples, {figures['rows']:,} packed rows of {seq_len:,} tokens "
+        f"({figures['trained tokens']:,} trained)"
+    )
+    out.print(Text.assemble(("made   ", "bold"), made))
+    out.print(Text.assemble(("where  ", "bold"), str(folder)), soft_wrap=True)
+    for name, command in (
+        ("read   ", "kappa-data show --random"),
+        ("tokens ", "kappa-data show --random --tokens"),
+        ("prove  ", "kappa-data verify"),
+        ("load   ", f'datasets.load_dataset("{folder}", "packed")'),
+        ("next   ", "kappa-data run --personas all --model YOUR_MODEL --base-url http://..."),
+    ):
+        out.print(Text.assemble((name, "bold"), (command, "cyan")), soft_wrap=True)
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Plain lines."""
+    for line in lines:
+        console().print(line, markup=False, soft_wrap=True)

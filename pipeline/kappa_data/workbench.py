@@ -1,0 +1,75 @@
+"""The box of one conversation, opened when something must really run in it.
+
+Calls whose results are in the journal are only noted. Where a later call has to run, or the
+verifier has to look, a box is opened and the noted calls run again, to bring its files to where
+they were; what they print this time is dropped, since the journalled results stand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from kappa_data.errors import SandboxDown
+from kappa_data.records import Task, compact_json
+from kappa_data.sandbox import Box, Limits, Sandbox, ToolResult
+
+T = TypeVar("T")
+
+
+class Workbench:
+    """At most one box for `task`. `gate` bounds what runs in all boxes at the same time.
+
+    `state` is a digest of the box's state: its programs, limits, fixture and all calls so far.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, limits: Limits, task: Task, gate: asyncio.Semaphore
+    ) -> None:
+        self._sandbox, self._fixture, self._gate = sandbox, task.fixture, gate
+        self._box: Box | None = None
+        self._calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.state = _digest(sandbox.toolchain, limits, task.fixture)
+
+    def after(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        """What `state` will be after one more call."""
+        return _digest(self.state, tool, arguments)
+
+    def note(self, tool: str, arguments: Mapping[str, Any]) -> None:
+        """Counts a call as made, without running it."""
+        self.state = self.after(tool, arguments)
+        self._calls.append((tool, arguments))
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """Runs a call; SandboxDown where that failed in a fresh box too."""
+        result = await self.use(lambda box: box.call(tool, arguments))
+        self.note(tool, arguments)
+        return result
+
+    async def use(self, work: Callable[[Box], Awaitable[T]]) -> T:
+        """`work` on the box as all calls so far left it, once more in a fresh box if one dies."""
+        async with self._gate:
+            try:
+                return await work(await self._restored())
+            except SandboxDown:
+                await self.close()
+                return await work(await self._restored())
+
+    async def close(self) -> None:
+        """Closes the box, if there is one."""
+        if self._box is not None:
+            box, self._box = self._box, None
+            await box.close()
+
+    async def _restored(self) -> Box:
+        if self._box is None:
+            self._box = await self._sandbox.open(self._fixture)
+            for tool, arguments in self._calls:
+                await self._box.call(tool, arguments)
+        return self._box
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(compact_json(parts).encode()).hexdigest()
