@@ -1,14 +1,14 @@
-"""Reads the tool calls that a teacher wrote: its ids, its argument text, what is wrong with them."""
+"""Reads the tool calls that a teacher wrote: ids, argument text, and what is wrong with them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import msgspec
 
-from kappa_data.records import ToolCall, compact_json
+from kappa_data import strict_json
+from kappa_data.records import ToolCall
 from kappa_data.sandbox import tools
 
 EVIDENCE = 200
@@ -31,7 +31,7 @@ def read_call(call: ToolCall, offered: Collection[str]) -> ReadCall:
         return ReadCall(call, {}, f'there is no tool "{name[:EVIDENCE]}"; there are: {known}')
     try:
         arguments = _object(call.function.arguments)
-    except ValueError as error:
+    except strict_json.NotStrict as error:
         start = call.function.arguments[:EVIDENCE]
         return ReadCall(call, {}, f"{name}: the arguments are not a JSON object ({error}): {start}")
     return ReadCall(call, arguments, tools.complaint(name, arguments) or "")
@@ -62,34 +62,15 @@ def echoed(call: ToolCall) -> dict[str, Any]:
     try:
         _object(call.function.arguments)
         text = call.function.arguments
-    except ValueError:
+    except strict_json.NotStrict:
         text = "{}"
     function = {"name": call.function.name, "arguments": text}
     return {"id": call.id, "type": "function", "function": function}
 
 
 def _object(text: str) -> dict[str, Any]:
-    """The JSON object in `text`. Python's own decoder takes NaN, twin keys and lone surrogates;
-    a tool or a tokenizer behind us may not: ValueError says which."""
-    try:
-        value = json.loads(text, object_pairs_hook=_without_twins, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    """The JSON object in `text`; NotStrict where there is none, or one read in two ways."""
+    value = strict_json.parse(text)
     if not isinstance(value, dict):
-        raise ValueError(f"it is a {type(value).__name__}")
-    try:
-        compact_json(value)
-    except (UnicodeEncodeError, OverflowError):
-        raise ValueError("it holds half a character or too large a number") from None
+        raise strict_json.NotStrict(f"it is a {type(value).__name__}")
     return value
-
-
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a key stands twice")
-    return value
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")

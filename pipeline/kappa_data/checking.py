@@ -29,7 +29,10 @@ class Check(Struct, frozen=True):
 
 @functools.cache
 def all_checks() -> tuple[Check, ...]:
-    """Every check, by name. UsageError: an entry point that is no check, or a rule of two checks."""
+    """Every check, by name.
+
+    UsageError: an entry point that leads to no check, or a rule that two checks claim.
+    """
     found = sorted((_check_of(place, module) for place, module in _modules()), key=_name)
     owner: dict[str, str] = {}
     for each in found:

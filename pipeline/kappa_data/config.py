@@ -49,8 +49,12 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     model: Annotated[
         str, Meta(description="the teacher's model; 'embedded': the one that is built in")
     ] = "embedded"
-    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] = 1.0
-    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
+    temperature: Annotated[
+        float, Meta(ge=0.0, le=2.0, description="sampling temperature of the assistant")
+    ] = 1.0
+    top_p: Annotated[
+        float, Meta(gt=0.0, le=1.0, description="nucleus sampling of the assistant")
+    ] = 1.0
     max_tokens: Annotated[Positive, Meta(description="per answer")] = 4096
     reasoning_effort: Annotated[str, Meta(description="sent where it is not ''")] = ""
     max_turns: Annotated[Positive, Meta(description="user messages per conversation")] = 12

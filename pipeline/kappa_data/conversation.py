@@ -22,6 +22,7 @@ from kappa_data.calls import ReadCall, read_call, with_own_ids
 from kappa_data.config import GenerateConfig
 from kappa_data.errors import SandboxDown
 from kappa_data.personas import Persona
+from kappa_data.pool import Drained
 from kappa_data.records import (
     Conversation,
     Finding,
@@ -52,10 +53,6 @@ CHARS_PER_TOKEN = 3.0
 EVIDENCE = 300
 
 
-class Drained(Exception):
-    """The run is being stopped: this conversation stands in the journal up to here."""
-
-
 class _Unfit(Exception):
     """The conversation ends in quarantine: `rule`, message index, evidence."""
 
@@ -78,15 +75,16 @@ class Counts:
 class Run:
     """What all conversations of a run share.
 
-    `kind` and `prompts` go into the provenance. `variant` is what, beside the request, decides the
-    teacher's answers. `echo_reasoning`: within a turn the assistant's reasoning is sent back, as
-    `reasoning`; open-model servers want it, others reject a field that they do not know. `draining`
-    is set to stop every conversation at its next request or tool call.
+    `kind`, `model` and `prompts` go into the provenance. `variant` is what, beside the request,
+    decides the teacher's answers. `echo_reasoning`: within a turn the assistant's reasoning is sent
+    back, as `reasoning`; open-model servers want it, others reject a field that they do not know.
+    `draining` is set to stop every conversation at its next request or tool call.
     """
 
     config: GenerateConfig
     teacher: Teacher
     kind: Literal["embedded", "openai-compatible"]
+    model: str
     journal: Journal
     resources: Resources
     personas: Mapping[str, Persona]
@@ -221,7 +219,7 @@ class _Play:
     ) -> ChatAnswer:
         config, run = self._run.config, self._run
         request = ChatRequest(
-            model=config.model,
+            model=run.model,
             messages=tuple(messages),
             tools=tools,
             temperature=config.temperature,
@@ -353,7 +351,7 @@ class _Play:
                 source="generate",
                 grounding=sandbox.grounding if sandbox else "none",
                 teacher=run.kind,
-                model=config.model,
+                model=run.model,
                 sampling=canonical_json(sampling),
                 prompts=run.prompts,
                 toolchain=sandbox.toolchain if sandbox else "",

@@ -67,17 +67,24 @@ def emptiest_first(
 def best_fit(
     lengths: Sequence[int], order: Sequence[int], n_rows: int, seq_len: int
 ) -> list[list[int]] | None:
-    """Each document of `order` into the fullest of `n_rows` rows that takes it; None if none does.
+    """Each document of `order` into the fullest row that takes it; None where `n_rows` are too few.
 
-    Every row first gets one document, so that none stays empty.
+    Where fewer rows do, the rest get one document each from the rows that hold most, so that none
+    stays empty.
     """
-    rows: list[list[int]] = [[index] for index in order[:n_rows]]
-    space = sorted((seq_len - lengths[row[0]], number) for number, row in enumerate(rows))
-    for index in order[n_rows:]:
+    rows: list[list[int]] = []
+    space: list[tuple[int, int]] = []  # (tokens left, row), sorted
+    for index in order:
         place = bisect.bisect_left(space, (lengths[index], -1))
-        if place == len(space):
+        if place < len(space):
+            left, number = space.pop(place)
+            rows[number].append(index)
+        elif len(rows) < n_rows:
+            left, number = seq_len, len(rows)
+            rows.append([index])
+        else:
             return None
-        left, number = space.pop(place)
-        rows[number].append(index)
         bisect.insort(space, (left - lengths[index], number))
+    while len(rows) < n_rows:
+        rows.append([max(rows, key=len).pop()])
     return rows

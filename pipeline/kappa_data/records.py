@@ -125,6 +125,16 @@ class Rejected(Struct, frozen=True):
     conversation: Conversation | None = None
 
 
+class ConversationFinding(Struct, frozen=True):
+    """One row of validate's set "findings": a finding and the conversation that it is about."""
+
+    conversation_id: str
+    rule: str
+    severity: Severity
+    message: int
+    evidence: str
+
+
 # --- tasks -------------------------------------------------------------------------------------
 
 

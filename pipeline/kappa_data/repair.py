@@ -18,7 +18,7 @@ def repair(conversation: Conversation) -> tuple[Conversation, tuple[Finding, ...
     trimmed           what stands behind the last thing that can be learnt, see `_keep`
     renumbered        a call id that an earlier step used already, where calls and results of the
                       step pair up in place; it gets a number behind it
-    empty-arguments   "" becomes "{}"
+    empty arguments   "" becomes "{}"
     """
     messages = list(conversation.messages)
     kept = _keep(messages)
@@ -32,7 +32,7 @@ def repair(conversation: Conversation) -> tuple[Conversation, tuple[Finding, ...
     for index, message in enumerate(messages):
         if any(not call.function.arguments.strip() for call in message.tool_calls):
             messages[index] = _with_arguments(message)
-            notes.append(Finding("empty-arguments", "note", index, '"" -> "{}"'))
+            notes.append(Finding("empty arguments", "note", index, '"" -> "{}"'))
     if not notes:
         return conversation, ()
     return msgspec.structs.replace(conversation, messages=tuple(messages)), tuple(notes)

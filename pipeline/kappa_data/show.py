@@ -1,0 +1,193 @@
+"""A conversation and its tokens as people look at them.
+
+All text comes from outside (users, teachers, tools, imported files), so it is printed as plain
+text: no markup is interpreted, and control characters are written out instead of sent to the
+terminal. Without colour, trained spans stand between ⟦ and ⟧.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from rich.console import Console
+from rich.rule import Rule
+from rich.text import Text
+
+from kappa_data.formats.vocabulary import ENDOFTEXT, SPECIALS, START, decode
+from kappa_data.records import Conversation, Finding, Int8s, Int32s, Message
+
+ROLE_STYLES = {
+    "system": "magenta",
+    "developer": "magenta",
+    "user": "cyan",
+    "assistant": "green",
+    "tool": "yellow",
+}
+SEVERITY_STYLES = {"reject": "bold red", "untrain": "yellow", "note": "dim"}
+TRAINED, CONTEXT = "black on green", "dim"
+TRAINED_SPECIAL, SPECIAL = "bold black on bright_green", "bold magenta"
+
+# C0 but tab and newline, DEL, C1, the marks that reorder text, line separators, lone surrogates.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+# In a token view these mean something: a text that contains them must not look like the view.
+_SIGNS = re.compile(r"<\||[⟦⟧]")
+
+
+def plain(text: str) -> str:
+    """The text with what could act on a terminal written out, as `\\x1b` or `\\u202e`."""
+    return _UNSAFE.sub(lambda found: _written(found[0]), text)
+
+
+def _written(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def show_conversation(
+    console: Console, conversation: Conversation, findings: Sequence[Finding] = ()
+) -> None:
+    """Prints messages, reasoning, tool calls and results, the findings beside their message."""
+    origin = conversation.provenance
+    parts = [
+        f"persona {conversation.persona or 'none'}",
+        conversation.split,
+        *([f"family {conversation.family}"] if conversation.family else []),
+        f"teacher {origin.teacher}{f' ({origin.model})' if origin.model else ''}",
+        f"tool results {origin.grounding}",
+    ]
+    _line(console, Text(plain(conversation.id), style="bold"))
+    _line(console, Text(plain(" · ".join(parts)), style="dim"))
+    _findings(console, findings, -1)
+    for number, message in enumerate(conversation.messages):
+        _message(console, number, message)
+        _findings(console, findings, number)
+    if conversation.verdict is not None:
+        console.print()
+        passed = conversation.verdict.passed
+        word = Text(
+            "verified" if passed else "failed", style="bold green" if passed else "bold red"
+        )
+        detail = plain(conversation.verdict.detail)
+        _line(console, word.append(f": {detail}" if detail else "", style="default"))
+
+
+def _message(console: Console, number: int, message: Message) -> None:
+    notes = [
+        *([message.name] if message.name else []),
+        *([f"as {message.persona}"] if message.persona else []),
+        *(["not trained"] if not message.train else []),
+        *(["cut off"] if message.finish_reason == "length" else []),
+    ]
+    title = Text(f"{number} {message.role}", style=f"bold {ROLE_STYLES[message.role]}")
+    title.append(plain("".join(f" · {note}" for note in notes)), style="dim")
+    console.print()
+    _line(console, title)
+    if message.reasoning:
+        _line(console, Text(_indented(message.reasoning), style="dim italic"))
+    if message.content:
+        _line(console, Text(plain(message.content)))
+    for call in message.tool_calls:
+        _line(
+            console,
+            Text.assemble(
+                ("→ ", "bold blue"),
+                (plain(call.function.name), "bold blue"),
+                (" " + plain(call.function.arguments), "blue"),
+            ),
+        )
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"┆ {line}" for line in plain(text).split("\n"))
+
+
+def _findings(console: Console, findings: Sequence[Finding], message: int) -> None:
+    for finding in findings:
+        if finding.message == message:
+            said = plain(f"{finding.severity}: {finding.rule}: {finding.evidence}")
+            _line(console, Text(f"! {said}", style=SEVERITY_STYLES[finding.severity]))
+
+
+def show_tokens(
+    console: Console, ids: Int32s, mask: Int8s, lengths: Sequence[int] | Int32s | None = None
+) -> None:
+    """Prints ids int32[n] as text, coloured by mask int8[n], with a legend.
+
+    A packed row gives the lengths of its documents (they sum to n); None is one document.
+    """
+    plainly = console.no_color or console.color_system is None
+    _line(console, _legend(plainly))
+    start = 0
+    for number, length in enumerate([len(ids)] if lengths is None else [int(n) for n in lengths]):
+        part, trained = ids[start : start + length], mask[start : start + length]
+        start += length
+        title = f"document {number}: {length:,} tokens, {int(trained.sum()):,} trained"
+        console.print(Rule(Text(title), align="left", style="dim"))
+        _line(console, _document(part, trained, plainly))
+
+
+def _legend(plainly: bool) -> Text:
+    if plainly:
+        return Text("⟦trained⟧ and context; <|special|>; `<|` within a text is written `<\\|`")
+    return Text.assemble(
+        (" trained ", TRAINED),
+        " ",
+        ("<|special|>", TRAINED_SPECIAL),
+        "  ",
+        ("context", CONTEXT),
+        " ",
+        ("<|special|>", SPECIAL),
+        ("  `<|` within a text is written `<\\|`", "dim"),
+    )
+
+
+def _document(ids: Int32s, mask: Int8s, plainly: bool) -> Text:
+    """One document; every harmony message begins a line."""
+    text = Text()
+    for trained, start, end in _spans(mask):
+        if trained and plainly:
+            text.append("⟦")
+        for special, piece in _pieces(ids[start:end]):
+            if piece.startswith(SPECIALS[START]) and special and text and text.plain != "⟦":
+                text.append("\n")
+            if special:
+                text.append(piece, style=TRAINED_SPECIAL if trained else SPECIAL)
+            else:
+                text.append(piece, style=TRAINED if trained else CONTEXT)
+        if trained and plainly:
+            text.append("⟧")
+    return text
+
+
+def _spans(mask: Int8s) -> Iterator[tuple[bool, int, int]]:
+    """Runs of equal mask as (trained, start, end)."""
+    edges = [0, *(np.flatnonzero(np.diff(mask)) + 1).tolist(), len(mask)]
+    for start, end in zip(edges, edges[1:], strict=False):
+        if start < end:
+            yield bool(mask[start]), start, end
+
+
+def _pieces(ids: Int32s) -> Iterator[tuple[bool, str]]:
+    """Runs of ids as (special, text); repeated padding is counted, not repeated."""
+    for special, run in groupby(ids.tolist(), lambda each: each if each in SPECIALS else None):
+        tokens = list(run)
+        if special is None:
+            written = _SIGNS.sub(lambda found: _sign(found[0]), plain(decode(tokens)))
+            yield False, written
+        elif special == ENDOFTEXT and len(tokens) > 1:
+            yield True, f"{SPECIALS[special]} × {len(tokens):,}"
+        else:
+            yield from ((True, SPECIALS[special]) for _ in tokens)
+
+
+def _sign(found: str) -> str:
+    return "<\\|" if found == "<|" else _written(found)
+
+
+def _line(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=True, highlight=False)
