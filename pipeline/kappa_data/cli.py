@@ -243,6 +243,43 @@ def doctor(*, common: Common) -> dict[str, Any]:
     return {"findings": found, "exit_code": 0 if all(each["ok"] for each in found) else 4}
 
 
+@command(app, "teacher")
+def teacher(
+    *,
+    common: Common,
+    host: Annotated[str, typer.Option(help="where to listen; loopback unless you say so")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="0: any free one")] = 8765,
+    latency: Annotated[float, typer.Option(help="seconds before every answer")] = 0.0,
+    sloppy: Annotated[
+        str, typer.Option(metavar="RATE|KIND=RATE,...", help="what real models do wrong")
+    ] = "",
+    faults: Annotated[
+        str, typer.Option(metavar="KIND=RATE,...", help="what endpoints do wrong")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="draws what goes wrong, and where")] = 0,
+    api_key: Annotated[str, typer.Option(help="asked of every request where it is not ''")] = "",
+) -> dict[str, Any]:
+    """Run the embedded teacher as a server of its own, until it is interrupted."""
+    from kappa_data import progress
+    from kappa_data.teacher.embedded import Embedded, serve
+
+    server = Embedded(
+        host=host,
+        port=port,
+        latency=latency,
+        sloppy=config.parse_rates("--sloppy", sloppy),
+        faults=_mapping("--faults", faults),
+        seed=seed,
+        api_key=api_key,
+        resources=_resources(common),
+    )
+    note = progress.for_stderr(common.quiet).note
+    serve(server, lambda url: note(f"the embedded teacher listens on {url} (ctrl-c ends it)"))
+    return {"requests": sum(server.requests.values())}
+
+
 @command(app, "schemas")
 def schemas(
     folder: Annotated[Path, typer.Argument(help="where to write them")] = Path("schemas"),
@@ -257,6 +294,15 @@ def schemas(
     if not common.json:
         terminal.print_lines(written)
     return {"written": written}
+
+
+def _mapping(flag: str, text: str) -> dict[str, float]:
+    rates = config.parse_rates(flag, text)
+    if isinstance(rates, dict):
+        return rates
+    if rates:
+        raise UsageError(f"{flag} {text}: say of what, as rate_limit={text}")
+    return {}
 
 
 def _with_teacher(flags: Layer, teacher: str | None) -> Layer:

@@ -226,6 +226,17 @@ def parse_set(assignment: str) -> tuple[str, str, Any]:
     return stage, field, parse_value(stage, field, text.strip())
 
 
+def parse_rates(flag: str, text: str) -> float | dict[str, float]:
+    """`0.05` as a number, `kind=0.05,other=0.1` as a mapping."""
+    try:
+        if "=" not in text:
+            return float(text or 0)
+        pairs = (part.partition("=") for part in text.split(","))
+        return {kind.strip(): float(rate) for kind, _, rate in pairs}
+    except ValueError:
+        raise UsageError(f"{flag} {text}: write 0.05, or kind=0.05,other=0.1") from None
+
+
 def parse_value(stage: str, field: str, text: str) -> Any:
     """Text as the field's own type; a list of words is separated by commas."""
     config = type(getattr(Settings(), stage))

@@ -96,10 +96,14 @@ def _to_folder(release: Path, target: Path, released: Released) -> bool:
 
 def _to_hub(release: Path, repo_id: str, options: Options) -> str:
     """Uploads everything in one commit; the repository's address."""
-    import requests
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    import httpx2
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+    if get_token() is None:
+        raise EnvironmentLacks(
+            "push: no Hub token; log in with `hf auth login` or set HF_TOKEN (write access)"
+        )
     api = HfApi()
     try:
         url = api.create_repo(repo_id, repo_type="dataset", private=options.private, exist_ok=True)
@@ -110,12 +114,20 @@ def _to_hub(release: Path, repo_id: str, options: Options) -> str:
             commit_message=options.message,
             delete_patterns=["conversations/*", "packed/*"],
         )
+    except HFValidationError as error:
+        raise UsageError(f"push: {repo_id} is no name for a repository: {error}") from error
     except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else 0
+        status = error.response.status_code
         if status in (401, 403):
             raise EnvironmentLacks(
                 f"push: the Hub refused the token for {repo_id} ({status}); "
-                "log in with `hf auth login` or set HF_TOKEN to a token with write access"
+                "set HF_TOKEN to a token with write access"
             ) from error
-        raise StageError(f"push: the Hub answered {status} for {repo_id}; try again") from error
+        raise StageError(
+            f"push: the Hub answered {status} for {repo_id}; run the same command again"
+        ) from error
+    except httpx2.TransportError as error:
+        raise EnvironmentLacks(
+            f"push: the Hub at {api.endpoint} cannot be reached ({error}); check the network"
+        ) from error
     return str(url)

@@ -14,9 +14,11 @@ from rich.text import Text
 MARKS = {"built": "green", "up-to-date": "cyan", "up to date": "cyan"}
 
 
-def console() -> Console:
+def console(color: bool = True) -> Console:
     """Standard output; wide enough for paths where it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    return Console(
+        width=None if sys.stdout.isatty() else 120, highlight=False, no_color=not color or None
+    )
 
 
 def print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
