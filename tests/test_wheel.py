@@ -1,4 +1,4 @@
-"""The wheel carries all that the package needs: it runs from another folder, without the checkout."""
+"""The wheel carries all that is needed: it runs from another folder, without the checkout."""
 
 from __future__ import annotations
 
