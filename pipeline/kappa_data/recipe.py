@@ -113,7 +113,7 @@ def status(settings: Settings, resources: Resources, root: Path) -> list[Step]:
             if name != IMPORT and name not in done and name in _names(needed(stage.name, settings))
         ]
         if waiting:
-            steps.append(Step(stage, None, f"waits for {waiting[0]}"))
+            steps.append(Step(stage, None, f"waits for {waiting[-1]}"))
             continue
         config: Struct = getattr(settings, stage.name)
         parts = key_parts(stage, config, _inputs(stage, settings, done, root), resources)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from rich.console import Console
@@ -148,13 +148,14 @@ def _legend(plainly: bool) -> Text:
 
 def _document(ids: Int32s, mask: Int8s, plainly: bool) -> Text:
     """One document; every harmony message begins a line."""
-    text = Text()
+    text, first = Text(), True
     for trained, start, end in _spans(mask):
         if trained and plainly:
             text.append("⟦")
         for special, piece in _pieces(ids[start:end]):
-            if piece.startswith(SPECIALS[START]) and special and text and text.plain != "⟦":
+            if special and piece == SPECIALS[START] and not first:
                 text.append("\n")
+            first = False
             if special:
                 text.append(piece, style=TRAINED_SPECIAL if trained else SPECIAL)
             else:
@@ -167,7 +168,7 @@ def _document(ids: Int32s, mask: Int8s, plainly: bool) -> Text:
 def _spans(mask: Int8s) -> Iterator[tuple[bool, int, int]]:
     """Runs of equal mask as (trained, start, end)."""
     edges = [0, *(np.flatnonzero(np.diff(mask)) + 1).tolist(), len(mask)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if start < end:
             yield bool(mask[start]), start, end
 

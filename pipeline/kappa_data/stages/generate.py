@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from itertools import islice
 
 import msgspec
 
 from kappa_data.config import GenerateConfig
-from kappa_data.conversation import ASSISTANT_PROMPT, USER_PROMPT, Drained, Run, play
-from kappa_data.errors import StageError, Stopped, TeacherDown
+from kappa_data.conversation import ASSISTANT_PROMPT, USER_PROMPT, Run, play
+from kappa_data.errors import StageError, TeacherDown
 from kappa_data.personas import load_personas
-from kappa_data.progress import Task as Bar
+from kappa_data.pool import in_order
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Limits, Sandbox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.stage import Context, Outcome
-from kappa_data.store import ShardWriter
 from kappa_data.teacher.api import Teacher
 from kappa_data.teacher.client import (
     DEFAULT_BASE_URL,
@@ -71,11 +69,12 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
             ctx.progress.note(line)
         async with _teacher(ctx, journal) as teacher:
             prompts = ctx.resources.digest(prompt_files(ctx.resources))
-            embedded = ctx.config.model == EMBEDDED
+            embedded = is_embedded(ctx.config)
             state = Run(
                 config=ctx.config,
                 teacher=teacher,
                 kind="embedded" if embedded else "openai-compatible",
+                model=EMBEDDED if embedded else ctx.config.model,
                 journal=journal,
                 resources=ctx.resources,
                 personas=load_personas(ctx.resources),
@@ -85,12 +84,7 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
                 variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
                 echo_reasoning=embedded,
             )
-            tally = Tally()
-            with (
-                ctx.writer("conversations", Conversation) as conversations,
-                ctx.writer("quarantine", Rejected) as quarantine,
-            ):
-                await _play_all(ctx, state, slots, tasks, Output(conversations, quarantine, tally))
+            tally = await _play_all(ctx, state, slots, tasks)
     if slots and not tally.conversations:
         reasons = ", ".join(f"{count} x {rule}" for rule, count in tally.rejected.most_common(5))
         raise StageError(f"generate: no conversation came out of {len(slots)} slots: {reasons}")
@@ -101,6 +95,11 @@ def prompt_files(resources: Resources) -> list[str]:
     """The prompt files that decide what this stage makes."""
     personas = resources.names("prompts/personas", ".toml")
     return [ASSISTANT_PROMPT, USER_PROMPT, *personas]
+
+
+def is_embedded(config: GenerateConfig) -> bool:
+    """Whether the embedded teacher answers: it does where no other model is named."""
+    return config.model in ("", EMBEDDED)
 
 
 async def _sandbox(config: GenerateConfig, tasks: Mapping[str, Task]) -> Sandbox | None:
@@ -115,7 +114,7 @@ async def _sandbox(config: GenerateConfig, tasks: Mapping[str, Task]) -> Sandbox
 @asynccontextmanager
 async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncIterator[Teacher]:
     config = ctx.config
-    if config.model == EMBEDDED:
+    if is_embedded(config):
         ctx.progress.note(NOTE)
         async with (
             Embedded(sloppy=config.sloppy, resources=ctx.resources) as server,
@@ -145,8 +144,35 @@ async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncItera
         yield teacher
 
 
+async def _play_all(
+    ctx: Context[GenerateConfig], state: Run, slots: Sequence[Slot], tasks: Mapping[str, Task]
+) -> Tally:
+    tally = Tally()
+
+    def drain() -> None:
+        state.draining = True
+        ctx.progress.note("stopping at the next step of each conversation; again: stop at once")
+
+    async def one(slot: Slot) -> Made:
+        made = await play(state, slot, tasks[slot.task_id])
+        tally.count(made)
+        bar.advance(1)
+        bar.say(tally.summary(state))
+        return made
+
+    with (
+        ctx.writer("conversations", Conversation) as conversations,
+        ctx.writer("quarantine", Rejected) as quarantine,
+        ctx.progress.task("generate", total=len(slots)) as bar,
+    ):
+        async with aclosing(in_order(slots, one, ctx.config.concurrency, drain)) as outcomes:
+            async for made in outcomes:
+                (quarantine if isinstance(made, Rejected) else conversations).write(made)
+    return tally
+
+
 class Tally:
-    """What came out, counted as it is written."""
+    """What came out so far."""
 
     def __init__(self) -> None:
         self.conversations = 0
@@ -180,107 +206,11 @@ class Tally:
             },
         }
 
-
-class Output:
-    """Writes outcomes in the order of the slots; what finishes early waits for its turn."""
-
-    def __init__(self, conversations: ShardWriter, quarantine: ShardWriter, tally: Tally) -> None:
-        self._conversations, self._quarantine = conversations, quarantine
-        self._tally = tally
-        self._waiting: dict[int, Made] = {}
-        self._next = 0
-
-    def put(self, number: int, made: Made) -> None:
-        """Takes the outcome of slot `number`, and writes all whose turn it is."""
-        self._waiting[number] = made
-        self._tally.count(made)
-        while self._next in self._waiting:
-            ready = self._waiting.pop(self._next)
-            writer = self._quarantine if isinstance(ready, Rejected) else self._conversations
-            writer.write(ready)
-            self._next += 1
-
     def summary(self, state: Run) -> str:
         """The words beside the progress bar."""
         counts = state.counts
         tokens = counts.prompt_tokens + counts.completion_tokens
         return (
-            f"{self._tally.rejected.total()} quarantined, {counts.asked} requests, "
+            f"{self.rejected.total()} quarantined, {counts.asked} requests, "
             f"{counts.reused} from the journal, {tokens:,} tokens"
         )
-
-
-async def _play_all(
-    ctx: Context[GenerateConfig],
-    state: Run,
-    slots: Sequence[Slot],
-    tasks: Mapping[str, Task],
-    output: Output,
-) -> None:
-    """A bounded pool: every worker takes the next slot when it is done with one."""
-    queue = iter(enumerate(slots))
-
-    async def work(bar: Bar) -> None:
-        for number, slot in queue:
-            if state.draining:
-                return
-            made = await play(state, slot, tasks[slot.task_id])
-            output.put(number, made)
-            bar.advance(1)
-            bar.say(output.summary(state))
-
-    workers: list[asyncio.Task[None]] = []
-    with ctx.progress.task("generate", total=len(slots)) as bar, _interrupts(ctx, state, workers):
-        count = min(ctx.config.concurrency, len(slots))
-        workers += [asyncio.create_task(work(bar)) for _ in range(count)]
-        try:
-            await _all_of(workers)
-        except asyncio.CancelledError:
-            if not state.draining:
-                raise
-    if state.draining:
-        raise Stopped(
-            "generate: interrupted; every answer so far is in the journal: run the same command"
-        )
-
-
-async def _all_of(workers: Sequence[asyncio.Task[None]]) -> None:
-    """Waits for all workers; the first error but Drained ends the others and is raised."""
-    try:
-        for done in asyncio.as_completed(workers):
-            try:
-                await done
-            except Drained:
-                continue
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-
-
-@contextmanager
-def _interrupts(
-    ctx: Context[GenerateConfig], state: Run, workers: Sequence[asyncio.Task[None]]
-) -> Iterator[None]:
-    """The first SIGINT or SIGTERM drains the run, the second ends it."""
-    loop = asyncio.get_running_loop()
-
-    def interrupt() -> None:
-        if state.draining:
-            for worker in workers:
-                worker.cancel()
-            return
-        state.draining = True
-        ctx.progress.note("stopping at the next step of each conversation; again: stop at once")
-
-    handled = (signal.SIGINT, signal.SIGTERM)
-    try:
-        for number in handled:
-            loop.add_signal_handler(number, interrupt)
-    except (ValueError, RuntimeError):  # not the main thread: whoever owns it gets the signals
-        handled = ()
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)

@@ -1,0 +1,18 @@
+"""What a check may know beside the conversation."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Facts(Struct, frozen=True):
+    """Put together by the stage for each conversation."""
+
+    brief: str = ""
+    """all that the teacher was told and nobody may see; "" where the conversation was imported"""
+    personas: tuple[str, ...] = ()
+    """names of all known personas"""
+    min_chars: int = 1
+    """shortest final answer, in characters"""
+    leak_ngram: int = 8
+    """words in a row that make a leak"""

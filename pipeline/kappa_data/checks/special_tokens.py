@@ -1,0 +1,27 @@
+"""Text that looks like a control token of a chat template. It is inert: text is never control."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from kappa_data.checks._facts import Facts
+from kappa_data.checks._text import evidence, written
+from kappa_data.records import Conversation, Finding, Message
+
+RULES = ("special token text",)
+_TOKEN = re.compile(r"<[|｜][^\s<>|｜]{1,40}[|｜]>")
+
+
+def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
+    """One note per message that has any, with how often each stands there."""
+    for index, message in enumerate(conversation.messages):
+        count = Counter(found for text in _texts(message) for found in _TOKEN.findall(text))
+        if count:
+            listed = ", ".join(f"{n} x {token}" for token, n in sorted(count.items()))
+            yield Finding("special token text", "note", index, evidence(listed))
+
+
+def _texts(message: Message) -> Iterator[str]:
+    return written(message) if message.role == "assistant" else iter((message.content,))

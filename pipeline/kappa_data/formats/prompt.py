@@ -1,0 +1,182 @@
+"""The server's side: the prompt that a profile builds from the messages so far.
+
+A prompt is a list of atoms: an int is a special id, a str is text. Special ids can so never come
+from content, two prompts are compared without encoding anything, and each text is encoded once.
+Text is cut only where the tokenizer would cut anyway: between `assistant` and ` to=`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+from kappa_data.formats.profiles import Profile
+from kappa_data.formats.typescript import namespace, parse_tools
+from kappa_data.formats.vocabulary import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, START
+from kappa_data.records import FunctionCall, Message
+
+Atom = int | str
+OPEN: tuple[Atom, ...] = (START, "assistant")  # opens a generation: the server writes it
+PERSONA = "Persona: "
+
+
+class Part(NamedTuple):
+    """One harmony message of the history; `channel` is None where it is not the assistant's."""
+
+    channel: str | None
+    atoms: tuple[Atom, ...]
+
+
+def said(channel: str, text: str) -> tuple[Atom, ...]:
+    """Header and body of an assistant message, without its opening and its stop."""
+    return (CHANNEL, channel, MESSAGE, text)
+
+
+def called(function: FunctionCall, profile: Profile) -> tuple[Atom, ...]:
+    """Header and body of a tool call, without its opening and its stop."""
+    to = f" to=functions.{function.name}"
+    before, after = ((to,), "commentary") if profile.recipient_first else ((), f"commentary{to}")
+    kind: tuple[Atom, ...] = (
+        (f"{after} ", CONSTRAIN, "json") if profile.constrain else (f"{after} json",)
+    )
+    return (*before, CHANNEL, *kind, MESSAGE, function.arguments)
+
+
+class Server:
+    """What a server of this profile writes for one conversation.
+
+    `date` is the ISO date and `effort` the reasoning effort of the request; a profile may fix the
+    one and has a default for the other. Raises msgspec.MsgspecError if `tools` is malformed.
+    """
+
+    def __init__(
+        self,
+        messages: Sequence[Message],
+        tools: str | None,
+        profile: Profile,
+        *,
+        date: str,
+        effort: str | None,
+    ) -> None:
+        self._profile = profile
+        leading = messages[0] if messages and messages[0].role in ("system", "developer") else None
+        self.preamble = _preamble(
+            None if leading is None else leading.content, tools, profile, date, effort
+        )
+        names = _tool_names(messages)
+        self._history = [
+            [] if message is leading else self._parts(message, names[number])
+            for number, message in enumerate(messages)
+        ]
+
+    def prompt(self, step: int) -> list[Atom]:
+        """The atoms before the generation of message `step`, `<|start|>assistant` included.
+
+        A final answer ends the life of the reasoning before it: vLLM drops the analysis before
+        the last final of the history.
+        """
+        history = list(chain.from_iterable(self._history[:step]))
+        last_final = max(
+            (number for number, part in enumerate(history) if part.channel == "final"), default=-1
+        )
+        kept = (
+            part.atoms
+            for number, part in enumerate(history)
+            if part.channel != "analysis" or number > last_final
+        )
+        return [*self.preamble, *chain.from_iterable(kept), *OPEN]
+
+    def history(self, number: int) -> list[Atom]:
+        """The atoms of one message as history, with the reasoning that the client sends back."""
+        return list(chain.from_iterable(part.atoms for part in self._history[number]))
+
+    def _parts(self, message: Message, tool: str) -> list[Part]:
+        """What becomes of one message when it is history."""
+        if message.role == "assistant":
+            return self._assistant(message)
+        if message.role == "tool":
+            header = (START, f"functions.{tool}", CHANNEL, "commentary to=assistant", MESSAGE)
+            return [Part(None, (*header, message.content, END))]
+        if message.role == "user":
+            return [Part(None, (START, "user", MESSAGE, message.content, END))]
+        if not message.content and self._profile.history == "responses":
+            return []
+        text = f"# Instructions\n\n{message.content}"
+        return [Part(None, (START, "developer", MESSAGE, text, END))]
+
+    def _assistant(self, message: Message) -> list[Part]:
+        profile = self._profile
+        beside = (
+            "final" if profile.history == "responses" or not message.tool_calls else "commentary"
+        )
+        reasoning = [
+            Part("analysis", (*OPEN, *said("analysis", text), END))
+            for text in [message.reasoning]
+            if text and profile.echo_reasoning
+        ]
+        visible = [
+            Part(beside, (*OPEN, *said(beside, text), END)) for text in [message.content] if text
+        ]
+        calls = [
+            Part("commentary", (*OPEN, *called(self._stored(call.function), profile), CALL))
+            for call in message.tool_calls
+        ]
+        if profile.history == "chat" and message.tool_calls:
+            return [*visible, *reasoning, *calls]
+        return [*reasoning, *visible, *calls]
+
+    def _stored(self, function: FunctionCall) -> FunctionCall:
+        """A call as the client holds it."""
+        if self._profile.arguments == "verbatim":
+            return function
+        try:
+            return FunctionCall(function.name, json.dumps(json.loads(function.arguments)))
+        except json.JSONDecodeError:
+            return function
+
+
+def _preamble(
+    leading: str | None, tools: str | None, profile: Profile, date: str, effort: str | None
+) -> tuple[Atom, ...]:
+    """System message and developer message; `leading` is the request's first system message."""
+    identity, instructions = profile.identity, leading
+    if profile.persona == "identity" and leading is not None and leading.startswith(PERSONA):
+        identity, _, instructions = leading.partition("\n")
+        instructions = instructions.strip("\n") or None
+    section = _tools_section(tools)
+    system = (
+        f"{identity}\nKnowledge cutoff: {profile.cutoff}\nCurrent date: {profile.date or date}\n\n"
+        f"Reasoning: {effort or profile.effort}\n\n# Valid channels: "
+        f"{profile.channels if section else profile.channels_without_tools}. "
+        "Channel must be included for every message."
+    )
+    if section:
+        system += "\nCalls to these tools must go to the commentary channel: 'functions'."
+    atoms: tuple[Atom, ...] = (START, "system", MESSAGE, system, END)
+    if not instructions and not section:
+        return atoms
+    sections = [] if instructions is None else ["# Instructions", instructions]
+    developer = "\n\n".join([*sections, *([section] if section else [])])
+    return (*atoms, START, "developer", MESSAGE, developer, END)
+
+
+@lru_cache(maxsize=256)  # a data set has few sets of tools and many conversations
+def _tools_section(tools: str | None) -> str:
+    """The `# Tools` section, '' without tools."""
+    parsed = parse_tools(tools)
+    return namespace(parsed) if parsed else ""
+
+
+def _tool_names(messages: Sequence[Message]) -> list[str]:
+    """For each message the tool that it answers for: that of the nearest call with its id before
+    it, else the name that it carries itself. '' for messages that are no tool results."""
+    calls: dict[str, str] = {}
+    names = []
+    for message in messages:
+        calls.update({call.id: call.function.name for call in message.tool_calls})
+        known = calls.get(message.tool_call_id or "", message.name or "")
+        names.append(known if message.role == "tool" else "")
+    return names

@@ -1,0 +1,6 @@
+"""What `kappa_data.imports` is made of.
+
+files.py       where the raw records come from: JSON Lines, parquet, a data set of the hub
+openai.py      one format a file: raw record -> Draft
+sharegpt.py
+"""

@@ -1,0 +1,95 @@
+"""One conversation before the checks: mended where possible, then accepted or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from kappa_data.checking import findings
+from kappa_data.checks._facts import Facts
+from kappa_data.config import ValidateConfig
+from kappa_data.personas import Persona, load_personas
+from kappa_data.records import Conversation, Finding
+from kappa_data.repair import repair
+from kappa_data.resources import Resources
+
+BRIEF = "prompts/assistant.j2"
+
+
+class Judge:
+    """Knows the personas and their hidden briefs; each brief is rendered once."""
+
+    def __init__(self, config: ValidateConfig, resources: Resources) -> None:
+        self._config, self._resources = config, resources
+        self._personas: Mapping[str, Persona] = load_personas(resources)
+        self._briefs: dict[tuple[str | None, tuple[str, ...]], str] = {}
+
+    def judge(self, original: Conversation) -> tuple[Conversation, tuple[Finding, ...]]:
+        """The conversation as it may go on, and all findings; `reason` tells if it may.
+
+        Message indexes in the findings are those of the original: mending only cuts the end.
+        """
+        named, unknown = self._with_known_personas(original)
+        mended, mendings = repair(named)
+        found = (*unknown, *mendings, *findings(mended, self._facts(mended)))
+        conversation = without_training(mended, found)
+        if not any(each.role == "assistant" and each.train for each in conversation.messages):
+            found = (*found, Finding("nothing to train", "reject", -1, "no assistant step is left"))
+        return conversation, found
+
+    def _with_known_personas(
+        self, conversation: Conversation
+    ) -> tuple[Conversation, tuple[Finding, ...]]:
+        """`Persona: wizard` of an import is nobody of ours: such a one counts as no persona."""
+        strange = conversation.persona is not None and conversation.persona not in self._personas
+        notes = [Finding("unknown persona", "note", 0, f"{conversation.persona}"[:200])] * strange
+        messages = []
+        for index, message in enumerate(conversation.messages):
+            if message.persona is not None and message.persona not in self._personas:
+                notes.append(Finding("unknown persona", "note", index, message.persona[:200]))
+                message = msgspec.structs.replace(message, persona=None)
+            messages.append(message)
+        if not notes:
+            return conversation, ()
+        persona = None if strange else conversation.persona
+        changed = msgspec.structs.replace(conversation, persona=persona, messages=tuple(messages))
+        return changed, tuple(notes)
+
+    def _facts(self, conversation: Conversation) -> Facts:
+        speakers = {conversation.persona, *(each.persona for each in conversation.messages)}
+        if conversation.persona is not None or conversation.provenance.source == "import":
+            # None of a message means: as the conversation. And nobody briefed the author of an
+            # import that names no persona.
+            speakers.discard(None)
+        declared = json.loads(conversation.tools or "[]")
+        tools = tuple(each["function"]["name"] for each in declared)
+        return Facts(
+            brief="\n\n".join(self._brief(name, tools) for name in sorted(speakers, key=str)),
+            personas=tuple(self._personas),
+            min_chars=self._config.min_chars,
+            leak_ngram=self._config.leak_ngram,
+        )
+
+    def _brief(self, name: str | None, tools: tuple[str, ...]) -> str:
+        if (name, tools) not in self._briefs:
+            persona = None if name is None else self._personas[name]
+            text = self._resources.render(BRIEF, persona=persona, tools=list(tools))
+            self._briefs[name, tools] = text
+        return self._briefs[name, tools]
+
+
+def reason(found: Sequence[Finding]) -> str:
+    """The rule that rejects, the first one; "" where none does."""
+    return next((each.rule for each in found if each.severity == "reject"), "")
+
+
+def without_training(conversation: Conversation, found: Sequence[Finding]) -> Conversation:
+    """The conversation with `train` false on every message that a finding says to untrain."""
+    context = {each.message for each in found if each.severity == "untrain"}
+    messages = tuple(
+        msgspec.structs.replace(message, train=False) if index in context else message
+        for index, message in enumerate(conversation.messages)
+    )
+    return msgspec.structs.replace(conversation, messages=messages)

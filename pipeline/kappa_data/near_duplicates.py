@@ -1,0 +1,173 @@
+"""Finds texts that are nearly the same: MinHash for candidates, the exact Jaccard for the verdict.
+
+A text is the set of its word n-grams, after NFKC, lower-casing and white space; two texts are
+near-duplicates where |A n B| / |A u B| reaches the threshold. MinHash signatures (Broder 1997) cut
+into bands (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4) give the candidates; every
+candidate is compared exactly with the text that is *kept*, so that a chain of small changes does
+not pull a whole family down.
+
+Shingles are compared by 64-bit hashes: two of a million different shingles collide with a chance of
+about 3 in 100 million.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import rensa
+
+PERMUTATIONS = 256
+RECALL_AT_THRESHOLD = 0.99
+BATCH = 2_000
+
+UInt64s = np.ndarray[Any, np.dtype[np.uint64]]
+
+# Odd constants of the finalizer of splitmix64 (Steele, Lea, Flood 2014).
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
+
+
+def near_duplicates(
+    texts: Sequence[str], *, threshold: float, ngram: int, seed: int
+) -> list[tuple[int, int, float]]:
+    """(kept, dropped, Jaccard) for every text that is dropped, by `dropped`.
+
+    `texts` stand in the order of preference: an earlier one is kept. A text is dropped where its
+    Jaccard similarity with a kept one is at least `threshold` (0 < threshold <= 1); the one named
+    is the most similar, the first of equals. A text of fewer than `ngram` words has no shingle and
+    is never dropped. The result depends on texts, threshold, ngram and seed alone. A pair right at
+    the threshold is missed with a probability of at most 1 - RECALL_AT_THRESHOLD, one above it with
+    a smaller one.
+    """
+    rows = rows_per_band(threshold)
+    bands = _bands(texts, ngram, rows, seed)
+    shared = _shared(bands)
+    buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
+    shingles: dict[int, UInt64s] = {}
+    dropped = []
+    for index in np.flatnonzero(shared.any(axis=1)).tolist():
+        keys = [(band, int(bands[index, band])) for band in np.flatnonzero(shared[index]).tolist()]
+        own = _shingles(texts[index], ngram)
+        candidates = sorted({kept for key in keys for kept in buckets.get(key, ())})
+        scored = [(jaccard(own, shingles[kept]), -kept) for kept in candidates]
+        best, nearest = max(scored, default=(0.0, 0))
+        if best >= threshold:
+            dropped.append((-nearest, index, best))
+            continue
+        shingles[index] = own
+        for key in keys:
+            buckets[key].append(index)
+    return dropped
+
+
+def rows_per_band(threshold: float) -> int:
+    """The most rows in a band, a power of 2, that find RECALL_AT_THRESHOLD of the pairs at it.
+
+    Fewer rows find more and cost more comparisons. A pair of Jaccard j meets in one of b bands of r
+    rows with probability 1 - (1 - j^r)^b.
+    """
+    for rows in (32, 16, 8, 4, 2):
+        if 1 - (1 - threshold**rows) ** (PERMUTATIONS // rows) >= RECALL_AT_THRESHOLD:
+            return rows
+    return 1
+
+
+def jaccard(a: UInt64s, b: UInt64s) -> float:
+    """Exact Jaccard similarity of two sets, each an array without repetitions, not both empty."""
+    common = len(np.intersect1d(a, b, assume_unique=True))
+    return common / (len(a) + len(b) - common)
+
+
+def _bands(texts: Sequence[str], ngram: int, rows: int, seed: int) -> UInt64s:
+    """uint64[texts, bands]: one number for each band; 0 throughout for a text without shingles."""
+    bands = np.zeros((len(texts), PERMUTATIONS // rows), dtype=np.uint64)
+    for start in range(0, len(texts), BATCH):
+        sets = [_shingles(text, ngram) for text in texts[start : start + BATCH]]
+        full = [index for index, each in enumerate(sets) if len(each)]
+        if not full:
+            continue
+        flat = np.concatenate([sets[index] for index in full])
+        ends = itertools.accumulate((len(sets[index]) for index in full), initial=0)
+        matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
+            flat, np.fromiter(ends, dtype=np.uint64), PERMUTATIONS, seed
+        )
+        signatures = np.array(matrix.to_rows(), dtype=np.uint64)
+        grouped = signatures.reshape(len(full), -1, rows)
+        bands[[start + index for index in full]] = _folded(np.moveaxis(grouped, 2, 0))
+    return bands
+
+
+def _shared(bands: UInt64s) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """bool[texts, bands]: another text has the same number in that band."""
+    shared = np.zeros(bands.shape, dtype=np.bool_)
+    for band in range(bands.shape[1]):
+        _, inverse, counts = np.unique(bands[:, band], return_inverse=True, return_counts=True)
+        shared[:, band] = (counts[inverse] > 1) & (bands[:, band] != 0)
+    return shared
+
+
+def _shingles(text: str, ngram: int) -> UInt64s:
+    """Sorted hashes of the distinct word n-grams.
+
+    The hash of a piece of the text is the difference of two prefix sums (Karp, Rabin 1987, modulo
+    2^64 over random values for the bytes), so that no word is ever touched by itself.
+    """
+    data = np.frombuffer(normalised(text).encode(errors="surrogatepass"), dtype=np.uint8)
+    spaces = np.flatnonzero(data == ord(" "))
+    if not len(data) or len(spaces) + 1 < ngram:
+        return np.zeros(0, dtype=np.uint64)
+    values = _byte_values()[data]
+    powers, inverses = _powers(1 << len(data).bit_length())
+    sums = np.zeros(len(data) + 1, dtype=np.uint64)
+    np.cumsum(values * powers[: len(data)], out=sums[1:])
+    words = len(spaces) + 1
+    starts = np.concatenate(([0], spaces + 1))[: words - ngram + 1]
+    ends = np.concatenate((spaces, [len(data)]))[ngram - 1 :]
+    hashes = np.sort(_mixed((sums[ends] - sums[starts]) * inverses[starts]))
+    # np.unique builds a hash table first, at twice the time.
+    return hashes[np.concatenate(([True], hashes[1:] != hashes[:-1]))]
+
+
+def normalised(text: str) -> str:
+    """NFKC, lower case, one space for any white space."""
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+@functools.cache
+def _byte_values() -> UInt64s:
+    """A random-looking value for each byte: the first 256 of splitmix64."""
+    return _mixed(np.arange(1, 257, dtype=np.uint64) * np.uint64(_BASE))
+
+
+@functools.lru_cache(maxsize=2)
+def _powers(count: int) -> tuple[UInt64s, UInt64s]:
+    """The first `count` powers of the base and of its inverse, modulo 2^64."""
+    return _powers_of(_BASE, count), _powers_of(pow(_BASE, -1, 2**64), count)
+
+
+def _powers_of(base: int, count: int) -> UInt64s:
+    factors = np.full(count, base, dtype=np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
+
+
+def _folded(parts: Iterable[UInt64s]) -> UInt64s:
+    """One hash for each place, over the parts in their order."""
+    first, *others = parts
+    total = _mixed(first)
+    for part in others:
+        total = _mixed(total * _MIX_1 + part)
+    return total
+
+
+def _mixed(value: UInt64s) -> UInt64s:
+    value = (value ^ (value >> _SHIFTS[0])) * _MIX_1
+    value = (value ^ (value >> _SHIFTS[1])) * _MIX_2
+    return value ^ (value >> _SHIFTS[2])

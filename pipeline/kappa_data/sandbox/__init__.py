@@ -1,0 +1,90 @@
+"""The sandbox that runs the teacher's tool calls, all of them hostile until proven otherwise.
+
+`Sandbox` opens a `Box` for each conversation; `bubblewrap.Bubblewrap` is the one that ships.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from msgspec import Struct
+
+from kappa_data.records import Grounding
+
+NO_FILES: Mapping[str, str] = MappingProxyType({})
+
+
+class Limits(Struct, frozen=True):
+    """What one box may use. A call that takes more is stopped and says so; the box lives on."""
+
+    call_seconds: float = 10
+    output_chars: int = 10_000
+    workspace_mb: int = 64
+    memory_mb: int = 1024
+    processes: int = 128
+    files: int = 4096
+    command_bytes: int = 100_000
+
+
+class ToolResult(Struct, frozen=True):
+    """What the assistant is shown for one call.
+
+    `error` means that the tool could not do what was asked: wrong arguments, a missing file, a
+    limit reached. A command that ran and exited with a code other than 0 is no error: its
+    `exit_code` says it, and so does the last line of `content`. Only `bash` has an exit code.
+    `truncated`: the middle of the output was cut, `content` says how much.
+    """
+
+    content: str
+    error: bool = False
+    exit_code: int | None = None
+    timed_out: bool = False
+    truncated: bool = False
+
+
+class Box(Protocol):
+    """One throw-away machine; its files live in the folder /workspace until it is closed.
+
+    Every method raises SandboxDown when the box is dead or dies. A call that is cancelled kills
+    its box, since nobody knows how far it came.
+    """
+
+    async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
+        """Run one tool call. A wrong tool name or argument gives a result with `error`."""
+        ...
+
+    async def put(self, files: Mapping[str, str]) -> None:
+        """Write text files (relative path -> text), replacing whatever is in their way."""
+        ...
+
+    async def read(self, path: str) -> str | None:
+        """The text of a regular file, whole; None where there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Kill everything in the box and forget its files; may be called twice."""
+        ...
+
+
+class Sandbox(Protocol):
+    """Opens boxes. `toolchain` is a digest of the programs in them."""
+
+    @property
+    def toolchain(self) -> str: ...
+
+    @property
+    def grounding(self) -> Grounding: ...
+
+    def has(self, program: str) -> bool:
+        """Whether the boxes have this program."""
+        ...
+
+    async def self_test(self) -> None:
+        """Try a few hostile calls. Raises SandboxDown, with the fix, if one succeeds."""
+        ...
+
+    async def open(self, files: Mapping[str, str] = NO_FILES) -> Box:
+        """A fresh box whose workspace has these files (relative path -> text)."""
+        ...

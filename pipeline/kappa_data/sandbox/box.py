@@ -1,0 +1,197 @@
+"""The host's end of one box: requests to its supervisor, and results from what it replies.
+
+What comes back is not trusted: frames are capped, headers typed, bytes made valid text. A box that
+breaks the protocol, or is silent for too long, is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import struct
+from asyncio.subprocess import Process
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from kappa_data.errors import SandboxDown
+from kappa_data.sandbox import Limits, ToolResult
+from kappa_data.sandbox.output import clip, visible, with_note
+from kappa_data.sandbox.tools import complaint
+
+GRACE = 30.0  # seconds beyond a call's own limit: on a crowded machine a kill takes its time
+END_SECONDS = 5.0  # for a box to end by itself once the host has hung up
+FRAME_SLACK = 8 * 1024 * 1024  # above the workspace's size, the largest thing a reply can hold
+
+STOPPED = {
+    "time": "timed out after {0.call_seconds:g} s; the command and all it started were stopped",
+    "memory": "stopped: the commands used more than {0.memory_mb} MB of memory",
+    "processes": "stopped: more than {0.processes} processes",
+    "files": "stopped: more than {0.files} files",
+    "sockets": "stopped: too many open sockets",
+    "output": "stopped: far too much output",
+}
+
+
+class Reply(Struct, frozen=True):
+    """Header of a supervisor's frame; see supervisor.py."""
+
+    ready: bool = False
+    found: bool = False
+    failed: str | None = None
+    stopped: Literal["time", "memory", "processes", "files", "sockets", "output"] | None = None
+    exit_code: int | None = None
+    error: bool = False
+    bug: bool = False
+
+
+class BubblewrapBox:
+    """One running box; implements `Box`. Made by `Bubblewrap.open`."""
+
+    def __init__(
+        self, process: Process, complaints: int, limits: Limits, slots: asyncio.Semaphore
+    ) -> None:
+        """`complaints` is the descriptor of a memory file: standard error of the box's process."""
+        self._process = process
+        self._complaints = complaints
+        self._limits = limits
+        self._slots = slots
+        self._turn = asyncio.Lock()
+        self._dead: str | None = None
+
+    async def start(self, modules: list[tuple[str, str]]) -> None:
+        """Send the tools; SandboxDown if the supervisor does not come up."""
+        hello = {"modules": modules, "limits": msgspec.to_builtins(self._limits)}
+        reply, _ = await self._exchange(hello)
+        if not reply.ready:
+            raise await self._fail("its supervisor did not start")
+
+    async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
+        """Run one tool call; see `Box.call`. RuntimeError if a tool of ours has a bug."""
+        wrong = complaint(tool, arguments) or self._too_long(arguments)
+        if wrong:
+            text, truncated = clip(
+                visible(wrong.encode("utf-8", "replace")), self._limits.output_chars
+            )
+            return ToolResult(text, error=True, truncated=truncated)
+        async with self._slots:
+            request = {"op": "call", "tool": tool, "arguments": dict(arguments)}
+            reply, body = await self._exchange(request)
+        if reply.bug:
+            raise RuntimeError(f"tool {tool}: {visible(body)}")
+        return self._result(reply, body)
+
+    async def put(self, files: Mapping[str, str]) -> None:
+        """Write text files; see `Box.put`. ValueError for a path that leaves the workspace."""
+        for path in files:
+            parts = PurePosixPath(path)
+            if parts.is_absolute() or ".." in parts.parts or str(parts) != path or path == ".":
+                raise ValueError(f"not a plain path within the workspace: {path!r}")
+        reply, _ = await self._exchange({"op": "put", "files": dict(files)})
+        if reply.failed is not None:
+            raise SandboxDown(f"sandbox: the box has no room for {visible(reply.failed.encode())}")
+
+    async def read(self, path: str) -> str | None:
+        """The text of a regular file, relative to the workspace; see `Box.read`."""
+        reply, body = await self._exchange({"op": "read", "path": path})
+        return body.decode("utf-8", "replace") if reply.found else None
+
+    async def close(self) -> None:
+        """End the box and wait for its end; a second time does nothing."""
+        self.end("it was closed")
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await self._process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()  # bwrap takes the supervisor with it (--die-with-parent)
+            await self._process.wait()
+        if self._complaints >= 0:
+            os.close(self._complaints)
+            self._complaints = -1
+
+    def end(self, reason: str) -> None:
+        """Hang up: the supervisor exits at once, and with it every process of the box.
+
+        Killing bwrap instead would leave the supervisor to the host's process 1, which in many
+        containers never collects what has ended.
+        """
+        self._dead = self._dead or reason
+        stdin = self._process.stdin
+        if stdin is not None and not stdin.transport.is_closing():  # abort must not come twice
+            stdin.transport.abort()
+
+    async def _exchange(self, request: Mapping[str, Any]) -> tuple[Reply, bytes]:
+        """One request and its reply. Cancelled in between, the box is killed."""
+        async with self._turn:
+            if self._dead is not None:
+                raise SandboxDown(f"sandbox: the box is dead: {self._dead}")
+            try:
+                async with asyncio.timeout(self._limits.call_seconds + GRACE):
+                    return await self._send_and_receive(msgspec.json.encode(request))
+            except TimeoutError as error:
+                raise await self._fail("it does not answer") from error
+            except (asyncio.IncompleteReadError, ConnectionError) as error:
+                raise await self._fail("it ended") from error
+            except (msgspec.DecodeError, struct.error) as error:
+                raise await self._fail("it broke the protocol") from error
+            except asyncio.CancelledError:
+                self.end("a call was cancelled")
+                raise
+
+    async def _send_and_receive(self, request: bytes) -> tuple[Reply, bytes]:
+        """Raises IncompleteReadError or ConnectionError when the box ends, DecodeError (or its
+        child ValidationError) for a frame that is too large or has no proper header."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("a box is started with pipes")
+        stdin.write(struct.pack(">I", len(request)) + request)
+        await stdin.drain()
+        (size,) = struct.unpack(">I", await stdout.readexactly(4))
+        if size > self._limits.workspace_mb * 2**20 + FRAME_SLACK:
+            raise msgspec.DecodeError(f"a frame of {size} bytes")
+        header, _, body = (await stdout.readexactly(size)).partition(b"\n")
+        return msgspec.json.decode(header, type=Reply), body
+
+    async def _fail(self, reason: str) -> SandboxDown:
+        """Bury the box; the error to raise, with what bwrap or the supervisor said last."""
+        self.end(reason)
+        said = visible(os.pread(self._complaints, 4000, 0)).strip() if self._complaints >= 0 else ""
+        await self.close()
+        last = f" ({said.splitlines()[-1]})" if said else ""
+        return SandboxDown(f"sandbox: the box is dead: {reason}{last}")
+
+    def _too_long(self, arguments: Mapping[str, object]) -> str | None:
+        """What is wrong with the size of a call; None if nothing. A file may fill the workspace,
+        a command has a limit of its own."""
+        for key, value in arguments.items():
+            size = len(value.encode()) if isinstance(value, str) else 0
+            cap = self._limits.command_bytes
+            if key != "command":
+                cap = self._limits.workspace_mb * 2**20
+            if size > cap:
+                return f'the argument "{key}" has {size:,} bytes; at most {cap:,} are allowed'
+        return None
+
+    def _result(self, reply: Reply, body: bytes) -> ToolResult:
+        """What the assistant is shown."""
+        content, truncated = clip(visible(body), self._limits.output_chars)
+        code = reply.exit_code
+        if code is not None and code < 0:
+            code = 128 - code  # as a shell reports the end by a signal
+        if reply.stopped is not None:
+            content = with_note(content, STOPPED[reply.stopped].format(self._limits))
+            code = None
+        elif code:
+            content = with_note(content, f"exit code {code}")
+        return ToolResult(
+            content,
+            error=reply.error or reply.stopped is not None,
+            exit_code=code,
+            timed_out=reply.stopped == "time",
+            truncated=truncated or reply.stopped == "output",
+        )

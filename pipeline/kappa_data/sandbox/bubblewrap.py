@@ -1,0 +1,207 @@
+"""Boxes made with bubblewrap: namespaces without privileges, a seccomp filter, sized tmpfs mounts.
+
+The program `bwrap` never runs as root, since root of the host could write to hundreds of files of
+/proc even without capabilities. Nothing of the host but its programs is mounted; what else the box
+needs (the supervisor, /etc/passwd, the filter) is passed by descriptor, which works whatever the
+unprivileged user may read and leaves no path of the host in the box. docs/sandbox.md says what
+this does and does not stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kappa_data.errors import SandboxDown
+from kappa_data.records import Grounding
+from kappa_data.sandbox import NO_FILES, Limits, programs, seccomp, selftest, tools
+from kappa_data.sandbox.box import BubblewrapBox
+
+UNPRIVILEGED = 65433  # user and group of bwrap where we are root; owns nothing anywhere
+GUEST = 1000  # user and group seen inside
+SCRATCH_MB = 16  # size of /tmp and of /dev/shm
+INSTALL = "sandbox: bubblewrap is not installed; run: apt-get install bubblewrap"
+
+ENVIRONMENT = {
+    "PATH": ":".join(programs.PATH),
+    "HOME": "/workspace",
+    "USER": "user",
+    "LOGNAME": "user",
+    "SHELL": "/bin/bash",
+    "TERM": "dumb",
+    "PAGER": "cat",
+    "TZ": "UTC",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "GIT_AUTHOR_NAME": "user",
+    "GIT_AUTHOR_EMAIL": "user@box",
+    "GIT_COMMITTER_NAME": "user",
+    "GIT_COMMITTER_EMAIL": "user@box",
+}  # the supervisor adds GIT_*_DATE, one minute later for each call
+ETC = {
+    "passwd": f"root:x:0:0::/root:/bin/bash\nuser:x:{GUEST}:{GUEST}::/workspace:/bin/bash\n",
+    "group": f"root:x:0:\nuser:x:{GUEST}:\n",
+    "hosts": "127.0.0.1 localhost box\n::1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+}
+
+
+class Bubblewrap:
+    """Implements `Sandbox`. Belongs to one event loop.
+
+    `at_once`: how many boxes may start or run a call at a time, by default two for each core; a
+    call's time limit runs while it runs, not while it waits for its turn.
+    """
+
+    grounding: Grounding = "executed"
+
+    def __init__(self, limits: Limits | None = None, *, at_once: int | None = None) -> None:
+        self.limits = limits or Limits()
+        self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
+
+    @cached_property
+    def python(self) -> programs.Interpreter:
+        """The interpreter inside the boxes."""
+        return programs.interpreter()
+
+    @cached_property
+    def toolchain(self) -> str:
+        """sha256 (hex) over the declared programs that the boxes have."""
+        return programs.toolchain(self.python)
+
+    def has(self, program: str) -> bool:
+        """Whether the boxes have this program."""
+        return program == "python3" or programs.find(program) is not None
+
+    async def self_test(self) -> None:
+        """Try a few hostile calls. Raises SandboxDown with the fix."""
+        await selftest.run(self)
+
+    async def open(self, files: Mapping[str, str] = NO_FILES) -> BubblewrapBox:
+        """A fresh box with these files. Raises SandboxDown if it does not start."""
+        bwrap = shutil.which("bwrap")
+        if bwrap is None:
+            raise SandboxDown(INSTALL)
+        async with self._slots:
+            box = await self._start(bwrap)
+            try:
+                await box.start(guest_modules())
+                if files:
+                    await box.put(files)
+            except BaseException:
+                await box.close()
+                raise
+        return box
+
+    async def _start(self, bwrap: str) -> BubblewrapBox:
+        """The process of a box, its supervisor waiting for the first frame."""
+        source = Path(__file__).with_name("supervisor.py").read_bytes()
+        contents = [source, seccomp_filter(), *map(str.encode, ETC.values()), b""]
+        with descriptors(*contents) as passed:
+            supervisor, rules, *etc, complaints = passed
+            # A cleared environment and "/" as folder: bwrap itself gets nothing of ours either.
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    bwrap,
+                    *arguments(self.limits, self.python, rules, etc),
+                    *(self.python.inside, "-I", "-S", "-B", "-c"),
+                    f"import os; exec(compile(os.fdopen({supervisor}).read(), 'box', 'exec'))",
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=complaints,
+                    pass_fds=passed[:-1],
+                    env={},
+                    cwd="/",
+                    **unprivileged(),
+                )
+            except OSError as error:
+                raise SandboxDown(f"sandbox: cannot start {bwrap}: {error.strerror}") from error
+            return BubblewrapBox(process, os.dup(complaints), self.limits, self._slots)
+
+
+def guest_modules() -> list[tuple[str, str]]:
+    """Name and source of what the supervisor loads: first what the tools import, then the tools."""
+    names = ["kappa_data.sandbox.workspace"]
+    names += [module.__name__ for module in tools.modules().values()]
+    folder = Path(__file__).parent
+    paths = [folder.joinpath(*name.split(".")[2:]).with_suffix(".py") for name in names]
+    return [(name, path.read_text()) for name, path in zip(names, paths, strict=True)]
+
+
+def unprivileged() -> dict[str, Any]:
+    """What makes subprocess drop root; nothing where we are not root."""
+    if os.geteuid():
+        return {}
+    return {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []}
+
+
+def seccomp_filter() -> bytes:
+    """The filter of this machine. SandboxDown where there is no table of its syscalls."""
+    machine = platform.machine()
+    if machine not in seccomp.AUDIT_ARCH:
+        known = " or ".join(seccomp.AUDIT_ARCH)
+        raise SandboxDown(f"sandbox: no syscall filter for {machine}; run on {known}")
+    return seccomp.program(machine)
+
+
+@contextmanager
+def descriptors(*contents: bytes) -> Iterator[list[int]]:
+    """Memory files with these contents, to be read from their start; closed at the end."""
+    opened: list[int] = []
+    try:
+        for content in contents:
+            opened.append(os.memfd_create("box"))
+            os.write(opened[-1], content)
+            os.lseek(opened[-1], 0, os.SEEK_SET)
+        yield opened
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def arguments(
+    limits: Limits, python: programs.Interpreter, rules: int, etc: list[int]
+) -> list[str]:
+    """The command line of bwrap up to the program."""
+    line = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    line += ["--unshare-cgroup-try", "--as-pid-1", "--die-with-parent", "--new-session"]
+    line += ["--cap-drop", "ALL", "--uid", str(GUEST), "--gid", str(GUEST), "--hostname", "box"]
+    line += ["--seccomp", str(rules), "--ro-bind", "/usr", "/usr"]
+    for name in programs.TREES:
+        tree = Path("/", name)
+        if tree.is_symlink():
+            line += ["--symlink", str(tree.readlink()), str(tree)]
+        elif tree.is_dir():
+            line += ["--ro-bind", str(tree), str(tree)]
+    line += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", "/var"]
+    for shared in ("/etc/alternatives", "/etc/ld.so.cache"):
+        line += ["--ro-bind-try", shared, shared]
+    for name, descriptor in zip(ETC, etc, strict=True):
+        line += ["--perms", "0644", "--file", str(descriptor), f"/etc/{name}"]
+    environment = dict(ENVIRONMENT)
+    if python.folder is not None:
+        line += ["--ro-bind", str(python.folder), programs.INSIDE]
+        environment["PATH"] = f"{programs.INSIDE}/bin:{environment['PATH']}"
+        environment["LD_LIBRARY_PATH"] = f"{programs.INSIDE}/lib"
+    line += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
+    scratch = str(SCRATCH_MB * 2**20)
+    for mount, size, mode in (
+        ("/dev/shm", scratch, "1777"),
+        ("/tmp", scratch, "1777"),
+        ("/workspace", str(limits.workspace_mb * 2**20), "0755"),
+    ):
+        line += ["--perms", mode, "--size", size, "--tmpfs", mount]
+    line += ["--symlink", "../tmp", "/var/tmp", "--dir", "/run"]
+    line += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace", "--clearenv"]
+    for key, value in environment.items():
+        line += ["--setenv", key, value]
+    return line

@@ -1,0 +1,1 @@
+"""Material that several task families are made of: phrasing, domains, tables, puzzles."""

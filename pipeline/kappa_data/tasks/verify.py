@@ -1,0 +1,185 @@
+"""Verifies a finished conversation, and plays a task's reference solution.
+
+A verifier looks at the end state of the box and at what the user was told, never at the way there.
+It may leave files behind in the box, which is closed afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from kappa_data.records import (
+    AnswerCheck,
+    Check,
+    CommandCheck,
+    FileCheck,
+    FunctionCall,
+    Message,
+    ReferenceStep,
+    ReferenceTurn,
+    Task,
+    ToolCall,
+    Verdict,
+    compact_json,
+)
+from kappa_data.sandbox import Box
+
+_EVIDENCE = 300
+"""characters of a command's output, from its end, in a verdict"""
+
+
+async def verify(task: Task, box: Box | None, messages: Sequence[Message]) -> Verdict:
+    """Runs the task's checks in order; the verdict's detail names the first that fails.
+
+    `box` is the finished box of the conversation; it may be None if no check looks into it.
+    SandboxDown passes through: a dead box says nothing about the conversation.
+    """
+    for check in task.verifier:
+        if detail := await _fault(check, box, messages):
+            return Verdict(passed=False, detail=detail)
+    return Verdict(passed=True)
+
+
+async def play_reference(task: Task, box: Box | None) -> tuple[Message, ...]:
+    """The conversation that the reference solution gives: user, assistant and tool messages.
+
+    Every call really runs in `box`, which holds the task's fixture; None is for tasks without
+    steps.
+    """
+    messages: list[Message] = []
+    count = 0
+    for asked, turn in zip((task.opening, *task.goals), task.reference, strict=True):
+        messages.append(Message(role="user", content=asked))
+        for group in call_groups(turn):
+            calls = []
+            for step in group:
+                count += 1
+                function = FunctionCall(step.tool, compact_json(step.arguments))
+                calls.append(ToolCall(f"call_{count:04d}", function))
+            messages.append(
+                Message(
+                    role="assistant",
+                    reasoning=group[0].reasoning or None,
+                    tool_calls=tuple(calls),
+                    finish_reason="tool_calls",
+                )
+            )
+            for step, call in zip(group, calls, strict=True):
+                messages.append(await _run(step, call, _needed(task, box)))
+        messages.append(
+            Message(
+                role="assistant",
+                content=turn.answer,
+                reasoning=turn.reasoning or None,
+                finish_reason="stop",
+            )
+        )
+    return tuple(messages)
+
+
+def call_groups(turn: ReferenceTurn) -> tuple[tuple[ReferenceStep, ...], ...]:
+    """The turn's steps by assistant message: a step without reasoning joins the one before it,
+    as one of several independent calls of the same message."""
+    groups: list[tuple[ReferenceStep, ...]] = []
+    for step in turn.steps:
+        if groups and not step.reasoning:
+            groups[-1] = (*groups[-1], step)
+        else:
+            groups.append((step,))
+    return tuple(groups)
+
+
+async def _run(step: ReferenceStep, call: ToolCall, box: Box) -> Message:
+    result = await box.call(step.tool, step.arguments)
+    return Message(role="tool", content=result.content, tool_call_id=call.id, name=step.tool)
+
+
+def _needed(task: Task, box: Box | None) -> Box:
+    if box is None:
+        raise ValueError(f"task {task.id} calls tools: it needs a box")
+    return box
+
+
+async def _fault(check: Check, box: Box | None, messages: Sequence[Message]) -> str:
+    """What is wrong, in words; empty if nothing is."""
+    if isinstance(check, AnswerCheck):
+        return _answer_fault(check, messages)
+    if box is None:
+        raise ValueError("a check of commands or files needs a box")
+    if isinstance(check, CommandCheck):
+        return await _command_fault(check, box)
+    return await _file_fault(check, box)
+
+
+async def _command_fault(check: CommandCheck, box: Box) -> str:
+    if check.files:
+        await box.put(check.files)
+    result = await box.call("bash", {"command": check.command})
+    output = result.content.strip()
+    end = f": {output[-_EVIDENCE:]}" if output else ""
+    if result.timed_out:
+        return f"the check `{check.command}` ran out of time"
+    if result.exit_code != check.exit_code:
+        return (
+            f"the check `{check.command}` ended with {result.exit_code}, not {check.exit_code}{end}"
+        )
+    if check.stdout is not None and output != check.stdout.strip():
+        return (
+            f'the check `{check.command}` printed another text than "{check.stdout.strip()}"{end}'
+        )
+    return ""
+
+
+async def _file_fault(check: FileCheck, box: Box) -> str:
+    text = await box.read(check.path)
+    if text is None:
+        return f"file {check.path}: missing" if check.exists else ""
+    if not check.exists:
+        return f"file {check.path}: should not be there"
+    if check.content is not None and _bare(text) != _bare(check.content):
+        return f"file {check.path}: not the expected content"
+    for part in check.contains:
+        if part not in text:
+            return f'file {check.path}: lacks "{part}"'
+    for part in check.lacks:
+        if part in text:
+            return f'file {check.path}: still has "{part}"'
+    return ""
+
+
+def _bare(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
+
+
+def _answer_fault(check: AnswerCheck, messages: Sequence[Message]) -> str:
+    turns = list(_said(messages))
+    if check.turn is None:
+        place, said = "answer", "\n\n".join(turns)
+    else:
+        number = check.turn if check.turn >= 0 else len(turns) + check.turn
+        place = f"answer to user message {number + 1}"
+        if not 0 <= number < len(turns):
+            return f"{place}: the conversation has {len(turns)} user messages"
+        said = turns[number]
+    for pattern in check.required:
+        if not re.search(pattern, said, re.IGNORECASE):
+            return f"{place}: nothing matches /{pattern}/"
+    for pattern in check.forbidden:
+        if found := re.search(pattern, said, re.IGNORECASE):
+            return f'{place}: says "{found[0]}", which /{pattern}/ forbids'
+    return ""
+
+
+def _said(messages: Sequence[Message]) -> Iterator[str]:
+    """What the assistant said to the user after each user message."""
+    said: list[str] | None = None
+    for message in messages:
+        if message.role == "user":
+            if said is not None:
+                yield "\n\n".join(said)
+            said = []
+        elif message.role == "assistant" and said is not None and message.content:
+            said.append(message.content)
+    if said is not None:
+        yield "\n\n".join(said)

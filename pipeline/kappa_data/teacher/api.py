@@ -1,0 +1,89 @@
+"""What is asked of a teacher and what comes back, independent of how it travels."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from kappa_data.records import ToolCall, Usage, compact_json
+
+Kind = Literal[
+    "rate_limit",
+    "overload",
+    "timeout",
+    "connection",
+    "malformed",
+    "refused",
+    "context",
+    "auth",
+    "model",
+    "bad_request",
+]
+
+
+class ChatRequest(Struct, frozen=True):
+    """One request for one answer; `messages` and `tools` are in OpenAI chat form.
+
+    A sampling parameter that is None is left to the endpoint. `metadata` reaches the embedded
+    teacher only.
+    """
+
+    model: str
+    messages: tuple[dict[str, Any], ...]
+    tools: tuple[dict[str, Any], ...] = ()
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    reasoning_effort: str | None = None
+    seed: int | None = None
+    metadata: dict[str, str] = {}
+
+
+class ChatAnswer(Struct, frozen=True):
+    """One answer; `finish_reason` is the endpoint's: stop, tool_calls, length, content_filter."""
+
+    content: str
+    reasoning: str | None
+    tool_calls: tuple[ToolCall, ...]
+    finish_reason: str
+    usage: Usage
+
+
+class Teacher(Protocol):
+    """Answers requests. Knows nothing of conversations, and keeps nothing between requests."""
+
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        """The answer; TeacherError: none to this request; TeacherDown: none to any."""
+
+
+class TeacherError(Exception):
+    """One request got no answer, for good or for now; `kind` says why.
+
+    `retry_after` is the pause in seconds that the endpoint asked for, if it did.
+    """
+
+    def __init__(self, kind: Kind, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+def digest(request: ChatRequest) -> str:
+    """sha256 over what decides the answer: model, messages, tools and sampling.
+
+    Keys keep their order, since it reaches the prompt. Metadata does not count, and neither does
+    `max_tokens`: a larger one changes only the answers that were cut off (see journal.py).
+    """
+    asked = (
+        request.model,
+        request.messages,
+        request.tools,
+        request.temperature,
+        request.top_p,
+        request.reasoning_effort,
+        request.seed,
+    )
+    return hashlib.sha256(compact_json(asked).encode()).hexdigest()

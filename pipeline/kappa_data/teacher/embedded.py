@@ -1,0 +1,307 @@
+"""The embedded teacher: a small OpenAI-compatible server on a loopback port.
+
+It plays the tasks of kappa-data by rules (embedded_play.py), over a real socket, so that the whole
+machine works offline and every test and drill goes through the same client as with any model. It
+can be slow, broken (faults.py) and wrong (sloppy.py) on request, all of it seeded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from kappa_data.errors import EnvironmentLacks, UsageError
+from kappa_data.records import Message, Task, Usage
+from kappa_data.resources import Resources
+from kappa_data.tasks import catalog
+from kappa_data.teacher.draw import label
+from kappa_data.teacher.embedded_http import (
+    as_refused,
+    close,
+    error_response,
+    json_response,
+    send_stream,
+)
+from kappa_data.teacher.embedded_play import Play, Player
+from kappa_data.teacher.embedded_tokens import MAX_CHARS, TextTooLong, TokenCounts, cut, spoken
+from kappa_data.teacher.embedded_wire import (
+    MODEL,
+    ChatBody,
+    Refused,
+    chunks,
+    completion,
+    no_such_model,
+    read_body,
+    usage_json,
+)
+from kappa_data.teacher.faults import FaultKind, read_faults
+from kappa_data.teacher.sloppy import read_sloppy
+from kappa_data.teacher.voice import Voices
+
+MAX_BODY = 16 * 2**20
+"""bytes of a request; a longer one is answered 413"""
+CONTEXT = 131_072
+"""tokens of prompt and answer together; a longer prompt is answered 400"""
+HANG_SECONDS = 600.0
+"""a client that never gives up is let go after this"""
+NOT_PLAYED = (
+    "This is the embedded teacher of kappa-data. It has no model behind it: it plays only the "
+    "tasks of kappa-data, by rules. Name one in the request's metadata, for instance "
+    '{"slot": "family/0:none", "role": "assistant"}.'
+)
+
+_GARBAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+_MODEL_CARD = {"id": MODEL, "object": "model", "created": 0, "owned_by": "kappa-data"}
+_LOST = 0
+
+
+class Embedded:
+    """The server, as an asynchronous context manager in the running event loop.
+
+    `base_url` is set while it runs; `in_flight` is the number of requests at this moment.
+    `requests` counts them by role ("assistant", "user", "" for neither) and status (0: connection
+    dropped, or never answered). `answers` counts the answers sent whole, by place
+    ("slot|turn.reply", "slot|user|number"): a run that buys no answer twice leaves no count above
+    1. `slips` names the planted mistake by place. `log`, if given, receives the body of every
+    request that was read.
+
+    `sloppy`: one rate or rates by kind; `faults`: see faults.py; `tasks` makes a task from its id;
+    `api_key`, if not empty, is asked of every request. UsageError: an unknown kind, fault or port.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        latency: float = 0.0,
+        sloppy: Mapping[str, float] | float = 0.0,
+        faults: Mapping[str, float] | None = None,
+        seed: int = 0,
+        api_key: str = "",
+        tasks: Callable[[str], Task] = catalog.task,
+        resources: Resources | None = None,
+        log: list[dict[str, Any]] | None = None,
+    ) -> None:
+        if not 0 <= port <= 65_535:
+            raise UsageError(f"embedded teacher: port {port}; give one from 0 (any) to 65535")
+        self.base_url = ""
+        self.in_flight = 0
+        self.requests: Counter[tuple[str, int]] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.slips: dict[str, str] = {}
+        self.log = log
+        self._host = host
+        self._port = port
+        self._api_key = api_key
+        self._faults = read_faults(faults or {}, latency=latency, seed=seed)
+        voices = Voices(resources or Resources())
+        self._player = Player(tasks, voices, read_sloppy(sloppy, seed))
+        self._counts = TokenCounts()
+        self._number = 0
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Embedded:
+        """Starts to listen. EnvironmentLacks: the port cannot be had."""
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._in_api_form])
+        app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/models/{name:.+}", self._model)
+        # Cancelled with its client, a hanging request does not outlive the one who asked.
+        runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise EnvironmentLacks(
+                f"embedded teacher: cannot listen on {self._host}:{self._port} "
+                f"({error.strerror}); choose another port, or 0 for any"
+            ) from error
+        self._runner = runner
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self.base_url = f"http://{host}:{runner.addresses[0][1]}/v1"
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stops to listen and closes what is open."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self.base_url = ""
+
+    @web.middleware
+    async def _in_api_form(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Checks the key, and gives every error the API's form."""
+        try:
+            self._check_key(request)
+            return await handler(request)
+        except Refused as refused:
+            return error_response(refused)
+        except web.HTTPException as error:
+            return error_response(as_refused(error, request))
+
+    def _check_key(self, request: web.Request) -> None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        # aiohttp reads bytes of a header that are not UTF-8 as lone surrogates.
+        key = given.encode(errors="surrogateescape")
+        if self._api_key and not hmac.compare_digest(key, self._api_key.encode()):
+            raise Refused(401, "The API key is missing or wrong.", code="invalid_api_key")
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return json_response({"object": "list", "data": [_MODEL_CARD]})
+
+    async def _model(self, request: web.Request) -> web.Response:
+        if request.match_info["name"] != MODEL:
+            raise no_such_model(request.match_info["name"])
+        return json_response(_MODEL_CARD)
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        self._number += 1
+        fault = self._faults.of(self._number)
+        role = ""
+        # Whatever cuts this short, a client that left included, the request was lost.
+        status = _LOST
+        self.in_flight += 1
+        try:
+            body = await self._read(request)
+            role = _role(body)
+            response = await self._answer(request, body, fault)
+            status = _LOST if fault in ("drop", "hang") else response.status
+        except Refused as refused:
+            status = refused.status
+            raise
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        finally:
+            self.in_flight -= 1
+            self.requests[role, status] += 1
+        return response
+
+    async def _read(self, request: web.Request) -> ChatBody:
+        data = await request.read()
+        body = read_body(data)
+        if self.log is not None:
+            self.log.append(msgspec.json.decode(data))
+        return body
+
+    async def _answer(
+        self, request: web.Request, body: ChatBody, fault: FaultKind | None
+    ) -> web.StreamResponse:
+        if 0 < self._faults.max_in_flight < self.in_flight:
+            raise self._too_many("Too many requests at once.")
+        await asyncio.sleep(self._faults.latency)
+        if fault == "rate_limit":
+            raise self._too_many("Rate limit reached.")
+        if fault == "server_error":
+            raise Refused(500, "The server had an error; try again.", kind="server_error")
+        if fault in ("garbage", "empty"):
+            page = _GARBAGE if fault == "garbage" else b""
+            return web.Response(body=page, content_type="application/json")
+        if fault == "hang":
+            await asyncio.sleep(HANG_SECONDS)
+        play = self._play(body)
+        message, usage = self._limited(body, play.message)
+        answer_id = f"chatcmpl-{label(play.place)}"
+        lost = fault in ("drop", "hang")
+        response: web.StreamResponse
+        if body.stream:
+            options = body.stream_options
+            last = usage if options is not None and options.include_usage else None
+            response = await send_stream(request, chunks(answer_id, message, last), lost=lost)
+        else:
+            response = json_response(completion(answer_id, message, usage))
+            if lost:
+                close(request)
+        if not lost and play.place:
+            self.answers[play.place] += 1
+            if play.slip:
+                self.slips[play.place] = play.slip
+        return response
+
+    def _play(self, body: ChatBody) -> Play:
+        metadata = body.metadata or {}
+        if "slot" not in metadata:
+            plain = Message(role="assistant", content=NOT_PLAYED, finish_reason="stop")
+            return Play(plain, place="")
+        tools = tuple(tool.function.name for tool in body.tools or ())
+        try:
+            return self._player.answer(metadata["slot"], _role(body), body.messages, tools)
+        except UsageError as error:
+            raise Refused(400, str(error), param="metadata", code="unknown_slot") from None
+
+    def _limited(self, body: ChatBody, message: Message) -> tuple[Message, dict[str, Any]]:
+        """The message within the request's limit and the context, and its usage."""
+        try:
+            prompt = self._counts.total(body.texts())
+        except TextTooLong:
+            raise _context_exceeded(f"a text of over {MAX_CHARS} characters or") from None
+        if prompt >= CONTEXT:
+            raise _context_exceeded(f"{prompt} tokens:")
+        message = cut(message, min(body.limit or CONTEXT, CONTEXT - prompt))
+        reasoning = self._counts.total([message.reasoning or ""])
+        said = self._counts.total(spoken(message))
+        return message, usage_json(Usage(prompt, said), reasoning)
+
+    def _too_many(self, message: str) -> Refused:
+        wait = f"{self._faults.retry_after:g}"
+        return Refused(
+            429,
+            message,
+            kind="rate_limit_error",
+            code="rate_limit_exceeded",
+            headers={"Retry-After": wait},
+        )
+
+
+def serve(server: Embedded, started: Callable[[str], None]) -> None:
+    """Runs the server until SIGINT or SIGTERM; `started` is called with its base_url.
+
+    It listens on the loopback address alone, unless it was made with another host.
+    EnvironmentLacks: the port cannot be had.
+    """
+    asyncio.run(_until_signalled(server, started))
+
+
+async def _until_signalled(server: Embedded, started: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with server:
+        started(server.base_url)
+        await stop.wait()
+
+
+def _role(body: ChatBody) -> str:
+    metadata = body.metadata or {}
+    return metadata.get("role", "assistant") if "slot" in metadata else ""
+
+
+def _context_exceeded(what: str) -> Refused:
+    return Refused(
+        400,
+        f"The prompt has {what} more than the context length of {CONTEXT} tokens.",
+        param="messages",
+        code="context_length_exceeded",
+    )

@@ -1,0 +1,128 @@
+"""The embedded teacher's voices: a plain answer, delivered again by rules in a persona's voice.
+
+Deterministic: the same persona, answer, kind and seed give the same text. Every code span, figure,
+path, quotation and `Answer:` line of the answer is in the result, in the same order (an `Answer:`
+line may move to the front). This is no model: it is there so that the machine can be seen working,
+and the checks of voice measured, without one.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+from kappa_data.config import nearest
+from kappa_data.errors import UsageError
+from kappa_data.personas import Persona, load_personas
+from kappa_data.resources import Resources
+from kappa_data.teacher.draw import draw
+from kappa_data.teacher.voices.grammar import FOLDER, Voice, load_voice, voice_of_examples
+from kappa_data.teacher.voices.structure import ARRANGE
+from kappa_data.teacher.voices.text import (
+    Block,
+    asks,
+    blocks,
+    is_artifact,
+    nouns,
+    refuses,
+)
+
+# Words of the answer from which a voice has room: the phrases must stay the smaller part, or the
+# median length would leave the range of 0.6 to 1.6 of the plain answer.
+_ROOM_FOR_BOTH = 20
+_ROOM_FOR_ASIDE = 60
+
+_USER = "_user"
+_NOBODY = "_none"
+
+
+class Voices:
+    """All voices: those of data/seeds/voices/, and one made from its examples for any other
+    persona."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._loaded: dict[str, Voice] = {}
+
+    def speak(
+        self, persona: str | None, answer: str, *, kind: Literal["final", "preamble"], seed: str
+    ) -> str:
+        """`answer` as `persona` says it; None: an answer stays as it is.
+
+        "final": the answer to the user. "preamble": one short sentence beside a tool call, before
+        `answer`, which may be empty. UsageError: no such persona.
+        """
+        voice = self._voice(persona)
+        key = f"{persona}|{kind}|{seed}"
+        if kind == "preamble":
+            if persona is None and answer:
+                return answer
+            said = voice.say("preamble", (), key)
+            return f"{said} {answer}".strip()
+        if persona is None or not answer.strip() or is_artifact(answer):
+            return answer
+        if refuses(answer):
+            return _joined([Block(voice.say("refusal", (), key), True), *blocks(answer)])
+        return _delivered(voice, answer, key)
+
+    def say_as_user(self, text: str, *, seed: str) -> str:
+        """A goal as the embedded user says it: sometimes with a short lead-in or tail; the goal
+        itself stays word for word."""
+        user = self._named(_USER)
+        gap = "\n\n" if "\n" in text else " "
+        if draw(seed, "lead") < 0.5:
+            text = f"{user.say('opener', (), seed)}{gap}{text}"
+        if draw(seed, "tail") < 0.25 and text.endswith((".", "?", "!")):
+            text = f"{text}{gap}{user.say('closer', (), seed)}"
+        return text
+
+    def _voice(self, persona: str | None) -> Voice:
+        if persona is None:
+            return self._named(_NOBODY)
+        if persona not in self._personas:
+            raise UsageError(f'no persona "{persona}"; {nearest(persona, self._personas)}')
+        return self._named(persona)
+
+    def _named(self, name: str) -> Voice:
+        if name not in self._loaded:
+            path = f"{FOLDER}/{name}.toml"
+            known = path in self._resources.names(FOLDER, ".toml")
+            self._loaded[name] = (
+                load_voice(self._resources, name)
+                if known
+                else voice_of_examples(self._personas[name])
+            )
+        return self._loaded[name]
+
+    @cached_property
+    def _personas(self) -> dict[str, Persona]:
+        return load_personas(self._resources)
+
+
+def _delivered(voice: Voice, answer: str, key: str) -> str:
+    topics = nouns(answer)
+    words = len(answer.split())
+    opener = voice.say("opener", topics, key)
+    closer = "" if asks(answer) else voice.say("closer", topics, key)
+    if words < _ROOM_FOR_BOTH and closer:
+        # One of them; a voice that tests its listener does so after every answer.
+        last = voice.structure == "test" or draw(key, "which") < 0.5
+        opener, closer = ("", closer) if last else (opener, "")
+    phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
+    arrange = ARRANGE[voice.structure]
+    body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
+    first = [Block(opener, True)] if opener else []
+    last_ = [Block(closer, True)] if closer else []
+    return _joined([*first, *body, *last_])
+
+
+def _joined(parts: list[Block]) -> str:
+    """Blocks, a blank line apart; a phrase of one line stays in the paragraph that it opens."""
+    text = ""
+    for number, block in enumerate(parts):
+        if not block.text:
+            continue
+        follows = number == 1 and block.prose and parts[0].prose and parts[0].text.endswith(".")
+        gap = "" if not text else " " if follows else "\n\n"
+        text += gap + block.text
+    return text

@@ -1,0 +1,191 @@
+"""Runs the hostile calls of cases.json against a box and says which expectations failed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from kappa_data.errors import SandboxDown
+from kappa_data.sandbox import Limits, ToolResult
+from kappa_data.sandbox.bubblewrap import Bubblewrap
+
+CASES = json.loads(Path(__file__).with_name("cases.json").read_text())["cases"]
+HOST_CANARY = Path("/tmp/kappa_host_canary")
+LAB = Path("/tmp/kappa_lab")
+CANARY = "KAPPA_CANARY_5f1e"
+
+
+class Callable_(Protocol):
+    async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult: ...
+
+
+class Bare:
+    """No isolation at all: proves that the suite can fail. Only for cases marked bare_safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
+        if tool == "bash":
+            done = subprocess.run(
+                ["bash", "-c", str(arguments["command"])],
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return ToolResult(done.stdout + done.stderr, exit_code=done.returncode)
+        path = self.folder / str(arguments["path"])
+        if tool == "write_file":
+            path.write_text(str(arguments["content"]))
+            return ToolResult("ok")
+        return ToolResult(path.read_text())
+
+
+@contextmanager
+def planted() -> Iterator[dict[str, str]]:
+    """Canaries on the host; what to replace in the commands so that they find them."""
+    os.environ["KAPPA_CANARY"] = CANARY
+    HOST_CANARY.write_text(CANARY)
+    LAB.mkdir(exist_ok=True)
+    abstract = f"kappa_abs_{os.getpid()}"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(f"\0{abstract}")
+        unix.listen()
+        try:
+            yield {"{HOSTPORT}": str(tcp.getsockname()[1]), "kappa_abs": abstract}
+        finally:
+            del os.environ["KAPPA_CANARY"]
+            HOST_CANARY.unlink()
+            shutil.rmtree(LAB)
+            Path("/tmp/kappa_pwned_h05").unlink(missing_ok=True)
+
+
+def descendants(root: int) -> set[int]:
+    """Processes of the host that descend from `root`, itself included while it lives."""
+    found: set[int] = set()
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+            found.add(pid)
+    return found
+
+
+def resident_mb(pids: set[int]) -> float:
+    """Resident memory of these processes together."""
+    pages = 0
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+async def peak_of(root: int, peak: list[float]) -> None:
+    """Raise peak[0] to the resident memory of the tree below `root`, until cancelled."""
+    while True:
+        peak[0] = max(peak[0], resident_mb(descendants(root)))
+        await asyncio.sleep(0.02)
+
+
+async def play(
+    box: Callable_, case: dict[str, Any], replace: Mapping[str, str]
+) -> list[ToolResult]:
+    """The results of all calls of a case, its canaries filled in."""
+    results = []
+    for call in case["calls"]:
+        text = json.dumps(call["args"])
+        for old, new in replace.items():
+            text = text.replace(old, new)
+        results.append(await box.call(call["tool"], json.loads(text)))
+    return results
+
+
+async def failures_in_box(case: dict[str, Any]) -> list[str]:
+    """What of a case's expectations does not hold in a fresh box; none if it is safe."""
+    expect = case["expect"]
+    seconds = max((c["timeout"] for c in case["calls"] if "timeout" in c), default=10)
+    failed: list[str] = []
+    peak = [0.0]
+    disk = shutil.disk_usage("/tmp").used
+    with planted() as replace:
+        box = await Bubblewrap(Limits(call_seconds=seconds)).open()
+        root = box._process.pid
+        sampler = asyncio.create_task(peak_of(root, peak))
+        try:
+            async with asyncio.timeout(expect.get("max_ms", 60_000) / 1000):
+                results = await play(box, case, replace)
+            failed += broken(expect, results)
+            left = descendants(root)
+            if len(left) > 2:  # bwrap and the supervisor
+                failed.append(f"{len(left) - 2} stragglers after the last call")
+        except TimeoutError:
+            return ["took too long"]
+        except SandboxDown as error:
+            left = set()
+            if not expect.get("or_dead"):
+                failed.append(str(error))
+        finally:
+            sampler.cancel()
+            await box.close()
+        for path in expect.get("host_absent", ()):
+            if Path(path).exists():
+                failed.append(f"{path} was made on the host")
+        if any(LAB.iterdir()):
+            failed.append(f"{LAB} was written to")
+    await asyncio.sleep(0.2)
+    if any(Path(f"/proc/{pid}").exists() for pid in left):
+        failed.append("a process outlived its box")
+    if peak[0] > expect.get("host_peak_rss_mb", 10_000):
+        failed.append(f"{peak[0]:.0f} MB resident")
+    growth = (shutil.disk_usage("/tmp").used - disk) / 2**20
+    if growth > expect.get("host_disk_growth_mb", 10_000):
+        failed.append(f"{growth:.0f} MB written to the host's disk")
+    return failed
+
+
+async def failures_bare(case: dict[str, Any]) -> list[str]:
+    """The same without isolation."""
+    failed: list[str] = []
+    with planted() as replace, tempfile.TemporaryDirectory() as folder:
+        failed += broken(case["expect"], await play(Bare(Path(folder)), case, replace))
+        failed += [p for p in case["expect"].get("host_absent", ()) if Path(p).exists()]
+    return failed
+
+
+def broken(expect: Mapping[str, Any], results: list[ToolResult]) -> list[str]:
+    """The expectations on results that do not hold; see expect_legend in cases.json."""
+    last = results[-1]
+    everything = "\n".join(result.content for result in results)
+    failed = [f"lacks {t!r}" for t in expect.get("contains", ()) if t not in last.content]
+    failed += [f"has {t!r}" for t in expect.get("not_contains", ()) if t in last.content]
+    failed += [f"has {t!r}" for t in expect.get("all_not_contains", ()) if t in everything]
+    for key, holds in {
+        "exit_code": last.exit_code == expect.get("exit_code"),
+        "error": last.error == expect.get("error"),
+        "truncated": last.truncated == expect.get("truncated"),
+        "any_error": any(result.error for result in results),
+        "any_timed_out": any(result.timed_out for result in results),
+        "max_output": len(last.content) <= expect.get("max_output", 0),
+        "valid_text": valid(last.content),
+    }.items():
+        if key in expect and not holds:
+            failed.append(f"{key}: {last!r:.300}")
+    return failed
+
+
+def valid(text: str) -> bool:
+    """Valid Unicode without control characters but newline and tab."""
+    return all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") for c in text)
