@@ -543,6 +543,26 @@ def test_several_calls_in_one_message_are_trained_as_sequential_steps(server: Pr
     assert {step for document in made for step in document.steps} == {1, 4}
 
 
+def test_no_result_of_several_calls_is_lost() -> None:
+    """Not one that answers no call, nor one of two under the same id."""
+    calls = tuple(ToolCall("same", FunctionCall(name, "{}")) for name in ("f", "g"))
+    messages = (
+        Message("user", "x"),
+        Message("assistant", tool_calls=calls),
+        Message("tool", "one", tool_call_id="same"),
+        Message("tool", "two", tool_call_id="same"),
+        Message("tool", "orphan", tool_call_id="other", name="h"),
+        Message("assistant", "done"),
+    )
+    documents = render(Conversation("c", messages), PROFILES["kappa"], date=DATE, effort=None)
+    text = decode(documents[-1].ids)
+    ends = ("f<|channel|>commentary to=assistant<|message|>one<|end|>",
+            "g<|channel|>commentary to=assistant<|message|>two<|end|>",
+            "h<|channel|>commentary to=assistant<|message|>orphan<|end|>")  # fmt: skip
+    places = [text.index(f"<|start|>functions.{end}") for end in ends]
+    assert places == sorted(places)
+
+
 def test_calls_without_results_keep_the_message_whole_and_are_counted() -> None:
     together, _ = parallel()
     cut = replace(together, messages=(*together.messages[:3], together.messages[-1]))  # "a" is lost

@@ -11,15 +11,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hostile.boxes import bash, in_box
+from hostile.boxes import as_user, bash, in_box
 from hostile.runner import CASES, descendants, failures_bare, failures_in_box
 from kappa_data.errors import SandboxDown
 from kappa_data.sandbox import (
@@ -33,27 +33,6 @@ from kappa_data.sandbox.box import BubblewrapBox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 
 ORDINARY = 65432  # an ordinary user to become where the tests run as root
-
-
-def as_user(uid: int, work: Callable[[], str]) -> str:
-    """What `work` returns in a child process that belongs to `uid`."""
-    out, into = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            said = work()
-        except BaseException:  # noqa: BLE001  (whatever it is, the test has to show it)
-            said = traceback.format_exc()
-        os.write(into, said.encode())
-        os._exit(0)
-    os.close(into)
-    with os.fdopen(out) as file:
-        said = file.read()
-    os.waitpid(child, 0)
-    return said
 
 
 # --- hostile calls --------------------------------------------------------------------------------
@@ -281,6 +260,16 @@ def test_a_box_dies_with_the_program() -> None:
     asyncio.run(gone(pids))
 
 
+def test_a_guest_cannot_reach_process_1_or_lock_itself_out() -> None:
+    async def use(box: BubblewrapBox) -> list[str]:
+        signals = "for s in $(seq 1 64); do kill -$s 1; done 2> /dev/null; chmod 000 /workspace"
+        opened = "for f in fd/0 fd/1 mem maps environ; do cat /proc/1/$f; done 2>&1 | cut -d: -f3"
+        calls = [await box.call("bash", {"command": c}) for c in (signals, opened, "pwd")]
+        return [call.content for call in calls]
+
+    assert in_box(use) == ["", " Permission denied\n" * 5, "/workspace\n"]
+
+
 def test_two_boxes_know_nothing_of_each_other() -> None:
     async def run() -> None:
         sandbox = Bubblewrap()
@@ -404,6 +393,12 @@ def test_without_bubblewrap_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert ("bubblewrap", False, "apt-get install bubblewrap") in doctor.findings()
 
 
+@pytest.fixture
+def own_folder() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield folder
+
+
 @pytest.mark.parametrize(
     ("settings", "said", "fix"),
     [
@@ -420,16 +415,17 @@ def test_without_bubblewrap_the_fix_is_named(monkeypatch: pytest.MonkeyPatch) ->
 )  # fmt: skip
 def test_a_bwrap_that_fails_names_the_fix(
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    own_folder: str,
     settings: dict[str, str],
     said: str,
     fix: str,
 ) -> None:
-    fake = tmp_path / "bwrap"
+    folder = Path(own_folder)
+    fake = folder / "bwrap"
     fake.write_text(f'#!/bin/sh\necho "bwrap: {said}" >&2\nexit 1\n')
-    for path in (fake, *tmp_path.parents[:3], tmp_path):
-        path.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    fake.chmod(0o755)
+    folder.chmod(0o755)  # bwrap is started by a user who could not look into tmp_path
+    monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(selftest, "setting", lambda name: settings.get(name, ""))
     with pytest.raises(SandboxDown) as caught:
         asyncio.run(Bubblewrap().self_test())

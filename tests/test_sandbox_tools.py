@@ -165,6 +165,18 @@ def test_edit_file_after_write_file_but_not_after_bash() -> None:
     assert [said[1].error, said[3].error] == [False, True]
 
 
+def test_many_long_paths_are_remembered() -> None:
+    """Together far more than the buffer of a pipe."""
+    folder = "/".join(["x" * 200] * 18)
+    paths = [f"{folder}/{number}" for number in range(30)]
+    edit = {"path": paths[0], "old_string": "1", "new_string": "2"}
+    said = results(
+        *(("write_file", {"path": path, "content": "1"}) for path in paths),
+        ("edit_file", edit),
+    )
+    assert not any(result.error for result in said)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [

@@ -131,7 +131,7 @@ class _Play:
             self._bench = Workbench(run.sandbox, limits, task, run.gate)
         persona = run.personas[slot.persona] if slot.persona is not None else None
         self._brief = run.resources.render(
-            ASSISTANT_PROMPT, persona=persona, tools=list(task.tools)
+            ASSISTANT_PROMPT, persona=persona, tools=list(task.tools), seed=slot.id
         )
         self._user_brief = run.resources.render(USER_PROMPT, task=task)
 

@@ -73,10 +73,12 @@ class Judge:
         )
 
     def _brief(self, name: str | None, tools: tuple[str, ...]) -> str:
+        """What the teacher was told, with every example that it may have been shown."""
         if (name, tools) not in self._briefs:
             persona = None if name is None else self._personas[name]
-            text = self._resources.render(BRIEF, persona=persona, tools=list(tools))
-            self._briefs[name, tools] = text
+            text = self._resources.render(BRIEF, persona=persona, tools=list(tools), seed="")
+            examples = [] if persona is None else [each.text for each in persona.examples]
+            self._briefs[name, tools] = "\n\n".join((text, *examples))
         return self._briefs[name, tools]
 
 

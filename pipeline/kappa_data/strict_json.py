@@ -73,7 +73,7 @@ def _inspect(value: Any, look_for_surrogates: bool) -> None:
     depth = 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH + 1:  # the scalars inside the deepest container are one further
+        if depth > MAX_DEPTH and any(isinstance(each, dict | list) for each in level):
             raise NotStrict(f"nested deeper than {MAX_DEPTH}")
         below: list[Any] = []
         for each in level:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -43,3 +45,24 @@ def results(
 
 def bash(command: str, fixture: Mapping[str, str] | None = None, **limits: float) -> ToolResult:
     return results(("bash", {"command": command}), fixture=fixture, **limits)[0]
+
+
+def as_user(uid: int, work: Callable[[], str]) -> str:
+    """What `work` returns in a child process that belongs to `uid`."""
+    out, into = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            said = work()
+        except BaseException:  # noqa: BLE001  (whatever it is, the test has to show it)
+            said = traceback.format_exc()
+        os.write(into, said.encode())
+        os._exit(0)
+    os.close(into)
+    with os.fdopen(out) as file:
+        said = file.read()
+    os.waitpid(child, 0)
+    return said

@@ -20,12 +20,19 @@ from kappa_data.sandbox import Limits, ToolResult
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 
 CASES = json.loads(Path(__file__).with_name("cases.json").read_text())["cases"]
-HOST_CANARY = Path("/tmp/kappa_host_canary")
-LAB = Path("/tmp/kappa_lab")
 CANARY = "KAPPA_CANARY_5f1e"
 
 
-class Callable_(Protocol):
+def own_name(text: str) -> str:
+    """The names of planted things made this process's own: several test runs may share a host."""
+    return text.replace("kappa_", f"kappa_{os.getpid()}_")
+
+
+def lab() -> Path:
+    return Path(own_name("/tmp/kappa_lab"))
+
+
+class Tools(Protocol):
     async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult: ...
 
 
@@ -53,22 +60,22 @@ class Bare:
 
 
 @contextmanager
-def planted() -> Iterator[dict[str, str]]:
-    """Canaries on the host; what to replace in the commands so that they find them."""
+def planted() -> Iterator[int]:
+    """Canaries on the host; the port of a listener on its loopback."""
     os.environ["KAPPA_CANARY"] = CANARY
-    HOST_CANARY.write_text(CANARY)
-    LAB.mkdir(exist_ok=True)
-    abstract = f"kappa_abs_{os.getpid()}"
+    canary = Path(own_name("/tmp/kappa_host_canary"))
+    canary.write_text(CANARY)
+    lab().mkdir()
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
-        unix.bind(f"\0{abstract}")
+        unix.bind(own_name("\0kappa_abs"))
         unix.listen()
         try:
-            yield {"{HOSTPORT}": str(tcp.getsockname()[1]), "kappa_abs": abstract}
+            yield tcp.getsockname()[1]
         finally:
             del os.environ["KAPPA_CANARY"]
-            HOST_CANARY.unlink()
-            shutil.rmtree(LAB)
-            Path("/tmp/kappa_pwned_h05").unlink(missing_ok=True)
+            canary.unlink()
+            shutil.rmtree(lab())
+            Path(own_name("/tmp/kappa_pwned_h05")).unlink(missing_ok=True)
 
 
 def descendants(root: int) -> set[int]:
@@ -100,15 +107,11 @@ async def peak_of(root: int, peak: list[float]) -> None:
         await asyncio.sleep(0.02)
 
 
-async def play(
-    box: Callable_, case: dict[str, Any], replace: Mapping[str, str]
-) -> list[ToolResult]:
+async def play(box: Tools, case: dict[str, Any], port: int) -> list[ToolResult]:
     """The results of all calls of a case, its canaries filled in."""
     results = []
     for call in case["calls"]:
-        text = json.dumps(call["args"])
-        for old, new in replace.items():
-            text = text.replace(old, new)
+        text = own_name(json.dumps(call["args"])).replace("{HOSTPORT}", str(port))
         results.append(await box.call(call["tool"], json.loads(text)))
     return results
 
@@ -120,13 +123,13 @@ async def failures_in_box(case: dict[str, Any]) -> list[str]:
     failed: list[str] = []
     peak = [0.0]
     disk = shutil.disk_usage("/tmp").used
-    with planted() as replace:
+    with planted() as port:
         box = await Bubblewrap(Limits(call_seconds=seconds)).open()
         root = box._process.pid
         sampler = asyncio.create_task(peak_of(root, peak))
         try:
             async with asyncio.timeout(expect.get("max_ms", 60_000) / 1000):
-                results = await play(box, case, replace)
+                results = await play(box, case, port)
             failed += broken(expect, results)
             left = descendants(root)
             if len(left) > 2:  # bwrap and the supervisor
@@ -140,11 +143,7 @@ async def failures_in_box(case: dict[str, Any]) -> list[str]:
         finally:
             sampler.cancel()
             await box.close()
-        for path in expect.get("host_absent", ()):
-            if Path(path).exists():
-                failed.append(f"{path} was made on the host")
-        if any(LAB.iterdir()):
-            failed.append(f"{LAB} was written to")
+        failed += on_host(expect)
     await asyncio.sleep(0.2)
     if any(Path(f"/proc/{pid}").exists() for pid in left):
         failed.append("a process outlived its box")
@@ -159,10 +158,17 @@ async def failures_in_box(case: dict[str, Any]) -> list[str]:
 async def failures_bare(case: dict[str, Any]) -> list[str]:
     """The same without isolation."""
     failed: list[str] = []
-    with planted() as replace, tempfile.TemporaryDirectory() as folder:
-        failed += broken(case["expect"], await play(Bare(Path(folder)), case, replace))
-        failed += [p for p in case["expect"].get("host_absent", ()) if Path(p).exists()]
+    with planted() as port, tempfile.TemporaryDirectory() as folder:
+        failed += broken(case["expect"], await play(Bare(Path(folder)), case, port))
+        failed += on_host(case["expect"])
     return failed
+
+
+def on_host(expect: Mapping[str, Any]) -> list[str]:
+    """What a case made on the host and must not have made."""
+    paths = [Path(own_name(path)) for path in expect.get("host_absent", ())]
+    made = [path for path in paths if path.exists()] + list(lab().iterdir())
+    return [f"{path} was made on the host" for path in made]
 
 
 def broken(expect: Mapping[str, Any], results: list[ToolResult]) -> list[str]:

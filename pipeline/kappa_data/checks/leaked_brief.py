@@ -19,15 +19,25 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """
     n = facts.leak_ngram
     hidden = _brief(facts.brief, n)
-    if not hidden:
+    if not _leaks(conversation, hidden, n):
         return
     others = (each.content for each in conversation.messages if each.role != "assistant")
-    hidden = hidden.difference(*(ngrams(text, n) for text in others))
+    secret = hidden.difference(*(ngrams(text, n) for text in others))
+    for index, leak in _leaks(conversation, secret, n).items():
+        yield Finding("leaked brief", "reject", index, evidence(leak))
+
+
+def _leaks(
+    conversation: Conversation, hidden: frozenset[tuple[str, ...]], n: int
+) -> dict[int, str]:
+    """The first leak of each message that has one."""
+    found = {}
     for index, message in enumerate(conversation.messages):
-        if message.role == "assistant":
-            leak = next(filter(None, (_leak(text, hidden, n) for text in written(message))), None)
-            if leak:
-                yield Finding("leaked brief", "reject", index, evidence(leak))
+        if message.role == "assistant" and hidden:
+            leaks = (_leak(text, hidden, n) for text in written(message))
+            if first := next(filter(None, leaks), None):
+                found[index] = first
+    return found
 
 
 def _leak(text: str, hidden: frozenset[tuple[str, ...]], n: int) -> str | None:

@@ -20,6 +20,9 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     asked the model for that message. Without a user there is nobody to answer. Tool messages are
     the business of the pairing check.
     """
+    if not any(message.role == "user" for message in conversation.messages):
+        yield Finding("role order", "reject", -1, "no user message")
+        return
     before = None
     for index, message in enumerate(conversation.messages):
         role = message.role
@@ -35,5 +38,3 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             before = role
         if severity is not None:
             yield Finding("role order", severity, index, evidence(f"{role}: {message.content}"))
-    if not any(message.role == "user" for message in conversation.messages):
-        yield Finding("role order", "reject", -1, "no user message")

@@ -12,10 +12,9 @@ all others at once; not being dumpable, neither its memory nor its descriptors c
 """
 
 # Plain os calls throughout: this is about descriptors and /proc.
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH101, PTH123, PTH208
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -25,9 +24,11 @@ import signal
 import struct
 import sys
 import time
-import traceback
 from types import ModuleType
-from typing import Any, NoReturn
+
+TYPE_CHECKING = False  # importing typing, contextlib or traceback here would slow every box's start
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 PR_SET_DUMPABLE = 4
 MOUNTS = ("/workspace", "/tmp", "/dev/shm")
@@ -58,6 +59,7 @@ class Supervisor:
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Reply header and body of one request."""
+        os.chmod(MOUNTS[0], 0o755)  # a guest may have shut itself out of its own workspace
         if request["op"] == "call":
             self.calls += 1
             reply = self.call(request["tool"], request["arguments"])
@@ -93,7 +95,7 @@ class Supervisor:
         status = kill_all(main)
         drain(out, output)
         with os.fdopen(report, "rb") as file:
-            said = json.loads(file.read() or b"{}")
+            said = reported(file.read())
         os.close(out)
         self.state.seen.update(said.get("seen", ()))
         header = {
@@ -162,8 +164,9 @@ class Supervisor:
             os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now)
             os.chdir(MOUNTS[0])
             confine(self.limits)
+            before = set(self.state.seen)
             text = self.tools[tool].run(arguments, self.state)
-            said = {"seen": sorted(self.state.seen)}
+            said = {"seen": sorted(self.state.seen - before)}  # must fit the pipe's buffer
             write_all(out, text.encode())
         except self.workspace.ToolError as error:
             said = {"error": True}
@@ -173,6 +176,8 @@ class Supervisor:
             write_all(out, f"{tool}: {error.strerror}".encode())
         finally:
             if said.get("bug"):
+                import traceback
+
                 write_all(out, traceback.format_exc().encode())
             write_all(report, json.dumps(said).encode())
             os._exit(0)
@@ -206,9 +211,23 @@ class Supervisor:
             os.utime(path, ns=(wanted[0], wanted[1]), follow_symlinks=False)
 
 
+def reported(data: bytes) -> dict[str, Any]:
+    """What a tool said of itself; nothing if it became a program or was killed on the way."""
+    try:
+        said: dict[str, Any] = json.loads(data)
+    except ValueError:
+        return {}
+    return said
+
+
 def confine(limits: Limits) -> None:
     """Limits of the kernel for one process, under those that the supervisor keeps for the box."""
     megabyte = 2**20
+    release = os.uname().release.split(".")
+    if (int(release[0]), int(release[1])) < (5, 14):
+        # Older kernels count all processes of the host's user, not those of this namespace: the
+        # limit would strike down innocent boxes. There the supervisor alone counts.
+        limits = {**limits, "processes": resource.RLIM_INFINITY - 1}
     for kind, value in (
         (resource.RLIMIT_AS, int(limits["memory_mb"]) * megabyte),
         (resource.RLIMIT_FSIZE, int(limits["workspace_mb"]) * megabyte),
@@ -274,8 +293,10 @@ def kill_all(main: int) -> int:
     """Kill every other process of the box and wait for each; the wait status of `main`."""
     status = 0
     while True:
-        with contextlib.suppress(ProcessLookupError):
+        try:  # noqa: SIM105
             os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
         try:
             pid, ended = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:

@@ -9,11 +9,16 @@ opened without blocking, must be regular, and are read up to a cap.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
+
+TYPE_CHECKING = False  # see supervisor.py
+if TYPE_CHECKING:
+    from typing import Any
 
 WORKSPACE = "/workspace"
 READ_CAP = 8 * 1024 * 1024
+
+Arguments = dict[str, "Any"]
 
 
 class ToolError(Exception):
@@ -103,6 +108,8 @@ def place(path: str, text: str) -> None:
 def remove(path: str) -> None:
     """Remove whatever is at `path`, if there is anything."""
     if os.path.isdir(path) and not os.path.islink(path):
+        import shutil
+
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.unlink(path)

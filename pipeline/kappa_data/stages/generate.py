@@ -32,7 +32,6 @@ from kappa_data.teacher.client import (
     OpenAITeacher,
     check_base_url,
 )
-from kappa_data.teacher.embedded import Embedded
 from kappa_data.teacher.journal import JOURNAL, Journal
 from kappa_data.teacher.wire import OPENAI_HOST
 
@@ -115,6 +114,9 @@ async def _sandbox(config: GenerateConfig, tasks: Mapping[str, Task]) -> Sandbox
 async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncIterator[Teacher]:
     config = ctx.config
     if is_embedded(config):
+        # Its tokenizer takes seconds to load, which a run with a real model need not wait for.
+        from kappa_data.teacher.embedded import Embedded
+
         ctx.progress.note(NOTE)
         async with (
             Embedded(sloppy=config.sloppy, resources=ctx.resources) as server,

@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from kappa_data.config import RUN_ONLY
 from kappa_data.errors import StageError, UsageError
-from kappa_data.imports import FORMATS, LineError, read_conversations
+from kappa_data.importing.place import LineError
+from kappa_data.imports import FORMATS, read_conversations
 from kappa_data.records import Conversation, Rejected
 from kappa_data.stage import Context, Outcome
 

@@ -37,8 +37,6 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     sandbox = Bubblewrap(Limits())
     able, lacking = by_programs(chosen, sandbox)
     tasks = _make_tasks(able, ctx.config)
-    if any(task.tools for task in tasks):
-        asyncio.run(sandbox.self_test())
     with ctx.progress.task("plan", total=len(tasks)) as bar:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
     good = [task for task in tasks if task.id not in refusals]
@@ -136,6 +134,8 @@ async def _verify_all(
     tasks: list[Task], sandbox: Sandbox, advance: Callable[[], None]
 ) -> dict[str, str]:
     """Runs every reference; the reason by task id for those that the verifier refused."""
+    if any(task.tools for task in tasks):
+        await sandbox.self_test()
     places = asyncio.Semaphore(BOXES)
     refusals: dict[str, str] = {}
 

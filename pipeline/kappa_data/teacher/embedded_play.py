@@ -89,11 +89,14 @@ class Player:
         task_id, colon, persona = slot.rpartition(":")
         if not colon:
             raise UsageError(f'slot "{slot}": write task:persona, such as family/0:none')
+        name = None if persona == "none" else persona
+        # Saying nothing: an unknown persona shows here, not first where it has words to say.
+        self._voice.speak(name, "", kind="final", seed="")
         if role == "user":
             return self._user(slot, self._task(task_id), messages)
         if role != "assistant":
             raise UsageError(f'role "{role}": this teacher plays "assistant" or "user"')
-        return self._assistant(slot, persona, self._task(task_id), messages, tools)
+        return self._assistant(slot, name, self._task(task_id), messages, tools)
 
     def _user(self, slot: str, task: Task, messages: Sequence[Said]) -> Play:
         said = sum(message.role == "assistant" for message in messages)
@@ -108,9 +111,13 @@ class Player:
         return Play(message, f"{slot}|user|{said}")
 
     def _assistant(
-        self, slot: str, persona: str, task: Task, messages: Sequence[Said], tools: tuple[str, ...]
+        self,
+        slot: str,
+        persona: str | None,
+        task: Task,
+        messages: Sequence[Said],
+        tools: tuple[str, ...],
     ) -> Play:
-        name = None if persona == "none" else persona
         turn = sum(message.role == "user" for message in messages) - 1
         past = not 0 <= turn < len(task.reference)
         reference = ReferenceTurn(answer=CLOSING) if past else task.reference[turn]
@@ -120,14 +127,14 @@ class Player:
         scene = Scene(
             key=key,
             plain=reference.answer,
-            voice=lambda text: self._voice.speak(name, text, kind="final", seed=key),
+            voice=lambda text: self._voice.speak(persona, text, kind="final", seed=key),
             brief=_brief(messages),
             tools=tools,
         )
         repeated = self._repeated(slot, place, groups, scene)
         step = place.done[-1] if repeated is None else repeated
         if step < len(groups):
-            message = self._calls(task, name, place, groups[step], key)
+            message = self._calls(task, persona, place, groups[step], key)
             spoils = INSTEAD_OF_CALLS
         else:
             message = Message(
@@ -139,7 +146,7 @@ class Player:
             spoils = INSTEAD_OF_ANSWER
         if repeated is not None:
             return Play(message, key, "loop")
-        kind = self._sloppy.kind(key, _possible(spoils, scene, name))
+        kind = self._sloppy.kind(key, _possible(spoils, scene, persona))
         spoilt = spoils[kind](message, scene) if kind else message
         return Play(spoilt, key, kind if spoilt != message else None)
 

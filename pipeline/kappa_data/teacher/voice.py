@@ -8,6 +8,7 @@ and the checks of voice measured, without one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -22,6 +23,7 @@ from kappa_data.teacher.voices.text import (
     Block,
     asks,
     blocks,
+    formal,
     is_artifact,
     nouns,
     refuses,
@@ -29,8 +31,8 @@ from kappa_data.teacher.voices.text import (
 
 # Words of the answer from which a voice has room: the phrases must stay the smaller part, or the
 # median length would leave the range of 0.6 to 1.6 of the plain answer.
-_ROOM_FOR_BOTH = 20
-_ROOM_FOR_ASIDE = 60
+_ROOM_FOR_BOTH = 24
+_ROOM_FOR_ASIDE = 70
 
 _USER = "_user"
 _NOBODY = "_none"
@@ -62,7 +64,8 @@ class Voices:
         if persona is None or not answer.strip() or is_artifact(answer):
             return answer
         if refuses(answer):
-            return _joined([Block(voice.say("refusal", (), key), True), *blocks(answer)])
+            body = blocks(formal(answer) if voice.structure == "clauses" else answer)
+            return _framed(voice.say("refusal", (), key), body, "")
         return _delivered(voice, answer, key)
 
     def say_as_user(self, text: str, *, seed: str) -> str:
@@ -111,18 +114,22 @@ def _delivered(voice: Voice, answer: str, key: str) -> str:
     phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
     arrange = ARRANGE[voice.structure]
     body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
-    first = [Block(opener, True)] if opener else []
-    last_ = [Block(closer, True)] if closer else []
-    return _joined([*first, *body, *last_])
+    return _framed(opener, body, closer, test=voice.structure == "test")
 
 
-def _joined(parts: list[Block]) -> str:
-    """Blocks, a blank line apart; a phrase of one line stays in the paragraph that it opens."""
-    text = ""
-    for number, block in enumerate(parts):
-        if not block.text:
-            continue
-        follows = number == 1 and block.prose and parts[0].prose and parts[0].text.endswith(".")
-        gap = "" if not text else " " if follows else "\n\n"
-        text += gap + block.text
-    return text
+def _framed(opener: str, body: Sequence[Block], closer: str, *, test: bool = False) -> str:
+    """Blocks, a blank line apart, between opener and closer.
+
+    An `Answer:` line at either end keeps its place there; only a test question follows it. A
+    finished opener stays in the paragraph that it opens.
+    """
+    parts = [block.text for block in body]
+    start = int(len(parts) > 1 and parts[0].startswith("Answer:"))
+    if opener and start < len(parts) and body[start].prose and opener.endswith((".", "!")):
+        parts[start] = f"{opener} {parts[start]}"
+    elif opener:
+        parts.insert(start, opener)
+    if closer:
+        end = len(parts) > 1 and parts[-1].startswith("Answer:") and not test
+        parts.insert(len(parts) - end, closer)
+    return "\n\n".join(parts)

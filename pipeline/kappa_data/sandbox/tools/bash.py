@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
-from kappa_data.sandbox.workspace import State
+from kappa_data.sandbox.workspace import Arguments, State
 
 DESCRIPTION = (
     "Run a command with bash in the folder /workspace and return its output, standard error "
     "included. Every call starts a new shell; files stay, variables and background processes do "
     "not. There is no network."
 )
-PARAMETERS: dict[str, Any] = {
+PARAMETERS = {
     "type": "object",
     "properties": {"command": {"type": "string", "description": "The command to run."}},
     "required": ["command"],
@@ -20,6 +19,6 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def run(arguments: dict[str, Any], state: State) -> str:
+def run(arguments: Arguments, state: State) -> str:
     """Becomes the shell; what it writes and its exit code are the result."""
     os.execv("/bin/bash", ["bash", "--noprofile", "--norc", "-c", arguments["command"]])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kappa_data.sandbox.workspace import State, ToolError, read_bytes, write_text
+from kappa_data.sandbox.workspace import Arguments, State, ToolError, read_bytes, write_text
 
 DESCRIPTION = (
     "Replace a passage of a text file that was read or written before in this conversation. "
     "old_string must occur exactly once, so give enough of the lines around it."
 )
-PARAMETERS: dict[str, Any] = {
+PARAMETERS = {
     "type": "object",
     "properties": {
         "path": {"type": "string", "description": "The file, relative to /workspace or absolute."},
@@ -22,7 +20,7 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def run(arguments: dict[str, Any], state: State) -> str:
+def run(arguments: Arguments, state: State) -> str:
     """Replace the only occurrence of `old_string`; ToolError if it is not the only one."""
     path, old, new = arguments["path"], arguments["old_string"], arguments["new_string"]
     data = read_bytes(path)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kappa_data.sandbox.workspace import State, ToolError, read_text
+from kappa_data.sandbox.workspace import Arguments, State, ToolError, read_text
 
 DEFAULT_LINES = 2000
 
 DESCRIPTION = (
     "Read a text file. Returns its lines from offset on, and says how many remain after them."
 )
-PARAMETERS: dict[str, Any] = {
+PARAMETERS = {
     "type": "object",
     "properties": {
         "path": {"type": "string", "description": "The file, relative to /workspace or absolute."},
@@ -31,7 +29,7 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def run(arguments: dict[str, Any], state: State) -> str:
+def run(arguments: Arguments, state: State) -> str:
     """The lines asked for; fewer when they would not fit the output, and then it says so."""
     path = arguments["path"]
     lines = read_text(path).split("\n")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from kappa_data.sandbox.workspace import State, write_text
+from kappa_data.sandbox.workspace import Arguments, State, write_text
 
 DESCRIPTION = (
     "Write a text file, replacing what it held. Folders that are missing are made on the way."
 )
-PARAMETERS: dict[str, Any] = {
+PARAMETERS = {
     "type": "object",
     "properties": {
         "path": {"type": "string", "description": "The file, relative to /workspace or absolute."},
@@ -20,7 +18,7 @@ PARAMETERS: dict[str, Any] = {
 }
 
 
-def run(arguments: dict[str, Any], state: State) -> str:
+def run(arguments: Arguments, state: State) -> str:
     """Write the file; afterwards it counts as read."""
     path, content = arguments["path"], arguments["content"]
     new = write_text(path, content)

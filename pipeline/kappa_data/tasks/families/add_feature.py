@@ -41,16 +41,21 @@ SEEDS = 400
 OPENINGS = (
     "<Hi|Hello>! I need something new in {module}: {ask}. <Please add tests for it to|Tests for it "
     "belong in> {tests}. {close}",
-    "Please <extend|add to> {module}. What is missing is {ask}. <Cover it with tests|With tests, please>"
+    "Please <extend|add to> {module}. What is missing is {ask}. <Cover it with tests|With tests, "
+    "please>"
     " in {tests}. {close}",
     "<Could|Can> you write {ask}? It goes into {module}, its tests into {tests}. {close}",
-    "feature request for {package}: {ask}. put it in {module}, tests in {tests}<, thanks|>. {close}",
-    "The package `{package}` {about}. For the next release <we need|we want> {ask}. <It belongs in|Put "
+    "feature request for {package}: {ask}. put it in {module}, tests in {tests}<, thanks|>. "
+    "{close}",
+    "The package `{package}` {about}. For the next release <we need|we want> {ask}. <It belongs "
+    "in|Put "
     "it into> {module}; the tests <go|belong> to {tests}. {close}",
-    "<I keep writing the same lines by hand|This comes up every week>, so let's have it in {module}: "
+    "<I keep writing the same lines by hand|This comes up every week>, so let's have it in "
+    "{module}: "
     "{ask}. <Write|Add> tests in {tests} that would notice a mistake. {close}",
     "Task:\n- in {module}: {ask}\n- tests in {tests}\n- everything <green|passing>\n{close}",
-    "<One of the users|A colleague> asked for this in {package}: {ask}. <I agree that it is useful|It "
+    "<One of the users|A colleague> asked for this in {package}: {ask}. <I agree that it is "
+    "useful|It "
     "makes sense to me>. Implement it in {module} and test it in {tests}. {close}",
     "Add to {module}: {ask}. <Also tests|Don't forget tests> ({tests}). {close}",
 )
@@ -168,7 +173,8 @@ def _steps(w: Wording, code: Codebase, feature: Feature, tests: str) -> list[Ref
     )
     if w.chance(0.35):
         red = w.say(
-            "Before `{name}` exists the new tests have to fail; <make sure of that|see that they do>.",
+            "Before `{name}` exists the new tests have to fail; <make sure of that|see that they "
+            "do>.",
             **facts,
         )
         return [*steps, *testing, bash(TEST_COMMAND, red), *coding, run]
@@ -207,7 +213,7 @@ def _code(
     w: Wording, code: Codebase, feature: Feature, facts: dict[str, str]
 ) -> list[ReferenceStep]:
     note = sentence(w.say(feature.note))
-    steps = []
+    steps: list[ReferenceStep] = []
     for old, new in code.feature_edits(feature):
         why = f"{note}." if not steps else w.say("The next place that `{name}` needs.", **facts)
         steps.append(edit(code.module, old, new, why))
@@ -258,7 +264,8 @@ def _answer(w: Wording, code: Codebase, feature: Feature, count: int) -> str:
     state = w.say(
         (
             "The suite has {count} tests now, and all of them pass.",
-            "All {count} tests pass, the {added} new ones included; <existing code|what was there> is "
+            "All {count} tests pass, the {added} new ones included; <existing code|what was "
+            "there> is "
             "unchanged.",
             "There are {count} tests <in the suite|in total> now; all pass.",
         ),

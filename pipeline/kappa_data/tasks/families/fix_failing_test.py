@@ -47,27 +47,32 @@ SEEDS = 400
 OPENINGS = (
     "<Hi|Hello>, {symptom}. <I think the tests show it|The tests are red because of it>. Can you "
     "<find and fix it|sort it out>? {close}",
-    "`{command}` fails in here<, please have a look|>. {close}",
-    "One test <is failing|fails> since yesterday: {test}. <Please fix the code|Fix the code>, not the "
+    "`{command}` fails in `{package}`<, please have a look|>. {close}",
+    "One test <is failing|fails> since yesterday: {test}. <Please fix the code|Fix the code>, "
+    "not the "
     "test. {close}",
     "<Users report that|Somebody told me> {symptom}. There is <supposed to be|meant to be> a test "
     "for that. <Track it down please|Please repair it>. {close}",
     "so {symptom}, and i have no idea why. tests are under tests/. <help?|could you look?> {close}",
-    "The package `{package}` {about}. <Lately|Since the last change> {symptom}. <Make the tests pass "
+    "The package `{package}` {about}. <Lately|Since the last change> {symptom}. <Make the tests "
+    "pass "
     "again|Get the suite green again>, <without touching|leaving alone> the test file. {close}",
-    "CI <is red|went red>:\n\nFAIL: {test}\n\n<Find the cause in|The cause must be in> the package, "
+    "CI <is red|went red>:\n\nFAIL: {test}\n\n<Find the cause in|The cause must be in> the "
+    "package, "
     "please <fix it there|mend it>. {close}",
     "I <inherited|took over> this little code base (`{package}`). <One thing is off|Something is "
     "wrong>: {symptom}. Please <repair|correct> that and <show|convince> me that the tests pass. "
     "{close}",
     "{symptom_cap}. <Reproducible with|See> {test} in {tests}. {close}",
-    "Quick one: get {test} to pass. <The assertion is right, the code is not|It is the code that is "
+    "Quick one: get {test} to pass. <The assertion is right, the code is not|It is the code that "
+    "is "
     "wrong>. {close}",
 )
 CLOSES = (
     "Then tell me <which file it was in|the file> and <what the mistake was|why it happened>.",
     "Afterwards I need <to know the file and the cause|a short word on which file and why>.",
-    "<When it works|Once done>, name the file and explain the mistake <in a few sentences|briefly>.",
+    "<When it works|Once done>, name the file and explain the mistake <in a few "
+    "sentences|briefly>.",
     "In the end: which file was it, and what was <wrong|the reason>?",
 )
 
@@ -214,7 +219,8 @@ def _steps(w: Wording, code: Codebase, bug: Bug, broken: str) -> list[ReferenceS
             w.say(
                 (
                     "<Now|Then> all tests again, `{test}` above all.",
-                    "Run the whole suite, so that a side effect <of the edit|in {module}> would show.",
+                    "Run the whole suite, so that a side effect <of the edit|in {module}> would "
+                    "show.",
                 ),
                 **facts,
             ),
@@ -281,7 +287,8 @@ def _answer(w: Wording, code: Codebase, bug: Bug) -> str:
     state = w.say(
         (
             "All {count} tests pass, and {tests} is <unchanged|as it was>.",
-            "The <whole suite|full run> of {count} tests passes; <only `{module}` was edited|no other "
+            "The <whole suite|full run> of {count} tests passes; <only `{module}` was edited|no "
+            "other "
             "file was edited>.",
             "I ran all {count} tests afterwards and they pass without a change to {tests}.",
         ),

@@ -87,7 +87,8 @@ def ask_value(w: Wording, code: Codebase, probe: str, value: str) -> Goal:
     """What does an expression give now? To be run, not guessed."""
     ask = w.say(
         (
-            "<And what|What> does `{probe}` <return|give> <now|at the moment>? <Please run it|Run it, "
+            "<And what|What> does `{probe}` <return|give> <now|at the moment>? <Please run "
+            "it|Run it, "
             "don't guess>.",
             "<Can|Could> you <run|evaluate> `{probe}` <once|for me> and tell me the exact result?",
             "I want to see it: what <comes out of|is the result of> `{probe}`?",
@@ -97,9 +98,11 @@ def ask_value(w: Wording, code: Codebase, probe: str, value: str) -> Goal:
     command = f'python3 -c "from {code.dotted} import *; print({probe})"'
     answer = w.say(
         (
-            "`{probe}` <gives|returns> {value}. That is what <the code printed|came out> when I ran "
+            "`{probe}` <gives|returns> {value}. That is what <the code printed|came out> when I "
+            "ran "
             "it <just now|in the workspace>, with the names imported from `{module}`; no file was "
-            "<touched|changed> for it. <It can be repeated|You can repeat it> with `python3 -c` from "
+            "<touched|changed> for it. <It can be repeated|You can repeat it> with `python3 -c` "
+            "from "
             "the top folder.",
             "The result is {value}. I ran `{probe}` against the current state of `{module}`<, so "
             "this is the real output|>; the call <does not change|leaves> anything on disk"
@@ -112,39 +115,42 @@ def ask_value(w: Wording, code: Codebase, probe: str, value: str) -> Goal:
     )
     why = w.say(
         (
-            "The user wants the real value of `{probe}`, so run it instead of working it out by hand.",
-            "One short call of Python <shows|answers> this: import from `{dotted}` and print `{probe}`.",
+            "The user wants the real value of `{probe}`, so run it instead of working it out by "
+            "hand.",
+            "One short call of Python <shows|answers> this: import from `{dotted}` and print "
+            "`{probe}`.",
         ),
         probe=probe,
         dotted=code.dotted,
     )
     return Goal(
         ask=ask,
-        turn=ReferenceTurn(answer=answer + _more(w, code, _called(probe)), steps=(bash(command, why),)),
+        turn=ReferenceTurn(answer=answer + more(w, code), steps=(bash(command, why),)),
         checks=(AnswerCheck(turn=None, required=(loosely(value),)),) if value else (),
     )
 
 
-def _more(w: Wording, code: Codebase, name: str) -> str:
-    """A closing sentence about the state of the code base."""
-    count = len([path for path in code.files if path.endswith(".py")])
+def more(w: Wording, code: Codebase) -> str:
+    """A closing sentence about the state of the code base; every one is true of all of them."""
     return " " + w.say(
         (
-            "The package `{package}` has {count} Python files in all, and `{module}` is the one that "
+            "The package `{package}` has {count} Python files in all, and `{module}` is the one "
+            "that "
             "<matters|counts> here.",
-            "For the <record|sake of completeness>: `{name}` <is documented by|has> a docstring in "
-            "`{module}`, and the docstring <describes what the code does|matches the behaviour>.",
-            "<You can check|Anyone can check> this with `{command}`, which runs {tests} and takes "
-            "<less than a second|no noticeable time>.",
-            "<If|Should> `{package}` be installed somewhere already, it has to be installed again "
-            "before `{name}` <behaves like this|works this way> there.",
-            "The README <describes|says> how to run the tests, and that <is still right|still holds> "
-            "for `{package}`.",
+            "<You can check|Anyone can check> this with `{command}` <from the top folder|in the "
+            "folder that holds `{package}`>, which runs everything in {tests}.",
+            "<Should|If> a copy of `{package}` <be|is> installed somewhere else, it <has to "
+            "be|must "
+            "be> installed again to <get|pick up> this state of `{module}`.",
+            "The README of `{package}` <says|describes> how to run the tests, and that <is still "
+            "right|still holds>; it <needs|needed> no change.",
+            "`{module}` only <uses|imports> the standard library, so <nothing has|there is "
+            "nothing> "
+            "to be installed <for it|to try this>.",
         ),
         package=code.package,
-        count=count,
+        count=len([path for path in code.files if path.endswith(".py")]),
         module=code.module,
-        name=name,
         command=TEST_COMMAND,
         tests=code.tests,
     )
@@ -154,9 +160,11 @@ def ask_changelog(w: Wording, code: Codebase, name: str, line: str) -> Goal:
     """A line under "Unreleased" that mentions `name`; `line` is the reference's."""
     ask = w.say(
         (
-            "<Please add|Add> a line <about|for> it to {log}, under Unreleased, <naming|mentioning> "
+            "<Please add|Add> a line <about|for> it to {log}, under Unreleased, "
+            "<naming|mentioning> "
             "`{name}`.",
-            "The change <needs|should get> an entry in {log} <too|as well>: under Unreleased, and it "
+            "The change <needs|should get> an entry in {log} <too|as well>: under Unreleased, "
+            "and it "
             "should <mention|name> `{name}`.",
         ),
         log=CHANGELOG,
@@ -168,7 +176,8 @@ def ask_changelog(w: Wording, code: Codebase, name: str, line: str) -> Goal:
             "1.0 <are|stay> as they were, and <so is|the same goes for> all code in `{package}`; "
             "<the entry|it> is <one bullet|a single bullet> in the <style|form> of the others.",
             'I <put|added> this under Unreleased in {log}: "{line}" It names `{name}`, and nothing '
-            "else in the file <was changed|changed>: the <entries|bullets> of 1.1 and 1.0 <stay|remain>, "
+            "else in the file <was changed|changed>: the <entries|bullets> of 1.1 and 1.0 "
+            "<stay|remain>, "
             "and the code of `{package}` was not touched for it.",
         ),
         log=CHANGELOG,
@@ -180,7 +189,8 @@ def ask_changelog(w: Wording, code: Codebase, name: str, line: str) -> Goal:
         read(
             CHANGELOG,
             w.say(
-                "<The entry belongs|It belongs> under the Unreleased heading; look at the <style|form> "
+                "<The entry belongs|It belongs> under the Unreleased heading; look at the "
+                "<style|form> "
                 "of the other entries in {log} first.",
                 log=CHANGELOG,
             ),
@@ -197,7 +207,7 @@ def ask_changelog(w: Wording, code: Codebase, name: str, line: str) -> Goal:
     section = f"sed -n '/^## Unreleased/,/^## 1.1/p' {CHANGELOG} | grep -q -w '{name}'"
     return Goal(
         ask=ask,
-        turn=ReferenceTurn(answer=answer + _more(w, code, name), steps=steps),
+        turn=ReferenceTurn(answer=answer + more(w, code), steps=steps),
         checks=(
             CommandCheck(command=section),
             FileCheck(path=CHANGELOG, contains=("- Faster start.", "- First version.")),
@@ -239,7 +249,7 @@ def ask_users(w: Wording, code: Codebase) -> Goal:
     command = f'grep -rn --include="*.py" "{code.dotted}" .'
     return Goal(
         ask=ask,
-        turn=ReferenceTurn(answer=answer + _more(w, code, code.package), steps=(bash(command, why),)),
+        turn=ReferenceTurn(answer=answer + more(w, code), steps=(bash(command, why),)),
         checks=(AnswerCheck(turn=None, required=tuple(re.escape(path) for path in users)),),
     )
 
@@ -247,10 +257,12 @@ def ask_users(w: Wording, code: Codebase) -> Goal:
 def ask_regression(
     w: Wording, code: Codebase, missing: Regression, tests: str, module: str
 ) -> Goal:
-    """A test for a behaviour that has none; `tests` and `module` are the files as they are by now."""
+    """A test for a behaviour that has none; `tests` and `module` are the files as they are by "
+    "now."""
     ask = w.say(
         (
-            "<Please add|Now add|Also add> a test <to|in> {path} <that makes sure that|checking that> "
+            "<Please add|Now add|Also add> a test <to|in> {path} <that makes sure that|checking "
+            "that> "
             "{what}.",
             "There is no test yet <which says|saying> that {what}. <Can you write one|Please write "
             "it>, in {path}?",
@@ -263,13 +275,17 @@ def ask_regression(
     count = len(method_names(new))
     answer = w.say(
         (
-            "{path} now has `{name}`, which makes sure that {what}. The module <already behaved that "
-            "way|was right in this already>, so <the test passes at once|it passes without a change "
-            "to the code>, and the suite <has|now counts> {count} tests, all of them passing. <If|Should> a later edit break "
+            "{path} now has `{name}`, which makes sure that {what}. The module <already behaved "
+            "that "
+            "way|was right in this already>, so <the test passes at once|it passes without a "
+            "change "
+            "to the code>, and the suite <has|now counts> {count} tests, all of them passing. "
+            "<If|Should> a later edit break "
             "this, `{name}` is the test that <will say so|fails>.",
             "I added `{name}` <at the end of the test class|after the other tests> in {path}. It "
             "covers that {what}. All {count} tests pass; <no code|nothing in `{module}`> had to "
-            "change for it, since <the behaviour|this> was <right|correct> already and only <lacked a "
+            "change for it, since <the behaviour|this> was <right|correct> already and only "
+            "<lacked a "
             "test|was not pinned down>.",
         ),
         path=code.tests,
@@ -302,6 +318,6 @@ def ask_regression(
     mutant = apply(module, [(missing.right, missing.wrong)])
     return Goal(
         ask=ask,
-        turn=ReferenceTurn(answer=answer + _more(w, code, _called(missing.code)), steps=steps),
+        turn=ReferenceTurn(answer=answer + more(w, code), steps=steps),
         checks=(notices(code.module, mutant),),
     )

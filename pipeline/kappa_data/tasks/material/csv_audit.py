@@ -29,6 +29,10 @@ from kappa_data.tasks.wording import Wording, listed
 _CALENDAR = "from datetime import date, timedelta\nfrom decimal import ROUND_HALF_UP, Decimal"
 _RULES = "import re\nfrom decimal import Decimal, InvalidOperation"
 
+_BY_SPREAD = (
+    "the mean plus two population standard deviations",
+    "statistics.mean(values) + 2 * statistics.pstdev(values)",
+)
 _OUTLIERS_ASK = (
     "<Some|A few> values in {path} look <wrong|like typing errors>. <List|Find> the "
     "{things} whose "
@@ -66,13 +70,8 @@ def outliers(w: Wording, d: Domain) -> Work:
     )
     header = [at.columns["key"], label, amount, "limit"]
     target = w.pick(("outliers.csv", "suspicious.csv", "flagged.csv"))
-    rule = (
-        f"{k} times the median" if by_median else "the mean plus two population standard deviations"
-    )
-    formula = (
-        f"statistics.median(values) * {k}"
-        if by_median
-        else "statistics.mean(values) + 2 * statistics.pstdev(values)"
+    rule, formula = (
+        (f"{k} times the median", f"statistics.median(values) * {k}") if by_median else _BY_SPREAD
     )
     body = (
         "groups = defaultdict(list)\nfor row in rows:\n"

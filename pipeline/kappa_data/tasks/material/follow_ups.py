@@ -16,6 +16,7 @@ from kappa_data.tasks.material.datawork import (
     expected_text,
     heredoc,
 )
+from kappa_data.tasks.material.follow_files import FileMaker, file_wishes
 from kappa_data.tasks.material.phrasing import follow, number, plain, plural, word
 from kappa_data.tasks.material.tables import SAME, as_objects
 from kappa_data.tasks.steps import bash, edit, read
@@ -41,11 +42,17 @@ def follow_ups(w: Wording, work: Work, script: str) -> tuple[FollowUp, ...]:
             makers.append(_chart)
         if work.view.additive:
             makers += [_share, _covering]
+    else:
+        makers += [_on_file(wish) for wish in file_wishes(work)]
     w.rng.shuffle(makers)
     if work.fresh is not None and w.chance(0.4):
         makers.insert(0, lambda w, work, view: _reusable(w, work, script))
     view = work.view or View(next(iter(work.outputs)), "csv", (), "", ())
     return tuple(maker(w, work, view) for maker in makers[:wanted])
+
+
+def _on_file(wish: FileMaker) -> Maker:
+    return lambda w, work, view: wish(w, work)
 
 
 def _loaded(view: View) -> str:

@@ -67,7 +67,9 @@ class Voice(Struct, frozen=True):
             place = (*key, slot.start(), slot[1])
             if slot[1] == "topic":
                 return pick(topics, *key[:1], "topic")
-            return self._fill(pick(self._usable(self.slots[slot[1]], bool(topics)), *place), topics, place)
+            return self._fill(
+                pick(self._usable(self.slots[slot[1]], bool(topics)), *place), topics, place
+            )
 
         return _SLOT.sub(filler, template)
 

@@ -32,8 +32,6 @@ def steps(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
     styles = [
         [f"{word.capitalize()}: " for word in _WORDS],
         [f"{word.capitalize()}: " for word in _ORDINALS],
-        [f"Step {word}: " for word in _WORDS],
-        [f"Leg {word}: " for word in _WORDS],
     ]
     if not any(_SMALL_NUMBER.search(block.text) for block in blocks):
         styles = [[f"{number}{mark} " for number in range(1, _MOST + 1)] for mark in (".", ")")]
@@ -56,8 +54,7 @@ def order(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
     styles = [
         [f"{word.capitalize()}ly: " for word in _ORDINALS],
         ["Primo: ", "Secundo: ", "Tertio: ", "Quarto: ", "Quinto: "],
-        [f"Item {word}: " for word in _WORDS],
-        [f"Duty {word}: " for word in _WORDS],
+        ["I. ", "II. ", "III. ", "IV. ", "V. ", "VI. "],
     ]
     marks = iter(styles[turn % len(styles)])
     short = _split(blocks, 2)

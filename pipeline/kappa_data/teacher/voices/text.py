@@ -15,7 +15,9 @@ _SPAN = re.compile(r"(`+)[^`].*?\1|\"[^\"\n]*\"|“[^”\n]*”")
 _BRACKETS = re.compile(r"\([^()\n]*\)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"“(\d])")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|vs|etc|cf|approx|Dr|Mr|Mrs|Ms|St|No|Fig|pp)\.$")
-_NOUN = re.compile(r"\b(?:the|this|that|each|every|an?) ([a-z]{4,14})(?= (?:is|are|was|has|of|in|to|that|on|for|and)\b|[.,;:])")
+_NOUN = re.compile(
+    r"\b(?:the|this|that|each|every|an?) ([a-z]{4,14})(?= (?:is|are|was|has|of|in|to|that|on|for|and)\b|[.,;:])"
+)
 _NOT_NOUNS = frozenset(
     "same first second third last next other whole rest only most least best very wrong right true "
     "false fact case following above below former latter former".split()
@@ -85,6 +87,10 @@ def blocks(answer: str) -> list[Block]:
             # A fence stays with the line that introduces it.
             lines.append(line)
             fence = mark[1]
+        elif line.startswith("Answer:"):
+            close()
+            lines.append(line)
+            close()
         elif line.strip():
             lines.append(line)
         else:

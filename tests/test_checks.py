@@ -1,0 +1,286 @@
+"""Checks: for each rule a planted defect and its clean twin."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kappa_data.checking import all_checks, findings
+from kappa_data.checks._facts import Facts
+from kappa_data.imports import read_conversations
+from kappa_data.records import (
+    Conversation,
+    FunctionCall,
+    Message,
+    Provenance,
+    ToolCall,
+    Verdict,
+)
+from kappa_data.repair import repair
+
+TRACES = Path(__file__).parent / "traces" / "openai.jsonl"
+FACTS = Facts(
+    brief="Speak as a tired servant. Every answer ends with a sigh about the endless corridors.",
+    personas=("lawful_evil", "chaotic_good"),
+)
+SCHEMA = {
+    "type": "object",
+    "properties": {"path": {"type": "string"}, "limit": {"type": "integer"}},
+    "required": ["path"],
+    "additionalProperties": False,
+}
+
+
+def tools(parameters: object = SCHEMA, name: str = "read_file") -> str:
+    function = {"name": name, "parameters": parameters}
+    return json.dumps([{"type": "function", "function": function}])
+
+
+def call(id: str = "c1", name: str = "read_file", arguments: str = '{"path": "a"}') -> ToolCall:
+    return ToolCall(id, FunctionCall(name, arguments))
+
+
+def conversation(*messages: Message, **fields: object) -> Conversation:
+    return Conversation(id="x", messages=messages, **fields)
+
+
+def talk(
+    answer: str = "It is four.", reasoning: str | None = None, **fields: object
+) -> Conversation:
+    question = Message("user", fields.pop("question", "What is two and two?"))
+    return conversation(question, Message("assistant", answer, reasoning=reasoning), **fields)
+
+
+def with_call(
+    *calls: ToolCall, result: str = "one line", answer: str = "One line.", **fields: object
+) -> Conversation:
+    results = [Message("tool", result, tool_call_id=each.id) for each in calls]
+    asked = Message("assistant", tool_calls=calls)
+    return conversation(
+        Message("user", "How long is a?"), asked, *results, Message("assistant", answer), **fields
+    )
+
+
+def without(index: int, whole: Conversation) -> Conversation:
+    messages = whole.messages[:index] + whole.messages[index + 1 :]
+    return msgspec.structs.replace(whole, messages=messages)
+
+
+def plus(whole: Conversation, *messages: Message) -> Conversation:
+    return msgspec.structs.replace(whole, messages=(*whole.messages, *messages))
+
+
+LEAK = "I sigh: every answer ends with a sigh about the endless corridors, you know."
+TWO = with_call(call("c1"), call("c2"))
+
+PAIRS = [
+    # rule, severity, message, defect, clean twin
+    ("role order", "note", 1, conversation(Message("user", "a"), *talk().messages), talk()),
+    (
+        "role order", "note", 2,
+        plus(talk(), Message("system", "Now rhyme."), *talk().messages),
+        plus(talk(), Message("system", "Persona: chaotic_good"), *talk().messages),
+    ),
+    ("role order", "untrain", 2, plus(talk(), Message("assistant", "And five.")), talk()),
+    ("role order", "reject", -1, without(0, talk()), talk()),
+    ("duplicate call id", "reject", 1, with_call(call("c1"), call("c1")), TWO),
+    ("duplicate call id", "reject", 1, with_call(call("")), with_call(call())),
+    (
+        "duplicate result", "reject", 4,
+        msgspec.structs.replace(TWO, messages=(*TWO.messages[:4], *TWO.messages[3:])),
+        TWO,
+    ),
+    ("orphan result", "reject", 2, plus(talk(), Message("tool", "4", tool_call_id="c9")), talk()),
+    ("dangling call", "reject", 1, without(3, TWO), TWO),
+    ("dangling call", "reject", 1, without(2, with_call(call())), with_call(call())),
+    (
+        "tool name", "note", 2,
+        conversation(
+            *with_call(call()).messages[:2],
+            Message("tool", "x", tool_call_id="c1", name="bash"),
+            Message("assistant", "x"),
+        ),
+        with_call(call()),
+    ),
+    ("arguments", "reject", 1, with_call(call(arguments="path=a")), with_call(call())),
+    ("arguments", "reject", 1, with_call(call(arguments='["a"]')), with_call(call())),
+    ("arguments", "reject", 1, with_call(call(arguments='{"path": NaN}')), with_call(call())),
+    (
+        "arguments schema", "reject", 1,
+        with_call(call(arguments='{"limit": 3}'), tools=tools()),
+        with_call(call(arguments='{"path": "a", "limit": 3}'), tools=tools()),
+    ),
+    (
+        "arguments schema", "reject", 1,
+        with_call(call(arguments='{"path": "a", "limit": "3"}'), tools=tools()),
+        with_call(call(arguments='{"limit": "3"}')),  # undeclared: there is nothing to hold it to
+    ),
+    (
+        "arguments schema", "untrain", 1,
+        with_call(call(arguments="{}"), tools=tools(), result="Error: path is missing"),
+        with_call(call(), tools=tools(), result="Error: no such file"),
+    ),
+    (
+        "unknown tool", "reject", 1,
+        with_call(call(name="cat"), tools=tools()),
+        with_call(call(name="cat")),
+    ),
+    (
+        "unknown tool", "untrain", 1,
+        with_call(call(name="cat"), tools=tools(), result='there is no tool "cat"'),
+        with_call(call(), tools=tools()),
+    ),
+    (
+        "tool schema", "note", -1,
+        talk(tools=tools({"type": "objekt"})),
+        talk(tools=tools()),
+    ),
+    ("empty turn", "reject", 1, talk(" \n"), talk()),
+    ("empty turn", "untrain", 1, plus(talk(""), *talk().messages), plus(talk(), *talk().messages)),
+    (
+        "cut-off", "reject", 1,
+        conversation(Message("user", "a"), Message("assistant", "It i", finish_reason="length")),
+        conversation(Message("user", "a"), Message("assistant", "It is", finish_reason="stop")),
+    ),
+    ("leaked brief", "reject", 1, talk(LEAK), talk("I sigh about the endless corridors.")),
+    (
+        "leaked brief", "reject", 1,
+        talk("Four.", reasoning=LEAK.upper()),
+        talk("Four.", reasoning="I add."),
+    ),
+    (
+        "leaked brief", "reject", 1,
+        with_call(call(arguments=json.dumps({"path": LEAK}))),
+        talk(LEAK, question=LEAK),  # the user said it: it is no secret
+    ),
+    (
+        "persona in reasoning", "reject", 1,
+        talk(reasoning="As lawful-evil I should groan.", persona="lawful_evil"),
+        talk(reasoning="Two and two make four.", persona="lawful_evil"),
+    ),
+    (
+        "persona in reasoning", "reject", 1,
+        talk(reasoning="I was instructed to sound tired.", persona="lawful_evil"),
+        talk(reasoning="I was instructed to add.", persona="lawful_evil"),
+    ),
+    (
+        "persona in reasoning", "reject", 1,
+        talk(reasoning="Stay in character.", persona="lawful_evil"),
+        talk(reasoning="Which personas?", question="Name two personas", persona="lawful_evil"),
+    ),
+    (
+        "special token text", "note", 1,
+        talk("<|im_start|> twice: <|im_start|>"),
+        talk("a <| b |> c, x < |y| > z"),
+    ),
+    ("verifier", "reject", -1, talk(verdict=Verdict(False, "no 4")), talk(verdict=Verdict(True))),
+    (
+        "persona name", "note", 1,
+        talk("A Chaotic Good answer: four."),
+        talk("I am chaotic good.", family="identity"),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "severity", "message", "defect", "clean"), PAIRS)
+def test_a_defect_is_found_and_its_clean_twin_passes(rule, severity, message, defect, clean):
+    found = [(each.severity, each.message) for each in findings(defect, FACTS) if each.rule == rule]
+    assert found == [(severity, message)]
+    assert rule not in {each.rule for each in findings(clean, FACTS)}
+
+
+def test_every_rule_is_planted():
+    known = {rule for check in all_checks() for rule in check.rules}
+    assert known == {pair[0] for pair in PAIRS}
+
+
+def test_clean_conversations_have_no_finding():
+    for whole in (talk(), with_call(call()), TWO, with_call(call(), tools=tools())):
+        assert findings(whole, FACTS) == ()
+
+
+def test_evidence_is_the_piece_and_short():
+    (leak,) = findings(talk(LEAK), FACTS)
+    assert leak.evidence == "every answer ends with a sigh about the endless corridors"
+    (tokens,) = findings(talk("<|end|><|call|><|end|>"), FACTS)
+    assert tokens.evidence == "1 x <|call|>, 2 x <|end|>"
+    (long,) = findings(with_call(call(arguments="x" * 999)), FACTS)
+    assert len(long.evidence) == 200
+
+
+def test_the_shortest_answer_is_a_setting():
+    facts = msgspec.structs.replace(FACTS, min_chars=20)
+    assert [each.rule for each in findings(talk(), facts)] == ["empty turn"]
+    assert (
+        findings(plus(talk(), Message("user", "Sure?"), Message("assistant", "s" * 20)), facts)
+        == ()
+    )
+
+
+def test_a_wrong_call_at_the_very_end_has_no_recovery():
+    whole = with_call(call(arguments="{}"), tools=tools(), result="Error: path is missing")
+    ending = msgspec.structs.replace(whole, messages=whole.messages[:2])
+    assert [each.severity for each in findings(ending, FACTS)] == ["reject"]
+
+
+def test_a_schema_cannot_make_us_fetch_or_loop():
+    for parameters in (
+        {"$ref": "http://127.0.0.1:9/schema"},
+        {"$ref": "#"},
+        {"$ref": "#/$defs/none"},
+    ):
+        whole = with_call(call(), tools=tools(parameters))
+        assert {each.severity for each in findings(whole, FACTS)} <= {"note"}
+
+
+def test_hand_made_traces_give_what_they_expect():
+    lines = [json.loads(line) for line in TRACES.read_text().splitlines()]
+    whole = {each.id: each for each in read_conversations(str(TRACES))}
+    assert len(whole) == len(lines) == 20
+    for line in lines:
+        mended, notes = repair(whole[line["id"]])
+        got = {f"{each.rule} {each.severity}" for each in (*notes, *findings(mended, Facts()))}
+        expected = set(line["expect"]) - {"nothing to train reject"}  # the stage's own rule
+        assert got == expected, line["id"]
+
+
+def test_trimming_keeps_the_last_thing_to_learn():
+    whole = with_call(call())
+    user, system = Message("user", "Thanks!"), Message("system", "Persona: lawful_evil")
+    for more in ((user,), (user, user), (system, user), (user, system)):
+        mended, notes = repair(plus(whole, *more))
+        assert mended == whole
+        assert [(each.rule, each.message) for each in notes] == [
+            ("trimmed", 4 + n) for n in range(len(more))
+        ]
+    # the result goes and the call that it answered stays
+    in_results = msgspec.structs.replace(whole, messages=whole.messages[:3])
+    assert repair(in_results)[0].messages == whole.messages[:2]
+    # a call that nothing answered goes, as long as something else is left
+    broken_off = plus(
+        whole, Message("user", "b?"), Message("assistant", "", tool_calls=(call("c2"),))
+    )
+    assert repair(broken_off)[0] == whole
+    single = msgspec.structs.replace(whole, messages=whole.messages[:2])
+    assert repair(single) == (single, ())
+
+
+def test_renumbering_keeps_pairs_and_needs_them():
+    step = with_call(call("c1"), call("c2")).messages[1:4]
+    whole = conversation(Message("user", "a"), *step, *step, *step, Message("assistant", "b"))
+    mended, notes = repair(whole)
+    assert {each.rule for each in notes} == {"renumbered"} and len(notes) == 4
+    assert findings(mended, FACTS) == ()
+    ids = [each.id for message in mended.messages for each in message.tool_calls]
+    answers = [each.tool_call_id for each in mended.messages if each.role == "tool"]
+    assert len(set(ids)) == 6 and ids == answers and ids[:2] == ["c1", "c2"]
+    torn = without(5, whole)  # a result of the second step is missing: which call was meant?
+    assert "duplicate call id" in {each.rule for each in findings(repair(torn)[0], FACTS)}
+
+
+def test_mending_leaves_the_clean_alone():
+    whole = talk(provenance=Provenance("generate", "executed", "embedded"))
+    assert repair(whole) == (whole, ())

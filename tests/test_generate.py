@@ -1,0 +1,435 @@
+"""The stage generate over real sockets and real boxes: same rows, whatever happens on the way.
+
+Run as a program it builds the stage once (a child process to be interrupted and killed):
+    python tests/test_generate.py ROOT PROMPTS BASE_URL CONCURRENCY
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from msgspec import Struct
+
+from fakes import resources
+from kappa_data.config import GenerateConfig
+from kappa_data.errors import KappaError, StageError, TeacherDown
+from kappa_data.progress import Quiet
+from kappa_data.records import (
+    AnswerCheck,
+    Conversation,
+    FileCheck,
+    ReferenceTurn,
+    Rejected,
+    Slot,
+    Task,
+    TaskText,
+)
+from kappa_data.resources import Resources
+from kappa_data.stage import Context, Outcome, Stage, build
+from kappa_data.stages import generate
+from kappa_data.store import Sealed
+from kappa_data.tasks import catalog
+from kappa_data.teacher.journal import JOURNAL, Journal
+
+GENERATE = Stage("generate", 1, generate.run, ("conversations",), ("plan",))
+SLOTS = 16
+
+
+class NoConfig(Struct, frozen=True):
+    """The plan of these tests has no settings."""
+
+
+def task_of(number: int) -> Task:
+    """Every third task has tools, and a file to be written with them."""
+    tools = ("bash", "write_file") if number % 3 == 0 else ()
+    return Task(
+        id=f"fake/{number}",
+        family="fake",
+        seed=number,
+        opening=f"Task {number}: say its number.",
+        goals=("Say it once more.",),
+        tools=tools,
+        fixture={"notes.txt": f"note {number}\n"} if tools else {},
+        verifier=(
+            AnswerCheck(turn=None, required=(rf"\b{number}\b",)),
+            *((FileCheck("out.txt", content=f"out {number}"),) if tools else ()),
+        ),
+        reference=(ReferenceTurn(f"{number}"), ReferenceTurn(f"{number}")),
+    )
+
+
+def sealed_plan(root: Path, tasks: list[Task], personas: tuple[str | None, ...]) -> Sealed:
+    def run(ctx: Context[NoConfig]) -> Outcome:
+        with ctx.writer("tasks", TaskText) as texts, ctx.writer("slots", Slot) as slots:
+            for task in tasks:
+                texts.write(TaskText(task.id, task.family, msgspec.json.encode(task).decode()))
+                for name in personas:
+                    system = f"Persona: {name}" if name else None
+                    slot_id = f"{task.id}:{name or 'none'}"
+                    slots.write(Slot(slot_id, task.id, task.family, name, "train", system))
+        return Outcome()
+
+    stage = Stage("plan", 1, run, ("slots",))
+    return build(stage, NoConfig(), {}, Resources(), root, Quiet())[0]
+
+
+def fake_plan(root: Path) -> Sealed:
+    return sealed_plan(root, [task_of(number) for number in range(SLOTS)], (None,))
+
+
+def built(
+    root: Path, plan: Sealed, prompts: Resources | None = None, **config: Any
+) -> tuple[Sealed, bool]:
+    settings = GenerateConfig(**config)
+    return build(GENERATE, settings, {"plan": plan}, prompts or Resources(), root, Quiet())
+
+
+class Endpoint:
+    """A model that says a task's number, after two tool calls where there are tools; its answers
+    are a function of the request alone. Every seventh task it answers with nothing."""
+
+    def __init__(self, latency: float, key: str = "") -> None:
+        self.latency, self.key = latency, key
+        self.answered: Counter[str] = Counter()
+        self.keys: set[str] = set()
+
+    async def chat(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.keys.add(request.headers.get("Authorization", ""))
+        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response({"error": {"message": "wrong key"}}, status=401)
+        await asyncio.sleep(self.latency * random.uniform(0.2, 1.8))
+        message = self.message(body)
+        self.answered[hashlib.sha256(json.dumps(body).encode()).hexdigest()] += 1
+        finish = "tool_calls" if message.get("tool_calls") else "stop"
+        choice = {"message": {"role": "assistant"} | message, "finish_reason": finish}
+        return web.json_response(
+            {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+        )
+
+    def message(self, body: dict[str, Any]) -> dict[str, Any]:
+        messages = body["messages"]
+        (number,) = {int(n) for n in re.findall(r"Task (\d+):", json.dumps(messages))}
+        if messages[0]["content"].startswith("You want"):
+            said = sum(message["role"] == "assistant" for message in messages)
+            return {"content": "Say it once more, please." if said == 1 else "[DONE]"}
+        if number % 7 == 6:
+            return {"content": ""}
+        done = [message["content"] for message in messages if message["role"] == "tool"]
+        if "tools" in body and len(done) < 4:
+            # The second call depends on what the first printed, and that on the clock.
+            command = "cat notes.txt; date +%N" if not done else f"echo '{done[0][-30:]}' > seen"
+            write = {"path": "out.txt", "content": f"out {number}"}
+            return {
+                "content": None,
+                "tool_calls": [_call("bash", {"command": command}), _call("write_file", write)],
+            }
+        return {"content": f"It is {number}.", "reasoning_content": "easy"}
+
+
+def _call(name: str, arguments: dict[str, str]) -> dict[str, Any]:
+    # The same id again and again, as some servers do.
+    return {"id": "call", "function": {"name": name, "arguments": json.dumps(arguments)}}
+
+
+@contextmanager
+def serving(endpoint: Endpoint) -> Iterator[str]:
+    """The endpoint in a thread of its own; gives its base_url."""
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+    base_url = ""
+
+    async def start() -> web.AppRunner:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", endpoint.chat)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return runner
+
+    def serve() -> None:
+        nonlocal base_url
+        runner = loop.run_until_complete(start())
+        base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        ready.set()
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    ready.wait()
+    try:
+        yield base_url
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def sets_of(sealed: Sealed) -> dict[str, str]:
+    return {name: each.digest for name, each in sealed.manifest.sets.items()}
+
+
+def test_every_slot_ends_once_in_order_with_its_reason(tmp_path: Path) -> None:
+    plan = fake_plan(tmp_path)
+    with serving(Endpoint(0.002)) as base_url:
+        sealed, _ = built(
+            tmp_path, plan, resources(tmp_path), model="m", base_url=base_url, concurrency=16
+        )
+    conversations = list(sealed.read("conversations", Conversation))
+    quarantine = list(sealed.read("quarantine", Rejected))
+    slots = [slot.id for slot in plan.read("slots", Slot)]
+    empty = [f"fake/{number}:none" for number in range(SLOTS) if number % 7 == 6]
+    assert [each.id for each in quarantine] == empty
+    assert [each.id for each in conversations] == [slot for slot in slots if slot not in empty]
+    assert {each.findings[0].rule for each in quarantine} == {"empty_answer"}
+    assert sealed.manifest.rejected == {"empty_answer": len(empty)}
+    for each in conversations:
+        assert each.verdict is not None
+        assert each.verdict.passed, each.verdict.detail
+        ids = [call.id for message in each.messages for call in message.tool_calls]
+        assert len(set(ids)) == len(ids) == (4 if each.tools else 0)
+    figures = sealed.manifest.figures
+    assert figures["conversations"] == len(conversations)
+    assert figures["requests_from_journal"] == 0
+    used = [each.provenance.usage for each in conversations]
+    used += [each.conversation.provenance.usage for each in quarantine if each.conversation]
+    assert figures["requests_asked"] == sum(each.requests for each in used)
+    assert figures["prompt_tokens"] == sum(each.prompt_tokens for each in used)
+    assert figures["verified_share"] == {"none": 1.0}
+
+
+def test_a_finished_journal_needs_no_endpoint(tmp_path: Path) -> None:
+    """The second run has another concurrency and limit, so that it is built again."""
+    plan = fake_plan(tmp_path)
+    prompts = resources(tmp_path)
+    with serving(Endpoint(0.002)) as base_url:
+        first, _ = built(tmp_path, plan, prompts, model="m", base_url=base_url, concurrency=16)
+    again, fresh = built(
+        tmp_path, plan, prompts, model="m", base_url="http://127.0.0.1:1/v1", concurrency=1,
+        limit=SLOTS,
+    )  # fmt: skip
+    assert fresh
+    assert sets_of(again) == sets_of(first)
+    assert again.manifest.figures["requests_asked"] == 0
+    pilot, _ = built(tmp_path, plan, prompts, model="m", base_url="http://127.0.0.1:1/v1", limit=5)
+    assert pilot.count("conversations") == 5
+    assert [each.id for each in pilot.read("conversations", Conversation)] == [
+        f"fake/{number}:none" for number in range(5)
+    ]
+
+
+def child(root: Path, base_url: str, concurrency: int = 8) -> subprocess.Popen[bytes]:
+    here = Path(__file__)
+    return subprocess.Popen(
+        [sys.executable, here, root, root / "prompts", base_url, str(concurrency)],
+        env=os.environ | {"PYTHONPATH": str(here.parents[1] / "pipeline")},
+        stderr=subprocess.PIPE,
+    )
+
+
+def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    _, error = process.communicate(timeout=60)
+    return process.returncode, error.decode()
+
+
+def lines_of(root: Path) -> int:
+    path = root / JOURNAL
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def test_killed_at_random_moments_nothing_is_bought_twice(tmp_path: Path) -> None:
+    """What was answered and not journalled is what was in flight: at most 8 at each kill."""
+    draw = random.Random(3)
+    fake_plan(tmp_path)
+    resources(tmp_path)
+    endpoint, kills = Endpoint(0.03), 0
+    with serving(endpoint) as base_url:
+        for _ in range(3):
+            before, more = lines_of(tmp_path), draw.randrange(4, 25)
+            process = child(tmp_path, base_url)
+            while process.poll() is None and lines_of(tmp_path) < before + more:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGKILL)
+            kills += ended(process)[0] == -signal.SIGKILL
+        assert kills == 3
+        code, error = ended(child(tmp_path, base_url))
+        assert code == 0, error
+    journalled = Counter(
+        (entry["slot"], entry["key"]["role"], entry["key"]["step"])
+        for entry in map(json.loads, (tmp_path / JOURNAL).read_text().splitlines())
+    )
+    assert set(journalled.values()) == {1}
+    bought = sum(key[1] in ("assistant", "user") for key in journalled)
+    assert bought <= endpoint.answered.total() <= bought + 8 * kills
+
+    # A replay of the journal alone, undisturbed and one at a time, gives the same rows.
+    (resumed,) = (tmp_path / "generate").glob("*/manifest.json")
+    wanted = json.loads(resumed.read_text())["sets"]
+    resumed.unlink()
+    code, error = ended(child(tmp_path, "http://127.0.0.1:1/v1", concurrency=1))
+    assert code == 0, error
+    assert json.loads(resumed.read_text())["sets"] == wanted
+    assert wanted["conversations"]["records"] + wanted["quarantine"]["records"] == SLOTS
+
+
+def test_one_interrupt_drains_and_the_rest_follows_later(tmp_path: Path) -> None:
+    fake_plan(tmp_path)
+    resources(tmp_path)
+    endpoint = Endpoint(0.05)
+    with serving(endpoint) as base_url:
+        process = child(tmp_path, base_url)
+        while lines_of(tmp_path) < 10:
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        code, error = ended(process)
+        assert (code, "Traceback" in error) == (3, False), error
+        assert "run the same command" in error
+        assert not list((tmp_path / "generate").glob("*/manifest.json"))
+        code, error = ended(child(tmp_path, base_url))
+        assert code == 0, error
+    # What was in flight was waited for: nothing at all was bought twice.
+    assert set(endpoint.answered.values()) == {1}
+
+
+def test_two_interrupts_end_it_at_once(tmp_path: Path) -> None:
+    fake_plan(tmp_path)
+    resources(tmp_path)
+    with serving(Endpoint(1000.0)) as base_url:
+        process = child(tmp_path, base_url)
+        while not (tmp_path / JOURNAL).exists():
+            time.sleep(0.002)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        code, error = ended(process)
+    assert (code, "Traceback" in error) == (3, False), error
+
+
+def test_a_wrong_key_ends_the_stage_and_seals_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = fake_plan(tmp_path)
+    prompts = resources(tmp_path)
+    with serving(Endpoint(0, key="right-key")) as base_url:
+        monkeypatch.setenv("TEST_KEY", "wrong-key")
+        with pytest.raises(TeacherDown) as caught:
+            built(tmp_path, plan, prompts, model="m", base_url=base_url, api_key_env="TEST_KEY")
+        assert base_url in str(caught.value)
+        assert "wrong-key" not in str(caught.value)
+        assert not list((tmp_path / "generate").glob("*/manifest.json"))
+        monkeypatch.setenv("TEST_KEY", "right-key")
+        built(tmp_path, plan, prompts, model="m", base_url=base_url, api_key_env="TEST_KEY")
+
+
+def test_a_key_is_needed_only_where_it_costs_money(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = fake_plan(tmp_path)
+    prompts = resources(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(TeacherDown, match="OPENAI_API_KEY"):
+        built(tmp_path, plan, prompts, model="m")
+    endpoint = Endpoint(0)
+    with serving(endpoint) as base_url:
+        built(tmp_path, plan, prompts, model="m", base_url=base_url)
+    assert endpoint.keys == {"Bearer none"}
+
+
+def test_no_conversation_at_all_is_a_failure(tmp_path: Path) -> None:
+    plan = sealed_plan(tmp_path, [task_of(13)], (None,))
+    with (
+        serving(Endpoint(0)) as base_url,
+        pytest.raises(StageError, match="1 x empty_answer"),
+    ):
+        built(tmp_path, plan, resources(tmp_path), model="m", base_url=base_url)
+
+
+def shipped_plan(root: Path) -> Sealed:
+    """Two tasks of every family that the embedded teacher plays, for a persona and for none."""
+    tasks = [family.make(seed) for family in catalog.families().values() for seed in (0, 1)]
+    return sealed_plan(root, tasks, ("chaotic_evil", None))
+
+
+def test_the_embedded_teacher_plays_every_family_to_a_passed_verdict(tmp_path: Path) -> None:
+    plan = shipped_plan(tmp_path)
+    sealed, _ = built(tmp_path, plan, concurrency=16, boxes=2)
+    conversations = list(sealed.read("conversations", Conversation))
+    failed = [(each.id, each.verdict) for each in conversations if not _passed(each)]
+    assert failed == []
+    assert [(each.id, each.findings) for each in sealed.read("quarantine", Rejected)] == []
+    assert len(conversations) == plan.count("slots")
+    for each in conversations:
+        assert (each.provenance.teacher, each.provenance.model) == ("embedded", "embedded")
+        assert (each.provenance.grounding == "executed") == (each.tools is not None)
+        roles = [message.role for message in each.messages]
+        assert ("system" in roles) == (each.persona is not None)
+
+    other = tmp_path / "other"
+    one_by_one, _ = built(other, shipped_plan(other), concurrency=1)
+    assert sets_of(one_by_one) == sets_of(sealed)
+
+
+def test_a_sloppy_teacher_is_asked_anew_and_its_worst_lands_in_quarantine(tmp_path: Path) -> None:
+    plan = shipped_plan(tmp_path)
+    built(tmp_path, plan)
+    sealed, _ = built(tmp_path, plan, sloppy=0.1)
+    assert sealed.manifest.figures["requests_from_journal"] == 0
+    assert sealed.count("conversations") + sealed.count("quarantine") == plan.count("slots")
+    assert sealed.manifest.rejected
+    assert sum(sealed.manifest.rejected.values()) == sealed.count("quarantine")
+
+
+def _passed(conversation: Conversation) -> bool:
+    return conversation.verdict is not None and conversation.verdict.passed
+
+
+def test_the_journal_is_read_by_name_without_the_stage(tmp_path: Path) -> None:
+    plan = fake_plan(tmp_path)
+    with serving(Endpoint(0)) as base_url:
+        sealed, _ = built(tmp_path, plan, resources(tmp_path), model="m", base_url=base_url)
+    with Journal(tmp_path / JOURNAL) as journal:
+        asked = [entry for entry in journal.entries() if entry.answer]
+    assert len(asked) == sealed.manifest.figures["requests_asked"]
+    assert {entry.model for entry in asked} == {"m"}
+
+
+def main() -> int:
+    root, prompts, base_url, concurrency = sys.argv[1:]
+    try:
+        built(
+            Path(root),
+            fake_plan(Path(root)),
+            Resources(Path(prompts)),
+            model="m",
+            base_url=base_url,
+            concurrency=int(concurrency),
+        )
+    except KappaError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
