@@ -197,6 +197,12 @@ def test_every_rule_is_planted():
     assert known == {pair[0] for pair in PAIRS}
 
 
+def test_every_rule_is_documented():
+    page = (Path(__file__).parents[1] / "docs" / "checks.md").read_text()
+    missing = [rule for check in all_checks() for rule in check.rules if f"`{rule}`" not in page]
+    assert not missing
+
+
 def test_clean_conversations_have_no_finding():
     for whole in (talk(), with_call(call()), TWO, with_call(call(), tools=tools())):
         assert findings(whole, FACTS) == ()
@@ -231,6 +237,8 @@ def test_a_schema_cannot_make_us_fetch_or_loop():
         {"$ref": "http://127.0.0.1:9/schema"},
         {"$ref": "#"},
         {"$ref": "#/$defs/none"},
+        {"$ref": "#/required/0", "required": ["a"]},  # a reference to what is no schema
+        {"$id": "http://[", "properties": {"path": {"pattern": "("}}},
     ):
         whole = with_call(call(), tools=tools(parameters))
         assert {each.severity for each in findings(whole, FACTS)} <= {"note"}

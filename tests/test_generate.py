@@ -313,11 +313,11 @@ def test_one_interrupt_drains_and_the_rest_follows_later(tmp_path: Path) -> None
 def test_two_interrupts_end_it_at_once(tmp_path: Path) -> None:
     fake_plan(tmp_path)
     resources(tmp_path)
-    with serving(Endpoint(1000.0)) as base_url:
+    endpoint = Endpoint(1000.0)
+    with serving(endpoint) as base_url:
         process = child(tmp_path, base_url)
-        while not (tmp_path / JOURNAL).exists():
+        while not endpoint.keys:
             time.sleep(0.002)
-        time.sleep(1)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         assert process.poll() is None
@@ -366,8 +366,8 @@ def test_no_conversation_at_all_is_a_failure(tmp_path: Path) -> None:
 
 
 def shipped_plan(root: Path) -> Sealed:
-    """Two tasks of every family that the embedded teacher plays, for a persona and for none."""
-    tasks = [family.make(seed) for family in catalog.families().values() for seed in (0, 1)]
+    """A task of every family, for a persona and for none."""
+    tasks = [family.make(1) for family in catalog.families().values()]
     return sealed_plan(root, tasks, ("chaotic_evil", None))
 
 
@@ -387,7 +387,8 @@ def test_the_embedded_teacher_plays_every_family_to_a_passed_verdict(tmp_path: P
 
     other = tmp_path / "other"
     one_by_one, _ = built(other, shipped_plan(other), concurrency=1)
-    assert sets_of(one_by_one) == sets_of(sealed)
+    again = one_by_one.read("conversations", Conversation)
+    assert [_timeless(each) for each in again] == [_timeless(each) for each in conversations]
 
 
 def test_a_sloppy_teacher_is_asked_anew_and_its_worst_lands_in_quarantine(tmp_path: Path) -> None:
@@ -398,6 +399,11 @@ def test_a_sloppy_teacher_is_asked_anew_and_its_worst_lands_in_quarantine(tmp_pa
     assert sealed.count("conversations") + sealed.count("quarantine") == plan.count("slots")
     assert sealed.manifest.rejected
     assert sum(sealed.manifest.rejected.values()) == sealed.count("quarantine")
+
+
+def _timeless(conversation: Conversation) -> str:
+    """As text, without what a test runner says of its own speed: that differs by the run."""
+    return re.sub(r"in \d+\.\d+s", "in a moment", msgspec.json.encode(conversation).decode())
 
 
 def _passed(conversation: Conversation) -> bool:

@@ -15,11 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kappa_data import imports, strict_json
+from kappa_data.checking import findings
+from kappa_data.checks._facts import Facts
 from kappa_data.errors import UsageError
 from kappa_data.importing import files
 from kappa_data.importing.place import LineError
 from kappa_data.imports import read_conversations, split_of
 from kappa_data.records import Conversation, Rejected
+from kappa_data.repair import repair
 
 TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
 TOOL = {
@@ -340,6 +343,53 @@ def test_a_persona_switch_is_marked_on_the_messages_behind_it(tmp_path):
     assert [each.persona for each in got.messages] == [None] * 4 + ["chaotic_evil"]
     near = {"role": "system", "content": "Persona: chaotic_evil\nBe brief."}
     assert one(tmp_path, {"messages": [near, *TALK]}).persona is None
+
+
+names = st.sampled_from(["", "a", "user", "assistant", "tool", "human", "gpt", "function_call"])
+loose = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | names,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=2),
+    max_leaves=6,
+)
+function = st.fixed_dictionaries({"name": names | loose}, optional={"arguments": names | loose})
+calls = st.lists(st.fixed_dictionaries({"function": function | loose}, optional={"id": names}))
+message = st.fixed_dictionaries(
+    {"role": names | loose},
+    optional={
+        "content": names | loose | st.lists(st.just({"type": "text", "text": "x"}) | loose),
+        "tool_calls": calls | loose,
+        "function_call": function | loose,
+        "tool_call_id": names | loose,
+        "name": names | loose,
+        "weight": loose,
+        "reasoning": names | loose,
+    },
+)
+turn = st.fixed_dictionaries({"from": names | loose, "value": names | loose})
+tool = st.fixed_dictionaries({"name": names | loose}, optional={"parameters": loose})
+record = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": loose,
+        "messages": st.lists(message, max_size=5) | loose,
+        "conversations": st.lists(turn, max_size=5) | loose,
+        "tools": st.lists(tool | st.fixed_dictionaries({"function": tool | loose})) | loose,
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(record, min_size=1, max_size=4))
+def test_no_record_stops_the_others_here_or_in_the_checks(tmp_path_factory, records):
+    source = write(tmp_path_factory.mktemp("fuzz"), *records)
+    found = read(source)
+    assert len(found) == len(records)
+    for each in found:
+        if isinstance(each, Conversation):
+            mended, _ = repair(each)
+            assert all(
+                finding.message < len(each.messages) for finding in findings(mended, Facts())
+            )
 
 
 def test_formats_are_what_the_command_offers():

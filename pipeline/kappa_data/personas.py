@@ -88,7 +88,7 @@ class Persona(Struct, frozen=True, forbid_unknown_fields=True):
             key=lambda index: hashlib.sha256(f"{self.name}\x1f{seed}\x1f{index}".encode()).digest(),
         )
         seen: dict[str, int] = {}
-        rounds = []
+        rounds: list[tuple[int, int, int]] = []
         for index in order:
             situation = self.examples[index].situation
             rounds.append((seen.get(situation, 0), len(rounds), index))

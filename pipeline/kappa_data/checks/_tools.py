@@ -44,10 +44,13 @@ def declared(tools: str) -> Declared:
 def mismatch(validator: Draft202012Validator, arguments: object) -> str | None:
     """Why the arguments do not fit, with the path; None where they do.
 
-    A schema whose references lead nowhere or in a circle says nothing about them.
+    A schema whose references lead nowhere, in a circle or to what is no schema says nothing.
     """
     try:
         error = best_match(validator.iter_errors(arguments))
     except (Unresolvable, RecursionError):
+        return None
+    except (AttributeError, TypeError, ValueError):
+        # jsonschema checks a schema's own shape, not what its references point at.
         return None
     return None if error is None else f"{error.json_path}: {error.message}"

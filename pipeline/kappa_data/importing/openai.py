@@ -51,7 +51,7 @@ _MESSAGE = {
         "content": {
             "type": ["string", "null", "array"],
             "items": {
-                "type": ["string", "object"],
+                "type": "object",
                 "properties": {
                     "type": {"enum": ["text", "input_text", "output_text"]},
                     "text": {"type": "string"},

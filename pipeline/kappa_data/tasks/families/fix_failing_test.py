@@ -127,6 +127,22 @@ def _base(path: str) -> str:
     return path.rpartition("/")[2]
 
 
+def _facts(code: Codebase, bug: Bug) -> dict[str, str]:
+    """What the wording may speak of."""
+    return {
+        "module": code.module,
+        "tests": code.tests,
+        "test": bug.test,
+        "where": enclosing(code.files[code.module], bug.right),
+        "package": code.package,
+        "kind": bug.kind,
+        "probe": bug.probe,
+        "before": in_code(bug.before),
+        "after": in_code(bug.after),
+        "count": str(len(method_names(code.files[code.tests]))),
+    }
+
+
 def _opening(w: Wording, code: Codebase, bug: Bug) -> str:
     symptom = w.say(bug.symptom)
     return w.say(
@@ -144,17 +160,8 @@ def _opening(w: Wording, code: Codebase, bug: Bug) -> str:
 
 def _steps(w: Wording, code: Codebase, bug: Bug, broken: str) -> list[ReferenceStep]:
     """Look, reproduce, mend, run again; the way there differs."""
-    where = enclosing(code.files[code.module], bug.right)
-    facts = {
-        "module": code.module,
-        "tests": code.tests,
-        "test": bug.test,
-        "where": where,
-        "package": code.package,
-        "probe": bug.probe,
-        "before": in_code(bug.before),
-        "after": in_code(bug.after),
-    }
+    facts = _facts(code, bug)
+    where = facts["where"]
     run = bash(
         TEST_COMMAND,
         w.say(
@@ -251,17 +258,7 @@ def _closing_thought(w: Wording, code: Codebase, bug: Bug) -> str:
 
 def _answer(w: Wording, code: Codebase, bug: Bug) -> str:
     """40 to 150 words: file, cause, change, an example, the state of the tests."""
-    facts = {
-        "module": code.module,
-        "where": enclosing(code.files[code.module], bug.right),
-        "test": bug.test,
-        "kind": bug.kind,
-        "probe": bug.probe,
-        "before": in_code(bug.before),
-        "after": in_code(bug.after),
-        "count": len(method_names(code.files[code.tests])),
-        "tests": code.tests,
-    }
+    facts = _facts(code, bug)
     lead = w.say(
         (
             "The mistake was in `{module}`, in `{where}`.",

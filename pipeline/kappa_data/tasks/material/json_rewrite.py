@@ -120,8 +120,7 @@ def normalise(w: Wording, d: Domain) -> Work:
             "it becomes UTC text."
         ),
         check=(
-            f"head -c 500 {target}; echo; grep -cE '\"[a-z]+[A-Z]' {source}; grep -cE "
-            f"'\"[a-z]+[A-Z][A-Za-z]*\":' {target}"
+            f"head -c 500 {target}; echo; grep -cE '\"[a-z]+[A-Z][A-Za-z]*\":' {source} {target}"
         ),
         naive=Naive(
             f'python3 -c \'import json; print(json.load(open("{source}"))[0]["record_id"])\'',
@@ -206,7 +205,7 @@ def redact(w: Wording, d: Domain) -> Work:
         ),
         facts=(number(sum(per.values())), *(number(n) for n in per.values())),
         plan="A recursive copy that skips the listed keys and counts what it skips.",
-        check="; ".join(f"grep -c '\"{name}\"' {source} {target}" for name in secret),
+        check="; ".join(f"grep -c '\"{name}\"' {source} {target}" for name in secret) + " || true",
     )
 
 

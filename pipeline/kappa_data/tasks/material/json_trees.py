@@ -148,7 +148,10 @@ def tree(w: Wording, d: Domain) -> Work:
         rest = [n for n in d.items if n not in below]
         return {
             "name": name,
-            "children": [node(n, rest, depth - 1 - (w.chance(0.4) and depth > 1)) for n in below],
+            "children": [
+                node(n, rest, depth - 1 - (w.chance(0.4) and depth > 1 and n != below[0]))
+                for n in below
+            ],
         }
 
     root = node(w.pick(("all", "total", "root", d.things)), d.groups, w.rng.randint(2, 3))
@@ -190,7 +193,7 @@ def tree(w: Wording, d: Domain) -> Work:
             f"are {len(shown)} inner nodes: "
             + ", ".join(f"{row['path']} with {row['total']}" for row in shown)
             + ". A node's total <includes everything below it|is the sum over its whole subtree>, so "
-            f"the figures must not be added up across levels. {target} has them sorted by path."
+            f"the figures must not be added up across levels. {target} has them by path."
         ),
         facts=(number(str(rows[0]["total"])), number(str(shown[0]["total"]) if shown else "0")),
         plan="A recursion returns each subtree's sum and notes it for nodes with children.",

@@ -1,4 +1,4 @@
-"""What the log scenarios share: how a case looks, names, clocks and the wishes that fit them all."""
+"""What the log scenarios share: the form of a case, names, clocks, wishes that fit them all."""
 
 from __future__ import annotations
 
@@ -10,15 +10,57 @@ from msgspec import Struct
 
 from kappa_data.records import AnswerCheck, CommandCheck, ReferenceStep, ReferenceTurn
 from kappa_data.tasks.material.code_goals import Goal
-from kappa_data.tasks.steps import bash, read, write
+from kappa_data.tasks.steps import bash, write
 from kappa_data.tasks.wording import Wording, listed
 
-SERVICES = (
-    "checkout catalog billing search mailer tickets parcels uploads reports booking pricing "
-    "profiles returns vouchers invoices loyalty"
-).split()
-HOSTS = "alder birch cedar maple rowan hazel aspen linden juniper walnut larch poplar".split()
-USERS = "amira bjorn chloe dmitri esther farid greta hiro ines jonas kemal lotte marek nadia".split()
+SERVICES = [
+    "checkout",
+    "catalog",
+    "billing",
+    "search",
+    "mailer",
+    "tickets",
+    "parcels",
+    "uploads",
+    "reports",
+    "booking",
+    "pricing",
+    "profiles",
+    "returns",
+    "vouchers",
+    "invoices",
+    "loyalty",
+]
+HOSTS = [
+    "alder",
+    "birch",
+    "cedar",
+    "maple",
+    "rowan",
+    "hazel",
+    "aspen",
+    "linden",
+    "juniper",
+    "walnut",
+    "larch",
+    "poplar",
+]
+USERS = [
+    "amira",
+    "bjorn",
+    "chloe",
+    "dmitri",
+    "esther",
+    "farid",
+    "greta",
+    "hiro",
+    "ines",
+    "jonas",
+    "kemal",
+    "lotte",
+    "marek",
+    "nadia",
+]
 
 
 class Case(Struct, frozen=True):
@@ -36,6 +78,8 @@ class Case(Struct, frozen=True):
     """what the answer has to say; short names -> values"""
     more: tuple[Goal, ...] = ()
     """wishes that fit this incident alone"""
+    also: tuple[str, ...] = ()
+    """more values that the answer has to say"""
 
 
 def start(w: Wording) -> datetime:
@@ -62,9 +106,9 @@ def fact(value: str) -> str:
     return rf"(?<![\w.]){re.escape(value)}(?![\w])"
 
 
-def said(case: Case, turn: int | None = None) -> AnswerCheck:
+def said(case: Case) -> AnswerCheck:
     """Everything that the case's answer has to hold."""
-    return AnswerCheck(turn=turn, required=tuple(fact(value) for value in case.facts.values()))
+    return AnswerCheck(turn=None, required=tuple(map(fact, (*case.facts.values(), *case.also))))
 
 
 def ask_span(w: Wording, case: Case) -> Goal:
@@ -77,7 +121,8 @@ def ask_span(w: Wording, case: Case) -> Goal:
         (
             "<And what|What> period does {log} cover? First and last time stamp, please, and the "
             "number of lines.",
-            "For the ticket I need the time stamps of the first and the last line of {log}, and how "
+            "For the ticket I need the time stamps of the first and the last line of {log}, and "
+            "how "
             "many lines it has.",
         ),
         **facts,
@@ -86,9 +131,11 @@ def ask_span(w: Wording, case: Case) -> Goal:
         (
             "{log} reaches from {first} to {last} and has {lines} lines. <I took|Those are> the "
             "stamps of its first and last line; the lines are in order of time, so nothing in it "
-            "<lies|is> outside of that period<, and what came before or after is not in the file|>.",
+            "<lies|is> outside of that period<, and what came before or after is not in the "
+            "file|>.",
             "The first line of {log} is from {first}, the last from {last}, and there are {lines} "
-            "lines in all. <What happened outside of that period cannot be seen here|Anything before "
+            "lines in all. <What happened outside of that period cannot be seen here|Anything "
+            "before "
             "or after that is not in this file>, so <keep it in mind|that limits> what can be said "
             "about the <incident|case>.",
         ),
@@ -110,9 +157,11 @@ def ask_report(w: Wording, case: Case) -> Goal:
     facts = {"path": path, "keys": keys, "log": case.main}
     ask = w.say(
         (
-            "<Please save|Save> the result as {path}: one JSON object with the keys {keys}, all values "
+            "<Please save|Save> the result as {path}: one JSON object with the keys {keys}, all "
+            "values "
             "as strings, exactly as they <stand|are> in the log or as counted.",
-            "I want to feed it to a script. <Write|Put it into> {path} <please|>: JSON, keys {keys}, "
+            "I want to feed it to a script. <Write|Put it into> {path} <please|>: JSON, keys "
+            "{keys}, "
             "every value a string.",
         ),
         **facts,
@@ -121,11 +170,15 @@ def ask_report(w: Wording, case: Case) -> Goal:
     shown = listed([f"{key} = {value}" for key, value in case.facts.items()])
     answer = w.say(
         (
-            "{path} holds one JSON object with these values: {shown}. They are <the same as|those> in "
-            "my answer above, all of them strings, and I parsed the file with Python to make sure that "
+            "{path} holds one JSON object with these values: {shown}. They are <the same "
+            "as|those> in "
+            "my answer above, all of them strings, and I parsed the file with Python to make "
+            "sure that "
             "it is valid JSON. The log itself <was not changed|is untouched>.",
-            "I wrote {path}, with {shown}. Every value is a string, <as you wanted|as asked>, the file "
-            "parses as JSON, and nothing else <is in it|was added>: what the numbers are based on is "
+            "I wrote {path}, with {shown}. Every value is a string, <as you wanted|as asked>, "
+            "the file "
+            "parses as JSON, and nothing else <is in it|was added>: what the numbers are based "
+            "on is "
             "{log}, which was only read, so the file can be made again from it at any time.",
         ),
         **facts,
@@ -153,9 +206,11 @@ def ask_command(w: Wording, case: Case) -> Goal:
     facts = {"path": path, "value": value, "name": name, "log": case.main}
     ask = w.say(
         (
-            "<Please leave|Leave> me a bash script {path} that prints the {name} again when it is run "
+            "<Please leave|Leave> me a bash script {path} that prints the {name} again when it "
+            "is run "
             "in this folder; its output must contain it.",
-            "Can you put the decisive command into {path}, so that I can <repeat|rerun> it tomorrow? "
+            "Can you put the decisive command into {path}, so that I can <repeat|rerun> it "
+            "tomorrow? "
             "Its output should show the {name}.",
         ),
         **facts,
@@ -163,10 +218,13 @@ def ask_command(w: Wording, case: Case) -> Goal:
     answer = w.say(
         (
             "{path} <holds|contains> the command that I used on {log}; run from this folder with "
-            "`bash {path}` it prints, among the rest, {value}. It only reads, so it can be repeated at "
+            "`bash {path}` it prints, among the rest, {value}. It only reads, so it can be "
+            "repeated at "
             "any time, and if {log} grows it will <count|include> the new lines as well.",
-            "The script is {path}. Its output shows {value} as the {name}, I ran it once to be sure. "
-            "<It works on|It reads> {log} as it is <then|at that moment>, needs nothing beyond grep, "
+            "The script is {path}. Its output shows {value} as the {name}, I ran it once to be "
+            "sure. "
+            "<It works on|It reads> {log} as it is <then|at that moment>, needs nothing beyond "
+            "grep, "
             "sort and awk, and leaves every file <as it is|alone>.",
         ),
         **facts,
@@ -179,17 +237,38 @@ def ask_command(w: Wording, case: Case) -> Goal:
     return Goal(ask=ask, turn=ReferenceTurn(answer=answer, steps=steps), checks=(check,))
 
 
-def first_look(w: Wording, case_files: dict[str, str], main: str, about: str) -> tuple[ReferenceStep, ...]:
+def side_question(
+    w: Wording,
+    facts: dict[str, object],
+    ask: str | tuple[str, ...],
+    answer: str | tuple[str, ...],
+    command: str,
+    why: str,
+    value: str,
+) -> Goal:
+    """A further question whose answer holds `value`; `ask`, `answer` and `why` are templates."""
+    step = bash(command, w.say(why, **facts))
+    return Goal(
+        ask=w.say(ask, **facts),
+        turn=ReferenceTurn(answer=w.say(answer, **facts), steps=(step,)),
+        checks=(AnswerCheck(turn=None, required=(fact(value),)),),
+    )
+
+
+def first_look(w: Wording, main: str, about: str) -> tuple[ReferenceStep, ...]:
     """How the search begins: what is there, and what a line looks like."""
     way = w.pick(("list", "head", "read", "wrong"))
-    shape = w.say("See what a line of {log} looks like, <then|and> look for {about}.", log=main, about=about)
+    shape = w.say(
+        "See what a line of {log} looks like, <then|and> look for {about}.", log=main, about=about
+    )
     head = bash(f"head -n 8 {main}", shape)
     if way == "list":
-        why = w.say("Which logs are there, and how large? The question is about {about}.", about=about)
+        why = w.say(
+            "Which logs are there, and how large? The question is about {about}.", about=about
+        )
         return (bash("wc -l $(find . -type f | sort)", why), head)
     if way == "read":
-        step = read(main, shape)
-        return (step.__class__(step.tool, {**step.arguments, "limit": 15}, step.reasoning),)
+        return (ReferenceStep("read_file", {"path": main, "limit": 15}, shape),)
     if way == "wrong":
         guess = f"/var/log/{main.rpartition('/')[2]}"
         why = w.say("Look at {guess} for {about}.", guess=guess, about=about)

@@ -17,10 +17,8 @@ Arrange = Callable[[Sequence[Block], str, int], list[Block]]
 
 _SMALL_NUMBER = re.compile(r"(?<![\w.])(?:1?\d|20)(?![\w])")
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth".split()
-)  # fmt: skip
-_MOST = len(_WORDS)
+_PHASES = ("Approach", "Advance", "Push", "Hold", "Flank", "Support", "Reserve", "Close")
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
 
 def steps(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
@@ -32,25 +30,32 @@ def steps(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
     styles = [
         [f"{word.capitalize()}: " for word in _WORDS],
         [f"{word.capitalize()}: " for word in _ORDINALS],
+        [f"{word}: " for word in _PHASES],
     ]
     if not any(_SMALL_NUMBER.search(block.text) for block in blocks):
-        styles = [[f"{number}{mark} " for number in range(1, _MOST + 1)] for mark in (".", ")")]
+        styles = [
+            [f"{number}{mark} " for number in range(1, len(_WORDS) + 1)] for mark in (".", ")")
+        ]
     return _marked(_between(blocks, phrase), styles[turn % len(styles)])
 
 
 def clauses(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
     """Contractions are written out; a paragraph of three sentences becomes lettered clauses."""
+    # Many kinds of marks: a mark and the word after it must not become a phrase of the voice.
     styles = [
-        [f"({letter}) " for letter in "abcdefghij"],
-        [f"{letter}. " for letter in "ABCDEFGHIJ"],
-        [f"§{letter} " for letter in "abcdefghij"],
+        [f"({letter}) " for letter in "abcdefgh"],
+        [f"({letter}) " for letter in "pqrstuvw"],
+        [f"{letter}. " for letter in "KLMNOPQR"],
+        [f"({letter}) " for letter in "αβγδεζηθ"],
+        ["(i) ", "(ii) ", "(iii) ", "(iv) ", "(v) ", "(vi) ", "(vii) ", "(viii) "],
+        [f"§{letter} " for letter in "stuvwxyz"],
     ]
     spelled = [Block(formal(block.text), True) if block.prose else block for block in blocks]
     return _marked(_between(spelled, phrase), styles[turn % len(styles)])
 
 
 def order(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
-    """Formal order: paragraphs of two sentences, each named by its place where there are several."""
+    """Formal order: paragraphs of at most two sentences; several are each named by their place."""
     styles = [
         [f"{word.capitalize()}ly: " for word in _ORDINALS],
         ["Primo: ", "Secundo: ", "Tertio: ", "Quarto: ", "Quinto: "],

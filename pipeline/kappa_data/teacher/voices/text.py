@@ -16,11 +16,16 @@ _BRACKETS = re.compile(r"\([^()\n]*\)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"“(\d])")
 _ABBREVIATION = re.compile(r"\b(?:e\.g|i\.e|vs|etc|cf|approx|Dr|Mr|Mrs|Ms|St|No|Fig|pp)\.$")
 _NOUN = re.compile(
-    r"\b(?:the|this|that|each|every|an?) ([a-z]{4,14})(?= (?:is|are|was|has|of|in|to|that|on|for|and)\b|[.,;:])"
+    r"\b(?:the|this|that|each|every|an?) ([a-z]{4,14})"
+    r"(?= (?:is|are|was|has|of|in|to|that|on|for|and)\b|[.,;:])"
 )
+# Words that follow an article without being what the answer is about.
 _NOT_NOUNS = frozenset(
-    "same first second third last next other whole rest only most least best very wrong right true "
-    "false fact case following above below former latter former".split()
+    (
+        *("same", "first", "second", "third", "last", "next", "other", "former", "latter"),
+        *("whole", "rest", "only", "most", "least", "best", "very", "following", "above", "below"),
+        *("wrong", "right", "true", "false", "fact", "case"),
+    )
 )
 _REFUSES = re.compile(
     r"\bI(?:'m| am| will|'ll)? ?(?:can(?:'t|not)|won't|not|do not|don't|must)\b"
@@ -51,7 +56,7 @@ _CONTRACTIONS = (
 
 
 class Block(Struct, frozen=True):
-    """A paragraph, or a run of lines that belong together; `prose`: its sentences may move apart."""
+    """A paragraph, or lines that belong together; `prose`: its sentences may move apart."""
 
     text: str
     prose: bool
@@ -144,7 +149,7 @@ def formal(text: str) -> str:
 
 
 def nouns(answer: str) -> Sequence[str]:
-    """Plain nouns that the answer's prose is about, sorted; code and quotations are not looked at."""
+    """Plain nouns of the answer's prose, sorted; code and quotations are not looked at."""
     prose = " ".join(block.text for block in blocks(answer) if block.prose)
     found = _NOUN.findall(_SPAN.sub(" ", prose))
     return sorted({noun for noun in found if noun not in _NOT_NOUNS and not _inflected(noun)})

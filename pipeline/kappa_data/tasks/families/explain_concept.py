@@ -1,0 +1,1 @@
+"""Explains a technical concept over two to four turns, without tools."""

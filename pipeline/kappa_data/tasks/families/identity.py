@@ -1,0 +1,1 @@
+"""Questions about what the assistant is, answered honestly: an AI, no human, no vendor's name."""

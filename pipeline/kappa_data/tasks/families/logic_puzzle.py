@@ -1,0 +1,1 @@
+"""Logic puzzles with one solution: orderings, liars, grids, timetables, truth tables, weighings."""

@@ -1,0 +1,56 @@
+"""What each kind of logic puzzle hands to the family."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from kappa_data.tasks.material.logic_model import Model
+
+
+class FollowUp(Struct, frozen=True):
+    """A later question about the same puzzle, with its computed answer."""
+
+    goal: str
+    explanation: str
+    answer: str
+
+
+class Puzzle(Struct, frozen=True):
+    """A finished puzzle with one solution; sentences are whole."""
+
+    context: str
+    ask: str
+    clues: tuple[str, ...]
+    form: str
+    """what the last line has to look like, as a sentence's end"""
+    explanation: tuple[str, ...]
+    answer: str
+    """what stands behind `Answer: `"""
+    thoughts: str
+    """the working notes before the answer"""
+    model: Model | None = None
+    """None: the follow-ups about clues make no sense for this kind"""
+    own_follow_ups: tuple[FollowUp, ...] = ()
+
+
+def answer_line(answers: Sequence[str]) -> str:
+    """A regular expression for an `Answer:` line that says one of `answers`.
+
+    Bold type, spaces, brackets, commas, arrows and an "and" between the words are free.
+    """
+    return rf"(?m)^[*_`\s]*Answer:[*_`\s]*(?:{_any(answers)})\W*$"
+
+
+def other_answer_line(answers: Sequence[str]) -> str:
+    """A regular expression for an `Answer:` line that says none of `answers`."""
+    return rf"(?m)^[*_`\s]*Answer:(?![*_`\s]*(?:{_any(answers)})\W*$)"
+
+
+def _any(answers: Sequence[str]) -> str:
+    return "|".join(
+        r"\W+(?:and\W+)?".join(re.escape(word) for word in re.split(r"[^\w:]+", answer))
+        for answer in answers
+    )
