@@ -8,9 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kappa_data.checking import all_checks, findings
 from kappa_data.checks._facts import Facts
-from kappa_data.imports import read_conversations
+from kappa_data.importing.reader import read_conversations
 from kappa_data.records import (
     Conversation,
     FunctionCall,
@@ -19,7 +18,8 @@ from kappa_data.records import (
     ToolCall,
     Verdict,
 )
-from kappa_data.repair import repair
+from kappa_data.validation.checking import all_checks, findings
+from kappa_data.validation.repair import repair
 
 TRACES = Path(__file__).parent / "traces" / "openai.jsonl"
 FACTS = Facts(

@@ -386,9 +386,9 @@ def test_the_embedded_teacher_plays_every_family_to_a_passed_verdict(tmp_path: P
         assert ("system" in roles) == (each.persona is not None)
 
     other = tmp_path / "other"
-    one_by_one, _ = built(other, shipped_plan(other), concurrency=1)
+    one_by_one, _ = built(other, shipped_plan(other), concurrency=1, limit=6)
     again = one_by_one.read("conversations", Conversation)
-    assert [_timeless(each) for each in again] == [_timeless(each) for each in conversations]
+    assert [_timeless(each) for each in again] == [_timeless(each) for each in conversations[:6]]
 
 
 def test_a_sloppy_teacher_is_asked_anew_and_its_worst_lands_in_quarantine(tmp_path: Path) -> None:

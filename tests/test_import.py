@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kappa_data import imports, strict_json
-from kappa_data.checking import findings
+from kappa_data import strict_json
 from kappa_data.checks._facts import Facts
 from kappa_data.errors import UsageError
 from kappa_data.importing import files
+from kappa_data.importing import reader as imports
 from kappa_data.importing.place import LineError
-from kappa_data.imports import read_conversations, split_of
+from kappa_data.importing.reader import read_conversations, split_of
 from kappa_data.records import Conversation, Rejected
-from kappa_data.repair import repair
+from kappa_data.validation.checking import findings
+from kappa_data.validation.repair import repair
 
 TALK = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
 TOOL = {

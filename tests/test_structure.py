@@ -17,8 +17,8 @@ LAYERS = (
     {"errors", "records"},
     {"config", "resources", "arrow", "progress", "engine", "store", "stage", "remembered"},
     {
-        "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "importing",
-        "conversation", "packing", "near_duplicates", "checking", "repair", "strict_json", "show",
+        "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
+        "importing", "conversation", "packing", "near_duplicates", "strict_json", "show",
     },
     {"stages"},
     {"recipe", "schemas", "verify"},

@@ -11,7 +11,7 @@ import pytest
 
 from kappa_data.config import ValidateConfig
 from kappa_data.errors import StageError
-from kappa_data.imports import read_conversations
+from kappa_data.importing.reader import read_conversations
 from kappa_data.progress import Quiet
 from kappa_data.records import (
     Conversation,

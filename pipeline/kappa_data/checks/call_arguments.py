@@ -10,7 +10,7 @@ from kappa_data.checks._facts import Facts
 from kappa_data.checks._text import evidence
 from kappa_data.checks._tools import Declared, declared, mismatch
 from kappa_data.records import Conversation, Finding, Message, ToolCall
-from kappa_data.steps import steps
+from kappa_data.validation.steps import steps
 
 RULES = ("arguments", "arguments schema", "unknown tool", "tool schema")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._text import evidence
 from kappa_data.records import Conversation, Finding, Message
-from kappa_data.steps import steps
+from kappa_data.validation.steps import steps
 
 RULES = ("duplicate call id", "duplicate result", "orphan result", "dangling call", "tool name")
 

@@ -43,9 +43,15 @@ def raw_records(source: str) -> Iterator[tuple[Place, Raw | LineError]]:
         yield from _file(path, path.name)
     elif path.is_dir():
         yield from _folder(path)
-    elif HUB_NAME.fullmatch(source) and not source.endswith(SUFFIXES):
-        yield from _hub(source)
     else:
+        check_source(source)
+        yield from _hub(source)
+
+
+def check_source(source: str) -> None:
+    """UsageError where `source` is neither a file, a folder nor what a dataset can be called."""
+    named = HUB_NAME.fullmatch(source) and not source.endswith(SUFFIXES)
+    if not (Path(source).exists() or named):
         raise UsageError(f"{source}: no such file or folder; check the path")
 
 

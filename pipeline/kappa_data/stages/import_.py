@@ -12,10 +12,12 @@ from typing import Annotated
 from msgspec import Struct
 
 from kappa_data.config import RUN_ONLY
-from kappa_data.errors import StageError, UsageError
+from kappa_data.errors import EnvironmentLacks, StageError, UsageError
+from kappa_data.importing.files import check_source
 from kappa_data.importing.place import LineError
-from kappa_data.imports import FORMATS, read_conversations
+from kappa_data.importing.reader import FORMATS, read_conversations
 from kappa_data.records import Conversation, Rejected
+from kappa_data.resources import digest_of
 from kappa_data.stage import Context, Outcome
 
 SHOWN_ERRORS = 20
@@ -33,18 +35,49 @@ class ImportConfig(Struct, frozen=True):
 def config_for(source: str, format: str) -> ImportConfig:
     """The config of an import; UsageError where the format is unknown or the file is empty.
 
-    What is no file here is taken as the name of a `datasets` dataset and has no bytes to digest.
+    What is neither a file nor a folder is taken as the name of a dataset on the Hub: its commit is
+    its digest.
     """
     if format not in FORMATS:
         raise UsageError(f"--format {format}: known are {', '.join(FORMATS)}")
     path = Path(source)
+    if path.is_dir():
+        digests = {str(each.relative_to(path)): _sha256(each) for each in _files(path)}
+        return ImportConfig(path.resolve().name, digest_of(digests), format, source)
     if not path.is_file():
-        return ImportConfig(source, "", format, source)
+        check_source(source)
+        return ImportConfig(source, _commit(source), format, source)
     if path.stat().st_size == 0:
         raise UsageError(f"{source}: the file is empty; name a file with conversations")
+    return ImportConfig(path.name, _sha256(path), format, source)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.rglob("*") if each.is_file())
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ImportConfig(path.name, digest, format, source)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _commit(name: str) -> str:
+    """The commit at which a dataset of the Hub stands now."""
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+
+    try:
+        return HfApi().dataset_info(name).sha or ""
+    except RepositoryNotFoundError as error:
+        raise UsageError(
+            f"{name}: no such file or folder here, and no such dataset on the Hub"
+        ) from error
+    except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
+        raise EnvironmentLacks(
+            f"{name}: no such file or folder here, and the Hub cannot be asked ({error}); "
+            "check the name, or the network"
+        ) from error
 
 
 def run(ctx: Context[ImportConfig]) -> Outcome:
@@ -75,8 +108,8 @@ def run(ctx: Context[ImportConfig]) -> Outcome:
         raise StageError(f"{ctx.config.source}: no conversation is left of {broken} lines{first}")
     if broken > SHOWN_ERRORS:
         shown.append(f"... and {broken - SHOWN_ERRORS} more, in the set line_errors")
-    rejected = {"broken line": broken, "not a conversation": refused}
+    # Those in quarantine are counted where their findings are: validate reads them too.
     return Outcome(
-        rejected={reason: n for reason, n in rejected.items() if n},
-        figures={"conversations": count, "line errors": shown},
+        rejected={"broken line": broken} if broken else {},
+        figures={"conversations": count, "quarantined": refused, "line errors": shown},
     )

@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from kappa_data.config import ValidateConfig
 from kappa_data.errors import StageError
-from kappa_data.judge import Judge, reason
 from kappa_data.records import Conversation, ConversationFinding, Finding, Rejected
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Sealed
+from kappa_data.validation.judge import Judge, reason
 
 IMPORT = "import"
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from kappa_data.checking import findings
 from kappa_data.checks._facts import Facts
 from kappa_data.config import ValidateConfig
 from kappa_data.personas import Persona, load_personas
 from kappa_data.records import Conversation, Finding
-from kappa_data.repair import repair
 from kappa_data.resources import Resources
+from kappa_data.validation.checking import findings
+from kappa_data.validation.repair import repair
 
 BRIEF = "prompts/assistant.j2"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from kappa_data.records import Conversation, Finding, Message, ToolCall
-from kappa_data.steps import steps
+from kappa_data.validation.steps import steps
 
 EVIDENCE_CHARS = 200
 
