@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kappa_data.config import GenerateConfig
-from kappa_data.conversation import Run
+from kappa_data.conversation.play import Run
 from kappa_data.errors import SandboxDown
 from kappa_data.records import (
     AnswerCheck,

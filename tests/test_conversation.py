@@ -22,9 +22,9 @@ from fakes import (
     says,
     slot_of,
 )
-from kappa_data.conversation import play
+from kappa_data.conversation.play import play
+from kappa_data.conversation.pool import Drained
 from kappa_data.errors import Stopped
-from kappa_data.pool import Drained
 from kappa_data.records import Conversation, Message, Rejected, Task, Usage, canonical_json
 from kappa_data.teacher.api import ChatAnswer, TeacherError
 from kappa_data.teacher.journal import Journal
@@ -223,17 +223,17 @@ def test_ids_of_calls_become_unique_and_match_their_results(tmp_path: Path) -> N
 
 
 UNFIT: list[tuple[str, list[ChatAnswer], list[ChatAnswer], dict[str, Any]]] = [
-    ("cut_off", [says("half a sen", finish="length")], [], {}),
+    ("cut off", [says("half a sen", finish="length")], [], {}),
     ("teacher:refused", [says("I can", finish="content_filter")], [], {}),
-    ("empty_answer", [says(" \n")], [], {}),
+    ("empty answer", [says(" \n")], [], {}),
     ("loop", [calls(BASH)] * 4, [], {}),
     ("loop", [calls(BASH, BASH), calls(BASH, BASH)], [], {}),
-    ("max_steps", [calls(BASH), calls(WRITE, BASH)], [], {"max_steps": 2}),
-    ("max_turns", [says("a"), says("b")], [says("more"), says("and more")], {"max_turns": 2}),
-    ("conversation_tokens", [says("a")], [], {"max_conversation_tokens": 11}),
-    ("user_empty", [says("a")], [says("")], {}),
-    ("user_cut_off", [says("a")], [says("and th", finish="length")], {}),
-    ("out_of_scope", [says("a")], [says("[OUT OF SCOPE]")], {}),
+    ("too many steps", [calls(BASH), calls(WRITE, BASH)], [], {"max_steps": 2}),
+    ("too many turns", [says("a"), says("b")], [says("more"), says("and more")], {"max_turns": 2}),
+    ("too many tokens", [says("a")], [], {"max_conversation_tokens": 11}),
+    ("user empty", [says("a")], [says("")], {}),
+    ("user cut off", [says("a")], [says("and th", finish="length")], {}),
+    ("out of scope", [says("a")], [says("[OUT OF SCOPE]")], {}),
 ]
 
 
@@ -290,7 +290,7 @@ def test_a_program_that_the_sandbox_lacks_is_told_before_money_is_spent(tmp_path
     task = msgspec.structs.replace(TASK, programs=("git", "cobol"))
     outcome = perform(tmp_path, teacher, task, sandbox=FakeSandbox(lacks=("cobol",)))
     assert isinstance(outcome, Rejected)
-    assert outcome.findings[0].rule == "program_missing"
+    assert outcome.findings[0].rule == "program missing"
     assert "cobol" in outcome.findings[0].evidence
     assert teacher.requests == []
 

@@ -200,8 +200,8 @@ def test_every_slot_ends_once_in_order_with_its_reason(tmp_path: Path) -> None:
     empty = [f"fake/{number}:none" for number in range(SLOTS) if number % 7 == 6]
     assert [each.id for each in quarantine] == empty
     assert [each.id for each in conversations] == [slot for slot in slots if slot not in empty]
-    assert {each.findings[0].rule for each in quarantine} == {"empty_answer"}
-    assert sealed.manifest.rejected == {"empty_answer": len(empty)}
+    assert {each.findings[0].rule for each in quarantine} == {"empty answer"}
+    assert sealed.manifest.rejected == {"empty answer": len(empty)}
     for each in conversations:
         assert each.verdict is not None
         assert each.verdict.passed, each.verdict.detail

@@ -16,6 +16,7 @@ PUBLISHED: tuple[type[Struct], ...] = (
     records.Slot,
     records.Conversation,
     records.Finding,
+    records.ConversationFinding,
     records.Rejected,
     records.Sample,
     records.Row,

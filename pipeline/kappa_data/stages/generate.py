@@ -16,10 +16,10 @@ from itertools import islice
 import msgspec
 
 from kappa_data.config import GenerateConfig
-from kappa_data.conversation import ASSISTANT_PROMPT, USER_PROMPT, Run, play
+from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
+from kappa_data.conversation.pool import in_order
 from kappa_data.errors import StageError, TeacherDown
 from kappa_data.personas import load_personas
-from kappa_data.pool import in_order
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Limits, Sandbox

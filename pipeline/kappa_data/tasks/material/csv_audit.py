@@ -374,7 +374,8 @@ def gaps(w: Wording, d: Domain) -> Work:
         facts=(number(len(new)), number(str(new[0][1]))),
         plan=f"Walk from the first to the last day and fill a missing one {rule}.",
         check=(
-            f"wc -l {source} {target}; grep -c yes {target}; cut -d, -f1 {target} | sort -c && "
+            f"wc -l {source} {target}; grep -c yes {target}; tail -n +2 {target} | cut -d, -f1 | "
+            "sort -c && "
             "echo ordered"
         ),
     )

@@ -13,6 +13,8 @@ from kappa_data.tasks.wording import Wording, listed, sentence
 
 _LISTED = 3
 """this many worlds or fewer are named one by one"""
+_LISTED_WORDS = 18
+_MOST_WORDS = 100
 
 
 class Pin(Struct, frozen=True):
@@ -89,8 +91,8 @@ def by_pinning(w: Wording, model: Model) -> list[str]:
 
 _FIRST = (
     "{c} {leave} {n}, and in every case {f}.",
-    "The way in is {c}: that {leave} {n}, all of which agree that {f}.",
-    "Begin with {c}. What remains is {n}, always with the same fact: {f}.",
+    "The way in is {c}, which {leave} {n}; there, without exception, {f}.",
+    "Begin with {c}. The count of what remains is {n}, always with one fact in common: {f}.",
 )
 _LATER = (
     "Given that, {c} {leave} {n}, so {f}.",
@@ -134,7 +136,7 @@ def _cut(w: Wording, model: Model, clue: int, left: int, new: Sequence[int]) -> 
             c=named,
             s=model.show(model.solution),
         )
-    elif count <= _LISTED:
+    elif count <= _LISTED and count * len(model.show(model.solution).split()) <= _LISTED_WORDS:
         shown = " or ".join(f"[{model.show(each)}]" for each in members(model.worlds, left))
         text = w.say(
             ("{c} leaves {n}: {s}.", "With {c} only {n} remain: {s}."), c=named, n=count, s=shown
@@ -153,3 +155,12 @@ def _cut(w: Wording, model: Model, clue: int, left: int, new: Sequence[int]) -> 
 def _settled(model: Model, left: int) -> set[int]:
     worlds: list[World] = members(model.worlds, left)
     return {v for v in range(len(model.variables)) if len({world[v] for world in worlds}) == 1}
+
+
+def explained(w: Wording, model: Model) -> tuple[str, ...]:
+    """The way to the solution, a sentence or two an item: by pinning where that stays short."""
+    pinned = by_pinning(w, model)
+    narrowed = by_narrowing(w, model)
+    short = sum(len(each.split()) for each in pinned) <= _MOST_WORDS
+    # Pinning needs two variables at least to be a way and not a verdict.
+    return tuple(pinned if short and len(pinned) > 2 and w.chance(0.6) else narrowed)

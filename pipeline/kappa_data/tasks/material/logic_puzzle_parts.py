@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from kappa_data.tasks.material.logic_model import Model
 
+LABELS = ("clue", "statement", "condition", "weighing")
+"""what clues are called; singular or plural makes no difference in an answer"""
+
 
 class FollowUp(Struct, frozen=True):
     """A later question about the same puzzle, with its computed answer."""
@@ -51,6 +54,11 @@ def other_answer_line(answers: Sequence[str]) -> str:
 
 def _any(answers: Sequence[str]) -> str:
     return "|".join(
-        r"\W+(?:and\W+)?".join(re.escape(word) for word in re.split(r"[^\w:]+", answer))
+        r"\W+(?:and\W+)?".join(_word(word) for word in re.split(r"[^\w:]+", answer))
         for answer in answers
     )
+
+
+def _word(word: str) -> str:
+    label = word.removesuffix("s")
+    return f"{label}s?" if label in LABELS else re.escape(word)

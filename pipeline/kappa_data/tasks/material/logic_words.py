@@ -10,7 +10,17 @@ PEOPLE = (
     *("Uma", "Viktor", "Wanda", "Xenia", "Yusuf", "Zoe", "Aldo", "Bettina", "Cyril", "Dunja"),
 )
 BOATS = ("Kestrel", "Marlin", "Osprey", "Petrel", "Sirocco", "Tern", "Vesta", "Wigeon", "Zephyr")
-SONGS = ("Amber", "Ballast", "Cinder", "Drift", "Ember", "Fathom", "Glasshouse", "Harbour", "Inkwell")
+SONGS = (
+    "Amber",
+    "Ballast",
+    "Cinder",
+    "Drift",
+    "Ember",
+    "Fathom",
+    "Glasshouse",
+    "Harbour",
+    "Inkwell",
+)
 VILLAGES = ("Alderby", "Brock", "Corvan", "Dunmere", "Eskdale", "Farrow", "Gilling", "Hexley")
 TALKS = ("Budget", "Hiring", "Roadmap", "Security", "Training", "Branding", "Support", "Logistics")
 CHORES = ("Painting", "Plumbing", "Wiring", "Tiling", "Roofing", "Glazing", "Flooring", "Cleaning")
@@ -133,9 +143,13 @@ TRAITS = (
     Trait("drinks", "does not drink", ("tea", "coffee", "milk", "juice", "cocoa"), "drink"),
     Trait("lives in", "does not live in", ("Oslo", "Porto", "Riga", "Turin", "Ghent"), "town"),
     Trait("keeps a", "does not keep a", ("cat", "parrot", "rabbit", "tortoise", "ferret"), "pet"),
-    Trait("plays the", "does not play the", ("cello", "flute", "harp", "oboe", "tuba"), "instrument"),
-    Trait("rides a", "does not ride a", ("red", "green", "blue", "black", "white"), "bicycle colour"),
-    Trait("works as a", "does not work as a", ("baker", "nurse", "pilot", "tailor", "welder"), "job"),
+    Trait(
+        "plays the", "does not play the", ("cello", "flute", "harp", "oboe", "tuba"), "instrument"
+    ),
+    Trait("rides a", "does not ride a", ("tandem", "scooter", "moped", "trike", "horse"), "mount"),
+    Trait(
+        "works as a", "does not work as a", ("baker", "nurse", "pilot", "tailor", "welder"), "job"
+    ),
 )
 
 
@@ -155,11 +169,10 @@ ISLES = (
         "knave",
     ),
     Isle(
-        "A workshop has {n} inspection robots: {names}. Each is sound, so that all its reports are "
-        "true, or faulty, so that all of them are false. Call them sounds and faults as the log "
-        "does: a sound, a fault.",
-        "sound",
-        "fault",
+        "A workshop has {n} inspection robots: {names}. Each is a keeper, all of whose reports are "
+        "true, or a glitcher, all of whose reports are false.",
+        "keeper",
+        "glitcher",
     ),
     Isle(
         "In a village everybody is either an owl and always tells the truth, or a fox and always "
@@ -180,7 +193,10 @@ class Crime(Struct, frozen=True):
 CRIMES = (
     Crime("Somebody ate the last slice of cake: one of {names}.", "ate it"),
     Crime("Exactly one of {names} broke the greenhouse window.", "broke it"),
-    Crime("One of {names} left the gate open last night, and nobody else was involved.", "left it open"),
+    Crime(
+        "One of {names} left the gate open last night, and nobody else was involved.",
+        "left it open",
+    ),
     Crime("The office plant was watered with coffee by one of {names}.", "watered it"),
     Crime("A single person out of {names} hid the projector remote.", "hid it"),
 )
@@ -192,6 +208,7 @@ class Switches(Struct, frozen=True):
     context: str
     names: tuple[str, ...]
     on: str
+    on_many: str
     off: str
     ask: str
     noun: str
@@ -202,6 +219,7 @@ SWITCHES = (
         "{names} are invited to a dinner; we want to know who comes.",
         PEOPLE,
         "comes",
+        "come",
         "stays away",
         "Who comes?",
         "guest list",
@@ -210,6 +228,7 @@ SWITCHES = (
         "A control panel has {n} valves, {names}, each open or shut.",
         GADGETS,
         "is open",
+        "are open",
         "is shut",
         "Which valves are open?",
         "setting",
@@ -218,6 +237,7 @@ SWITCHES = (
         "A release can contain {n} modules: {names}.",
         TALKS,
         "is included",
+        "are included",
         "is left out",
         "Which modules are included?",
         "selection",
@@ -226,6 +246,7 @@ SWITCHES = (
         "Of the boats {names} some are at sea and the others in port.",
         BOATS,
         "is at sea",
+        "are at sea",
         "is in port",
         "Which boats are at sea?",
         "combination",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kappa_data.calls import echoed
+from kappa_data.conversation.calls import echoed
 from kappa_data.records import Message
 
 Wire = dict[str, Any]

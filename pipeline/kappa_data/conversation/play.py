@@ -17,12 +17,13 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from kappa_data import views
-from kappa_data.calls import ReadCall, read_call, with_own_ids
 from kappa_data.config import GenerateConfig
+from kappa_data.conversation import views
+from kappa_data.conversation.calls import ReadCall, read_call, with_own_ids
+from kappa_data.conversation.pool import Drained
+from kappa_data.conversation.workbench import Workbench
 from kappa_data.errors import SandboxDown
 from kappa_data.personas import Persona
-from kappa_data.pool import Drained
 from kappa_data.records import (
     Conversation,
     Finding,
@@ -42,7 +43,6 @@ from kappa_data.sandbox.tools import definitions
 from kappa_data.tasks.verify import verify
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
-from kappa_data.workbench import Workbench
 
 DONE, OUT_OF_SCOPE = "[DONE]", "[OUT OF SCOPE]"
 ASSISTANT_PROMPT, USER_PROMPT = "prompts/assistant.j2", "prompts/user.j2"
@@ -155,7 +155,7 @@ class _Play:
         sandbox = self._run.sandbox
         missing = [each for each in self._task.programs if sandbox and not sandbox.has(each)]
         if missing:
-            raise _Unfit("program_missing", -1, f"the sandbox lacks {', '.join(missing)}")
+            raise _Unfit("program missing", -1, f"the sandbox lacks {', '.join(missing)}")
 
     async def _converse(self) -> None:
         said: str | None = self._task.opening
@@ -166,7 +166,9 @@ class _Play:
             said = await self._user_reply()
             if said is None:
                 return
-        self._end("max_turns", f"the user would go on after {self._run.config.max_turns} messages")
+        self._end(
+            "too many turns", f"the user would go on after {self._run.config.max_turns} messages"
+        )
 
     async def _assistant_turn(self) -> None:
         """Steps of the assistant up to its answer to the user."""
@@ -191,7 +193,7 @@ class _Play:
                 return
             made += len(calls)
             if made > self._run.config.max_steps:
-                self._end("max_steps", f"{made} tool calls after one user message")
+                self._end("too many steps", f"{made} tool calls after one user message")
             self._check_loop(calls)
             for call in calls:
                 self._messages.append(await self._answer_to(call))
@@ -201,14 +203,14 @@ class _Play:
         answer = await self._ask("user", views.for_user(self._user_brief, self._messages), ())
         text = answer.content.strip()
         if answer.finish_reason == "length":
-            self._end("user_cut_off", f"the simulated user's message ended at: {text[-80:]}")
+            self._end("user cut off", f"the simulated user's message ended at: {text[-80:]}")
         if text.startswith(OUT_OF_SCOPE) or text.endswith(OUT_OF_SCOPE):
-            self._end("out_of_scope", "the simulated user says that the task cannot be done")
+            self._end("out of scope", "the simulated user says that the task cannot be done")
         # Some models say goodbye before the mark; there is nothing in it to answer.
         if text.startswith(DONE) or text.endswith(DONE):
             return None
         if not text:
-            self._end("user_empty", "the simulated user said nothing")
+            self._end("user empty", "the simulated user said nothing")
         return text
 
     async def _ask(
@@ -259,17 +261,17 @@ class _Play:
     def _check_answer(self, answer: ChatAnswer) -> None:
         if answer.finish_reason == "length":
             self._end(
-                "cut_off", f"{self._run.config.max_tokens} tokens: ... {answer.content[-80:]}"
+                "cut off", f"{self._run.config.max_tokens} tokens: ... {answer.content[-80:]}"
             )
         if answer.finish_reason == "content_filter":
             self._end("teacher:refused", "the endpoint's content filter ended the answer")
         if not answer.tool_calls and not answer.content.strip():
-            self._end("empty_answer", "neither text nor a tool call")
+            self._end("empty answer", "neither text nor a tool call")
         used = answer.usage.prompt_tokens + answer.usage.completion_tokens
         if not used:
             used = round(len(compact_json(self._assistant_messages())) / CHARS_PER_TOKEN)
         if used > self._run.config.max_conversation_tokens:
-            self._end("conversation_tokens", f"{used} tokens of prompt and answer")
+            self._end("too many tokens", f"{used} tokens of prompt and answer")
 
     def _check_loop(self, calls: Sequence[ReadCall]) -> None:
         for read in calls:

@@ -1,0 +1,101 @@
+"""Word problems with one checkable answer, solved step by step, some with changed numbers after."""
+
+from __future__ import annotations
+
+import re
+
+from kappa_data.records import AnswerCheck, ReferenceTurn, Task
+from kappa_data.tasks.material import maths_count, maths_measure
+from kappa_data.tasks.material.maths_count import Case
+from kappa_data.tasks.material.phrasing import follow, number, opening
+from kappa_data.tasks.wording import Wording
+
+NAME = "maths"
+TOOLS: tuple[str, ...] = ()
+PROGRAMS: tuple[str, ...] = ()
+SEEDS = 1000
+
+_KINDS = (*maths_count.KINDS, *maths_measure.KINDS)
+_CONTEXTS = (
+    "This is from my daughter's homework and I can't recall how it goes.",
+    "I am revising for an entrance test.",
+    "We have a quiz night at work and argued about this one.",
+    "I got a result but don't trust it.",
+    "Preparing a lesson for tomorrow, I want a clean solution to compare with.",
+    "Practice problem for my maths course.",
+    "I tried this twice and got two different results.",
+    "A friend sent me this puzzle.",
+    "It is for a worksheet that I am putting together.",
+)
+_LINE = (
+    'Finish with a line "Answer: ..." that holds only the result.',
+    "Show the steps, and put the result on a last line that begins with Answer:",
+    "Step by step, please, with a final line of the form Answer: <result>.",
+    "End with a line `Answer: ` and the result.",
+    "Explain how you get there; the last line should read Answer: and then the result.",
+)
+
+
+def make(seed: int) -> Task:
+    """The task of `seed`; the kinds of problem go round."""
+    w = Wording(NAME, seed)
+    kind = _KINDS[seed % len(_KINDS)]
+    cases = kind(w)[: w.pick((1, 1, 2, 2, 3))]
+    style = w.pick(("numbered", "lines", "prose", "dashes"))
+    return Task(
+        id=f"{NAME}/{seed}",
+        family=NAME,
+        seed=seed,
+        opening=opening(
+            w.rng, context=w.pick(_CONTEXTS), ask=cases[0].question, details=(w.pick(_LINE),)
+        ),
+        goals=tuple(
+            follow(w.rng, f"{case.question} Again with a line Answer: at the end.")
+            for case in cases[1:]
+        ),
+        tools=TOOLS,
+        programs=PROGRAMS,
+        verifier=tuple(
+            AnswerCheck(turn=turn, required=(answer_pattern(case.answer),))
+            for turn, case in enumerate(cases)
+        ),
+        reference=tuple(
+            ReferenceTurn(
+                answer=_layout(w, case, style),
+                reasoning=w.say(
+                    [
+                        "{first} The result is {answer}; I lay out the steps.",
+                        "I work it out first: {last} So the answer is {answer}.",
+                        "{first} Carried through, this gives {answer}. {last}",
+                    ],
+                    first=case.steps[0],
+                    last=case.steps[-1],
+                    answer=case.answer,
+                ),
+            )
+            for case in cases
+        ),
+    )
+
+
+def answer_pattern(answer: str) -> str:
+    """A regular expression for a line `Answer:` with every number of `answer`, in order."""
+    parts = []
+    for text in re.findall(r"-?\d+(?:\.\d+)?(?:/\d+)?", answer):
+        top, _, bottom = text.partition("/")
+        parts.append(
+            rf"(?:{number(top)}\s*/\s*{number(bottom)}|frac\{{{top}\}}\{{{bottom}\}})"
+            if bottom
+            else rf"{number(top)}(?!\s*/\s*\d)"
+        )
+    return r"answer\b[^\n]{0,40}?" + r"[^\n]{0,40}?".join(parts)
+
+
+def _layout(w: Wording, case: Case, style: str) -> str:
+    if style == "numbered":
+        body = "\n".join(f"{i}. {step}" for i, step in enumerate(case.steps, start=1))
+    elif style == "dashes":
+        body = "\n".join(f"- {step}" for step in case.steps)
+    else:
+        body = ("\n" if style == "lines" else " ").join(case.steps)
+    return f"{body}\n\nAnswer: {case.answer}"
