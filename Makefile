@@ -6,7 +6,7 @@ STAMP = $(VENV)/.installed
 # The demo reads nothing from the user's environment: no key, no endpoint, no settings.
 CLEAN = env -i PATH="$(PATH)" HOME="$(HOME)" TERM="$(TERM)" LANG=C.UTF-8
 
-.PHONY: help setup sandbox demo check test test-extras schemas clean
+.PHONY: help setup sandbox demo check test test-extras written clean
 help:
 	@echo "make demo    set up and run the whole machine offline: personas -> packed rows"
 	@echo "make check   formatting, lint and types"
@@ -38,8 +38,10 @@ test: setup
 test-extras: setup
 	$(BIN)/python -m pytest -m extras
 
-schemas: setup
+# What is written out by the program itself: schemas of the records, help of the commands.
+written: setup
 	$(BIN)/kappa-data schemas schemas
+	$(BIN)/python scripts/write_commands.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

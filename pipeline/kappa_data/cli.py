@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from kappa_data.resources import Resources
 
 EPILOG = (
-    "Exit codes: 0 done; 1 a stage ran and failed; 2 bad usage or settings; 3 stopped by a budget, "
-    "an interrupt or a full disk, with everything saved; 4 the environment lacks something "
+    "Exit codes: 0 done; 1 a stage ran and failed; 2 bad usage or settings; 3 stopped by an "
+    "interrupt or a full disk, with everything saved; 4 the environment lacks something "
     "(kappa-data doctor says what)."
 )
 

@@ -112,7 +112,7 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     )
     train_on: Annotated[str, Meta(description="each_step, last_turn or all_turns")] = "each_step"
     efforts: Annotated[
-        dict[str, float], Meta(description="mix of `Reasoning:` lines over the samples")
+        dict[str, float], Meta(description="mix of `Reasoning:` lines over the conversations")
     ] = msgspec.field(default_factory=lambda: {"low": 0.2, "medium": 0.6, "high": 0.2})
     first_date: Annotated[str, Meta(description="`Current date:` is drawn from here ...")] = (
         "2025-08-05"

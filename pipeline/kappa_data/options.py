@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 from kappa_data import config
-from kappa_data.errors import KappaError
+from kappa_data.errors import KappaError, Stopped
 
 SETTINGS_PANEL = "Settings of the stage {}"
 COMMON_PANEL = "Common to all commands"
@@ -147,6 +147,8 @@ def _guarded(call: Callable[[], dict[str, Any] | None], common: Common) -> None:
         if common.debug:
             raise
         fail(error, common)
+    except KeyboardInterrupt:
+        fail(Stopped("interrupted; what was done is saved, run the same command to go on"), common)
     if common.json:
         if result is None:
             raise RuntimeError("a command gave nothing to print with --json")

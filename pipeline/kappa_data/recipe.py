@@ -47,10 +47,32 @@ def _all_prompts(resources: Resources) -> list[str]:
     return [*resources.names("prompts", ".j2"), *_personas(resources)]
 
 
-PLAN = Stage("plan", 1, _in("plan"), ("slots",), prompts=_personas)
+def _families() -> dict[str, str]:
+    from kappa_data.tasks.catalog import families
+
+    return {f"family {each.name}": str(each.seeds) for each in families().values()}
+
+
+def _checks() -> dict[str, str]:
+    from kappa_data.validation.checking import all_checks
+
+    return {f"check {each.name}": ", ".join(each.rules) for each in all_checks()}
+
+
+def _card(resources: Resources) -> list[str]:
+    return ["data/seeds/card.md.j2"]
+
+
+PLAN = Stage("plan", 1, _in("plan"), ("slots",), prompts=_personas, found=_families)
 GENERATE = Stage("generate", 1, _in("generate"), ("conversations",), ("plan",), _all_prompts)
 VALIDATE = Stage(
-    "validate", 1, _in("validate"), ("conversations",), ("generate", IMPORT), _assistant
+    "validate",
+    1,
+    _in("validate"),
+    ("conversations",),
+    ("generate", IMPORT),
+    _assistant,
+    found=_checks,
 )
 DEDUPE = Stage("dedupe", 1, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 1, _in("tokenize"), ("samples",), ("dedupe",))
@@ -61,6 +83,7 @@ RELEASE = Stage(
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", "validate", "dedupe", "tokenize", "pack"),
+    prompts=_card,
 )
 STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
 IMPORTED = Stage(IMPORT, 1, _in("import_"), ("conversations",))
@@ -195,14 +218,14 @@ def _why(parts: Mapping[str, Any], last: Sealed | None) -> str:
     for what, before, now in (
         ("setting", old.config, parts["config"]),
         ("input", old.inputs, parts["inputs"]),
-        ("file", old.resources, parts["resources"]),
+        ("", old.resources, parts["resources"]),
     ):
         for name in sorted(set(before) | set(now)):
             if before.get(name) != now.get(name):
                 if what == "setting":
                     return f"{name}: {before.get(name)!r} -> {now.get(name)!r}"
                 change = "changed" if name in before and name in now else "came or went"
-                return f"{what} {name} {change}"
+                return f"{what} {name} {change}".strip()
     return "removed"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from kappa_data.records import AnswerCheck, ReferenceTurn, Task
-from kappa_data.tasks.material import maths_count, maths_measure
+from kappa_data.tasks.material import maths_count, maths_measure, maths_numbers, maths_series
 from kappa_data.tasks.material.maths_count import Case
 from kappa_data.tasks.material.phrasing import follow, number, opening
 from kappa_data.tasks.wording import Wording
@@ -15,7 +15,12 @@ TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 1000
 
-_KINDS = (*maths_count.KINDS, *maths_measure.KINDS)
+_KINDS = (
+    *maths_count.KINDS,
+    *maths_measure.KINDS,
+    *maths_numbers.KINDS,
+    *maths_series.KINDS,
+)
 _CONTEXTS = (
     "This is from my daughter's homework and I can't recall how it goes.",
     "I am revising for an entrance test.",
@@ -86,7 +91,9 @@ def answer_pattern(answer: str) -> str:
         parts.append(
             rf"(?:{number(top)}\s*/\s*{number(bottom)}|frac\{{{top}\}}\{{{bottom}\}})"
             if bottom
-            else rf"{number(top)}(?!\s*/\s*\d)"
+            else rf"(?<![-\u2212/])(?<!/ ){number(top)}(?!\s*/\s*\d)"
+            if not top.startswith("-")
+            else number(top)
         )
     return r"answer\b[^\n]{0,40}?" + r"[^\n]{0,40}?".join(parts)
 

@@ -1,10 +1,22 @@
-"""Text chores for the shell: counting, joining, renaming, cleaning, splitting, with exact results."""
+"""Text chores for the shell: counting, joining, renaming, cleaning; the result is exact."""
 
 from __future__ import annotations
 
 from kappa_data.records import ReferenceTurn, Task
-from kappa_data.tasks.material import chores_files, chores_tables
-from kappa_data.tasks.material.chores import Chore, ask_checksum, ask_lines, ask_script
+from kappa_data.tasks.material import (
+    chores_counts,
+    chores_folders,
+    chores_lines,
+    chores_lists,
+)
+from kappa_data.tasks.material.chores import (
+    Chore,
+    ask_checksum,
+    ask_lines,
+    ask_listing,
+    ask_script,
+    ask_size,
+)
 from kappa_data.tasks.material.code_goals import Goal
 from kappa_data.tasks.wording import Wording
 
@@ -13,7 +25,12 @@ TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 400
 
-CHORES = (*chores_tables.CHORES, *chores_files.CHORES)
+CHORES = (
+    *chores_counts.CHORES,
+    *chores_folders.CHORES,
+    *chores_lines.CHORES,
+    *chores_lists.CHORES,
+)
 OPENINGS = (
     "{ask} {question}",
     "<Hi|Hello>, a <small|quick> job: {ask} {question}",
@@ -52,10 +69,8 @@ def make(seed: int) -> Task:
 
 
 def _goals(w: Wording, chore: Chore) -> list[Goal]:
-    """0 to 3 wishes, as far as there is a result to speak of."""
-    if not chore.outputs:
-        return []
-    kinds = [ask_lines, ask_checksum]
+    """0 to 3 wishes that fit the result: a new file, or a folder that was changed in place."""
+    kinds = [ask_lines, ask_checksum] if chore.outputs else [ask_listing, ask_size]
     if chore.repeatable:
         kinds.append(ask_script)
     wanted = min(len(kinds), w.pick((0, 1, 1, 2, 2, 3)))

@@ -1,4 +1,4 @@
-"""What the text chores share: the form of a chore, words to fill files, wishes that fit them all."""
+"""What the text chores share: the form of a chore, words to fill files, wishes that fit all."""
 
 from __future__ import annotations
 
@@ -19,18 +19,92 @@ from kappa_data.tasks.material.logs import fact
 from kappa_data.tasks.steps import bash, write
 from kappa_data.tasks.wording import Wording
 
-WORDS = (
-    "river lantern harbour copper meadow window garden winter market silver bridge candle forest "
-    "letter summer island kettle shadow thread orchard valley saddle pepper cotton marble anchor "
-    "basket feather glacier hammer ivory jacket ladder mirror needle ocean paper quarry ribbon "
-    "salt timber umbrella velvet willow yarn barley cinder dune ember fable gravel"
-).split()
-TOWNS = (
-    "Arles Brno Ceuta Delft Ennis Faro Gdansk Huesca Imola Jaca Kalmar Leuven Mostar Namur".split()
-)
-PEOPLE = (
-    "alba bruno clara dario elena felix gilda hugo irma jonas klara luis mira nils olga".split()
-)
+WORDS = [
+    "river",
+    "lantern",
+    "harbour",
+    "copper",
+    "meadow",
+    "window",
+    "garden",
+    "winter",
+    "market",
+    "silver",
+    "bridge",
+    "candle",
+    "forest",
+    "letter",
+    "summer",
+    "island",
+    "kettle",
+    "shadow",
+    "thread",
+    "orchard",
+    "valley",
+    "saddle",
+    "pepper",
+    "cotton",
+    "marble",
+    "anchor",
+    "basket",
+    "feather",
+    "glacier",
+    "hammer",
+    "ivory",
+    "jacket",
+    "ladder",
+    "mirror",
+    "needle",
+    "ocean",
+    "paper",
+    "quarry",
+    "ribbon",
+    "salt",
+    "timber",
+    "umbrella",
+    "velvet",
+    "willow",
+    "yarn",
+    "barley",
+    "cinder",
+    "dune",
+    "ember",
+    "fable",
+    "gravel",
+]
+TOWNS = [
+    "Arles",
+    "Brno",
+    "Ceuta",
+    "Delft",
+    "Ennis",
+    "Faro",
+    "Gdansk",
+    "Huesca",
+    "Imola",
+    "Jaca",
+    "Kalmar",
+    "Leuven",
+    "Mostar",
+    "Namur",
+]
+PEOPLE = [
+    "alba",
+    "bruno",
+    "clara",
+    "dario",
+    "elena",
+    "felix",
+    "gilda",
+    "hugo",
+    "irma",
+    "jonas",
+    "klara",
+    "luis",
+    "mira",
+    "nils",
+    "olga",
+]
 
 
 class Chore(Struct, frozen=True):
@@ -51,18 +125,21 @@ class Chore(Struct, frozen=True):
     """what the user wants to be told"""
     command: str
     """the shell command that makes the outputs from the files"""
-    checks: tuple[Check, ...] = ()
     repeatable: bool = True
-    """the command can be run again on its own result or on the same files"""
+    """the command can be run again on the same files"""
+    folder: dict[str, str] = {}
+    """of a chore that changes a folder in place: its files in the end"""
 
     def all_checks(self) -> tuple[Check, ...]:
-        """Outputs, further checks, the answer."""
-        wanted = tuple(FileCheck(path=p, content=text) for p, text in self.outputs.items())
-        return (
-            *wanted,
-            *self.checks,
-            AnswerCheck(turn=None, required=tuple(map(fact, self.facts))),
-        )
+        """The outputs, or the folder to the byte, and the answer."""
+        wanted: list[Check] = [FileCheck(path=p, content=t) for p, t in self.outputs.items()]
+        if self.folder:
+            name = next(iter(self.folder)).partition("/")[0]
+            hidden = {f"hidden_wanted/{path}": text for path, text in self.folder.items()}
+            wanted.append(
+                CommandCheck(command=f"diff -r hidden_wanted/{name} {name}", files=hidden)
+            )
+        return (*wanted, AnswerCheck(turn=None, required=tuple(map(fact, self.facts))))
 
 
 def prose(w: Wording, count: int) -> str:
@@ -120,16 +197,12 @@ def ask_lines(w: Wording, chore: Chore) -> Goal:
     answer = w.say(
         (
             "{path} has {lines} lines and {bytes} bytes; its last line is `{last}`. Both numbers "
-            "are "
-            "from wc on the file as it is now, so they include the final line break. <If the "
-            "{topic} "
-            "is made again from the same input|Making it again from the same input>, the size <is|"
-            "stays> the same.",
+            "are from wc on the file as it is now, so they include the final line break. <If the "
+            "{topic} is made again from the same input|Making it again from the same input>, the "
+            "size <is|stays> the same.",
             "It is {lines} lines, {bytes} bytes. I measured {path} with wc and did not change "
-            "it. The "
-            "last line, `{last}`, ends with a line break, so a tool that counts line ends and "
-            "one that "
-            "counts lines <agree|come to the same number> on the {topic}.",
+            "it. The last line, `{last}`, ends with a line break, so a tool that counts line "
+            "ends and one that counts lines <agree|come to the same number> on the {topic}.",
         ),
         **facts,
     )
@@ -151,26 +224,21 @@ def ask_checksum(w: Wording, chore: Chore) -> Goal:
     ask = w.say(
         (
             "<Please add|Add> a checksum file {sums} for {path}, so that `sha256sum -c {sums}` "
-            "works in "
-            "this folder.",
+            "works in this folder.",
             "I will send {path} to somebody. <Can you|Please> make {sums} with its SHA-256<, in "
-            "the form "
-            "that sha256sum -c reads|; sha256sum -c must be able to check it>.",
+            "the form that sha256sum -c reads|; sha256sum -c must be able to check it>.",
         ),
         **facts,
     )
     answer = w.say(
         (
             "{sums} holds the SHA-256 of {path}, in the form that `sha256sum -c {sums}` reads; I "
-            "ran "
-            "that and it says OK. Run it from this folder, since the path stands in the file as "
-            "{path}. "
-            "<After any change to {path}|If {path} changes> the check fails, which is the point.",
+            "ran that and it says OK. Run it from this folder, since the path stands in the file "
+            "as {path}. <After any change to {path}|If {path} changes> the check fails, which is "
+            "the point.",
             "Done: `sha256sum -c {sums}` <reports|prints> OK for {path}. The receiver needs both "
-            "files "
-            "in the same layout. A different line ending or a byte more in {path} is enough to "
-            "make the "
-            "check fail, so send the {topic} as a file and do not paste it.",
+            "files in the same layout. A different line ending or a byte more in {path} is "
+            "enough to make the check fail, so send the {topic} as a file and do not paste it.",
         ),
         **facts,
     )
@@ -178,6 +246,91 @@ def ask_checksum(w: Wording, chore: Chore) -> Goal:
     step = bash(f"sha256sum {path} > {sums} && sha256sum -c {sums}", why)
     check = CommandCheck(command=f"grep -qF '{path}' {sums} && sha256sum -c {sums}")
     return Goal(ask=ask, turn=ReferenceTurn(answer=answer, steps=(step,)), checks=(check,))
+
+
+def ask_listing(w: Wording, chore: Chore) -> Goal:
+    """The names in the changed folder as a file."""
+    folder = next(iter(chore.folder)).partition("/")[0]
+    path = w.pick(("names.txt", "contents.txt", "listing.txt", "docs/files.txt"))
+    names = sorted(name.partition("/")[2] for name in chore.folder)
+    facts = {
+        "path": path,
+        "folder": folder,
+        "count": len(names),
+        "first": names[0],
+        "last": names[-1],
+    }
+    ask = w.say(
+        (
+            "<Please also write|Also write> the names of all files in {folder}/ to {path}, one a "
+            "line, sorted by byte value (LC_ALL=C), without the folder.",
+            "For the <record|archive> I want {path}: every file name in {folder}/, one on each "
+            "line, in the order of LC_ALL=C sort, just the names.",
+        ),
+        **facts,
+    )
+    answer = w.say(
+        (
+            "{path} lists the {count} names in {folder}/, from {first} to {last}. The order is "
+            "that of LC_ALL=C, in which capital letters come before small ones<, so a name such "
+            "as README would stand at the top|>. The folder part is left out, and the list "
+            "itself lies outside of {folder}/, so it does not list itself.",
+            "I wrote {count} names to {path}; the first is {first} and the last {last}. <They "
+            "are sorted|The sorting is> by byte value, which does not depend on the language "
+            "settings of the machine. The files in {folder}/ were only listed for this, not "
+            "opened or changed.",
+        ),
+        **facts,
+    )
+    make = f"ls {folder} | LC_ALL=C sort > {path}"
+    if "/" in path:
+        make = f"mkdir -p {path.partition('/')[0]} && {make}"
+    why = w.say("List {folder}, sort by byte value, and look at the ends of {path}.", **facts)
+    step = bash(f"{make} && head -n 2 {path} && tail -n 1 {path} && wc -l {path}", why)
+    check = FileCheck(path=path, content="".join(f"{name}\n" for name in names))
+    return Goal(ask=ask, turn=ReferenceTurn(answer=answer, steps=(step,)), checks=(check,))
+
+
+def ask_size(w: Wording, chore: Chore) -> Goal:
+    """How many bytes and lines do the files of the changed folder have together?"""
+    folder = next(iter(chore.folder)).partition("/")[0]
+    sizes = {path: len(text.encode()) for path, text in chore.folder.items()}
+    largest = max(sorted(sizes), key=lambda path: sizes[path])
+    facts = {
+        "folder": folder,
+        "bytes": sum(sizes.values()),
+        "lines": sum(text.count("\n") for text in chore.folder.values()),
+        "largest": largest,
+        "size": sizes[largest],
+        "count": len(sizes),
+    }
+    ask = w.say(
+        (
+            "How many bytes do the files in {folder}/ have together now, and how many lines?",
+            "<And what|What> is the total of {folder}/ now, in bytes and in lines?",
+            "I need two totals for {folder}/ as it is now: lines and bytes.",
+        ),
+        **facts,
+    )
+    answer = w.say(
+        (
+            "The {count} files in {folder}/ have {bytes} bytes and {lines} lines together. That "
+            "is what wc counts in the contents; the space taken on disk is larger, since every "
+            "file <fills|takes up> whole blocks. The largest file is {largest} with {size} bytes.",
+            "It is {lines} lines and {bytes} bytes over {count} files. {largest} has the most, "
+            "{size} bytes. I used the last line of wc, which adds up all files, and not ls or "
+            "du, <because|as> these show sizes on disk in {folder}/ and not lengths.",
+        ),
+        **facts,
+    )
+    why = w.say("wc over all files of {folder} ends with the totals.", **facts)
+    step = bash(f"wc -l -c {folder}/*", why)
+    required = (fact(str(facts["bytes"])), fact(str(facts["lines"])))
+    return Goal(
+        ask=ask,
+        turn=ReferenceTurn(answer=answer, steps=(step,)),
+        checks=(AnswerCheck(turn=None, required=required),),
+    )
 
 
 def ask_script(w: Wording, chore: Chore) -> Goal:
@@ -188,27 +341,22 @@ def ask_script(w: Wording, chore: Chore) -> Goal:
     ask = w.say(
         (
             "<Please keep|Keep> the command as {path}, so that `bash {path}` in this folder "
-            "makes {out} "
-            "again even if it was deleted.",
+            "makes {out} again even if it was deleted.",
             "We will need that every month. <Write|Put> it into {path}: running `bash {path}` "
-            "from here "
-            "has to create {out} again.",
+            "from here has to create {out} again.",
         ),
         **facts,
     )
     answer = w.say(
         (
             "{path} makes {out} again; to be sure I deleted the result, ran `bash {path}` and "
-            "compared: "
-            "it is the same, byte for byte. The script has the <one command|command> that I used "
-            "for the "
-            "{topic}, stops at the first error and reads the input where it lies now.",
+            "compared: it is the same, byte for byte. The script has the <one command|command> "
+            "that I used for the {topic}, stops at the first error and reads the input where it "
+            "lies now.",
             "The command is in {path}. I tried it with {out} removed beforehand, and the {topic} "
-            "came "
-            "out identical. <It expects to be started from this folder|Start it from this "
-            "folder>; for "
-            "another input only the path <in it|inside> has to be changed, nothing else depends on "
-            "today's files.",
+            "came out identical. <It expects to be started from this folder|Start it from this "
+            "folder>; for another input only the path <in it|inside> has to be changed, nothing "
+            "else depends on today's files.",
         ),
         **facts,
     )

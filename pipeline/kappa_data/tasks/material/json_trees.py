@@ -192,8 +192,8 @@ def tree(w: Wording, d: Domain) -> Work:
             f"The whole tree comes to {rows[0]['total']} {d.unit}. <Below it|Underneath> there "
             f"are {len(shown)} inner nodes: "
             + ", ".join(f"{row['path']} with {row['total']}" for row in shown)
-            + ". A node's total <includes everything below it|is the sum over its whole subtree>, so "
-            f"the figures must not be added up across levels. {target} has them by path."
+            + ". A node's total <includes everything below it|is the sum over its whole subtree>, "
+            f"so the figures must not be added up across levels. {target} has them by path."
         ),
         facts=(number(str(rows[0]["total"])), number(str(shown[0]["total"]) if shown else "0")),
         plan="A recursion returns each subtree's sum and notes it for nodes with children.",

@@ -20,8 +20,8 @@ _LISTED = 4
 
 def follow_ups(w: Wording, model: Model) -> list[FollowUp]:
     """One question of each form of answer (a number, a clue, several clues), in random order."""
-    found = [w.pick((_dropped, _only_two))(w, model), _broken(w, model)]
-    found += [_redundant(w, model) or _strongest(w, model)]
+    found: list[FollowUp | None] = [w.pick((_dropped, _only_two))(w, model), _broken(w, model)]
+    found.append(_redundant(w, model) or _strongest(w, model))
     kept = [each for each in found if each is not None]
     w.rng.shuffle(kept)
     return kept

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from kappa_data.tasks.wording import Wording
+from kappa_data.tasks.wording import Wording, sentence
 
 World = tuple[int, ...]
 """the value of each variable, by the variable's number"""
@@ -43,6 +43,13 @@ class Model(Struct, frozen=True):
     noun: str
     """what a world is called: order, seating, assignment"""
     label: str = "clue"
+
+
+def clue(kind: str, text: str, gist: str, test: Callable[..., bool], *numbers: int) -> Clue:
+    """A clue that holds where `test(world, *numbers)` does; `text` is a sentence without its stop
+    or with it."""
+    whole = sentence(text) if text.endswith((".", '"')) else f"{sentence(text)}."
+    return Clue(kind, whole, gist, lambda world: test(world, *numbers))
 
 
 def mask(worlds: Sequence[World], clue: Clue) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from kappa_data.tasks.material.logic_explain import explained
-from kappa_data.tasks.material.logic_model import Clue, Model, World, choose
+from kappa_data.tasks.material.logic_model import Clue, Model, World, choose, clue
 from kappa_data.tasks.material.logic_puzzle_parts import Puzzle
 from kappa_data.tasks.material.logic_words import (
     LINES,
@@ -18,13 +18,9 @@ from kappa_data.tasks.material.logic_words import (
     Timetable,
     Trait,
 )
-from kappa_data.tasks.wording import Wording, listed, sentence
+from kappa_data.tasks.wording import Wording, listed
 
 _COUNTS = ("No", "One", "Two", "Three", "Four", "Five", "Six")
-
-
-def _clue(kind: str, text: str, gist: str, holds: Callable[[World], bool]) -> Clue:
-    return Clue(kind, f"{sentence(text)}.", gist, holds)
 
 
 def ordering(w: Wording) -> Puzzle:
@@ -36,7 +32,7 @@ def ordering(w: Wording) -> Puzzle:
     secret = w.pick(worlds)
     soft = list(_line_clues(w, line, names))
     direct = [
-        _clue("at", f"{a} is {ORDINALS[p]}", f"{a} {ORDINALS[p]}", lambda x, i=i, p=p: x[i] == p)
+        clue("at", f"{a} is {ORDINALS[p]}", f"{a} {ORDINALS[p]}", lambda x, i, p: x[i] == p, i, p)
         for i, a in enumerate(names)
         for p in range(size)
     ]
@@ -58,7 +54,7 @@ def ordering(w: Wording) -> Puzzle:
     return Puzzle(
         context=line.context.format(n=_COUNTS[size], names=listed(sorted(names))),
         ask=line.ask,
-        clues=tuple(clue.text for clue in model.clues),
+        clues=tuple(each.text for each in model.clues),
         form="`Answer:` and the names in order, first to last, separated by commas",
         explanation=explained(w, model),
         answer=show(secret),
@@ -71,52 +67,69 @@ def _line_clues(w: Wording, line: Line, names: tuple[str, ...]) -> Iterator[Clue
     verb, before = line.verb, line.before
     for i, j in itertools.permutations(range(len(names)), 2):
         a, b = names[i], names[j]
-        yield _clue(
+        yield clue(
             "before",
             f"{a} {verb} somewhere {before} {b}",
             f"{a} {before} {b}",
-            lambda x, i=i, j=j: x[i] < x[j],
+            lambda x, i, j: x[i] < x[j],
+            i,
+            j,
         )
-        yield _clue(
+        yield clue(
             "next",
             f"{a} {verb} directly {before} {b}",
             f"{a} directly {before} {b}",
-            lambda x, i=i, j=j: x[i] + 1 == x[j],
+            lambda x, i, j: x[i] + 1 == x[j],
+            i,
+            j,
         )
         if i < j:
-            yield _clue(
+            yield clue(
                 "gap",
                 f"exactly one place lies between {a} and {b}",
                 f"one place between {a} and {b}",
-                lambda x, i=i, j=j: abs(x[i] - x[j]) == 2,
+                lambda x, i, j: abs(x[i] - x[j]) == 2,
+                i,
+                j,
             )
-            yield _clue(
+            yield clue(
                 "apart",
                 f"{a} and {b} are not next to each other",
                 f"{a} and {b} not neighbours",
-                lambda x, i=i, j=j: abs(x[i] - x[j]) != 1,
+                lambda x, i, j: abs(x[i] - x[j]) != 1,
+                i,
+                j,
             )
     for i, j, k in itertools.permutations(range(len(names)), 3):
         if i < k:
-            yield _clue(
+            yield clue(
                 "between",
                 f"{names[j]} is somewhere between {names[i]} and {names[k]}",
                 f"{names[j]} between {names[i]} and {names[k]}",
-                lambda x, i=i, j=j, k=k: min(x[i], x[k]) < x[j] < max(x[i], x[k]),
+                lambda x, i, j, k: min(x[i], x[k]) < x[j] < max(x[i], x[k]),
+                i,
+                j,
+                k,
             )
     for i, a in enumerate(names):
         p, q = sorted(w.some(range(len(names)), 2))
-        yield _clue(
+        yield clue(
             "not at",
             f"{a} is neither {ORDINALS[p]} nor {ORDINALS[q]}",
             f"{a} not {ORDINALS[p]} or {ORDINALS[q]}",
-            lambda x, i=i, p=p, q=q: x[i] not in (p, q),
+            lambda x, i, p, q: x[i] not in (p, q),
+            i,
+            p,
+            q,
         )
-        yield _clue(
+        yield clue(
             "either",
             f"{a} is {ORDINALS[p]} or {ORDINALS[q]}",
             f"{a} {ORDINALS[p]} or {ORDINALS[q]}",
-            lambda x, i=i, p=p, q=q: x[i] in (p, q),
+            lambda x, i, p, q: x[i] in (p, q),
+            i,
+            p,
+            q,
         )
 
 
@@ -129,7 +142,7 @@ def schedule(w: Wording) -> Puzzle:
     worlds = tuple(itertools.permutations(range(len(cells)), size))
     secret = w.pick(worlds)
     direct = [
-        _clue("at", f"{a} has {cells[c]}", f"{a} has {cells[c]}", lambda x, i=i, c=c: x[i] == c)
+        clue("at", f"{a} has {cells[c]}", f"{a} has {cells[c]}", lambda x, i, c: x[i] == c, i, c)
         for i, a in enumerate(names)
         for c in range(len(cells))
     ]
@@ -159,7 +172,7 @@ def schedule(w: Wording) -> Puzzle:
             rows=listed(table.rows),
         ),
         ask=table.ask,
-        clues=tuple(clue.text for clue in model.clues),
+        clues=tuple(each.text for each in model.clues),
         form=f"`Answer:` and all of them in alphabetical order, as in `{a} {cells[0]}, …`",
         explanation=explained(w, model),
         answer=show(secret),
@@ -172,46 +185,58 @@ def _table_clues(table: Timetable, names: tuple[str, ...]) -> Iterator[Clue]:
     """A cell's number is 2 * row + column."""
     for i, j in itertools.permutations(range(len(names)), 2):
         a, b = names[i], names[j]
-        yield _clue(
+        yield clue(
             "earlier",
             f"{a} comes earlier than {b}",
             f"{a} earlier than {b}",
-            lambda x, i=i, j=j: x[i] // 2 < x[j] // 2,
+            lambda x, i, j: x[i] // 2 < x[j] // 2,
+            i,
+            j,
         )
-        yield _clue(
+        yield clue(
             "follows",
             f"{b} is one slot after {a}, both in {table.columns[0]} or both in {table.columns[1]}",
             f"{b} one slot after {a}, not split",
-            lambda x, i=i, j=j: x[j] == x[i] + 2,
+            lambda x, i, j: x[j] == x[i] + 2,
+            i,
+            j,
         )
         if i < j:
-            yield _clue(
+            yield clue(
                 "together",
                 f"{a} and {b} take place at the same time",
                 f"{a} and {b} at the same time",
-                lambda x, i=i, j=j: x[i] // 2 == x[j] // 2,
+                lambda x, i, j: x[i] // 2 == x[j] // 2,
+                i,
+                j,
             )
-            yield _clue(
+            yield clue(
                 "columns",
                 f"of {a} and {b}, one goes to {table.columns[0]} and the other to "
                 f"{table.columns[1]}",
                 f"{a} and {b} split over {listed(table.columns)}",
-                lambda x, i=i, j=j: x[i] % 2 != x[j] % 2,
+                lambda x, i, j: x[i] % 2 != x[j] % 2,
+                i,
+                j,
             )
     for i, a in enumerate(names):
         for c, column in enumerate(table.columns):
-            yield _clue(
+            yield clue(
                 "column",
                 f"{a} goes to {column}",
                 f"{a} in {column}",
-                lambda x, i=i, c=c: x[i] % 2 == c,
+                lambda x, i, c: x[i] % 2 == c,
+                i,
+                c,
             )
         for r, row in enumerate(table.rows):
-            yield _clue(
+            yield clue(
                 "not row",
                 f"{a} is not in the {row} slot",
                 f"{a} not {row}",
-                lambda x, i=i, r=r: x[i] // 2 != r,
+                lambda x, i, r: x[i] // 2 != r,
+                i,
+                r,
             )
 
 
@@ -226,11 +251,13 @@ def grid(w: Wording) -> Puzzle:
     worlds = tuple(tuple(column[p] for p in range(size) for column in each) for each in columns)
     secret = w.pick(worlds)
     direct = [
-        _clue(
+        clue(
             "has",
             f"{a} {trait.is_} {value}",
             f"{a} {value}",
-            lambda x, v=p * width + t, k=k: x[v] == k,
+            lambda x, v, k: x[v] == k,
+            p * width + t,
+            k,
         )
         for p, a in enumerate(names)
         for t, trait in enumerate(traits)
@@ -262,7 +289,7 @@ def grid(w: Wording) -> Puzzle:
         context=f"{listed(names)} differ in {listed(labels)}, each value belonging to exactly one "
         f"of them ({listing}).",
         ask="Who has what?",
-        clues=tuple(clue.text for clue in model.clues),
+        clues=tuple(each.text for each in model.clues),
         form=f"`Answer:` and the people in alphabetical order, each as name, {', '.join(labels)} "
         "with only spaces between, people separated by commas",
         explanation=explained(w, model),
@@ -277,44 +304,50 @@ def _grid_clues(
 ) -> Iterator[Clue]:
     width = len(traits)
     people = range(len(names))
+
+    def linked(x: World, t: int, k: int, u: int, m: int) -> bool:
+        return any(x[p * width + t] == k and x[p * width + u] == m for p in people)
+
     for t, u in itertools.permutations(range(width), 2):
         one, two = traits[t], traits[u]
         for k, m in itertools.product(people, repeat=2):
-            first, second = f"{one.is_} {values[t][k]}", f"{two.is_} {values[u][m]}"
-
-            def linked(x: World, t: int = t, u: int = u, k: int = k, m: int = m) -> bool:
-                return any(x[p * width + t] == k and x[p * width + u] == m for p in people)
-
-            yield _clue(
+            first, second = values[t][k], values[u][m]
+            yield clue(
                 "link",
-                f"whoever {first} also {second}",
-                f"{values[t][k]} goes with {values[u][m]}",
+                f"whoever {one.is_} {first} also {two.is_} {second}",
+                f"{first} goes with {second}",
                 linked,
+                *(t, k, u, m),
             )
-            yield _clue(
+            yield clue(
                 "no link",
-                f"whoever {first} {two.is_not} {values[u][m]}",
-                f"{values[t][k]} not with {values[u][m]}",
-                lambda x, linked=linked: not linked(x),
+                f"whoever {one.is_} {first} {two.is_not} {second}",
+                f"{first} not with {second}",
+                lambda x, t, k, u, m: not linked(x, t, k, u, m),
+                *(t, k, u, m),
             )
     for p, q in itertools.permutations(people, 2):
         t, u = 0, 1
         for k, m in itertools.product(people, repeat=2):
-            yield _clue(
+            yield clue(
                 "split",
                 f"of {names[p]} and {names[q]}, one {traits[t].is_} {values[t][k]} and the other "
                 f"{traits[u].is_} {values[u][m]}",
                 f"{names[p]} and {names[q]} split {values[t][k]} and {values[u][m]}",
-                lambda x, p=p, q=q, k=k, m=m: (
+                lambda x, p, q, k, m: (
                     (x[p * width] == k and x[q * width + 1] == m)
                     or (x[q * width] == k and x[p * width + 1] == m)
                 ),
+                *(p, q, k, m),
             )
     for p, t in itertools.product(people, range(width)):
         for k, m in itertools.combinations(people, 2):
-            yield _clue(
+            yield clue(
                 "neither",
                 f"{names[p]} {traits[t].is_not} {values[t][k]} or {values[t][m]}",
                 f"{names[p]} neither {values[t][k]} nor {values[t][m]}",
-                lambda x, v=p * width + t, k=k, m=m: x[v] not in (k, m),
+                lambda x, v, k, m: x[v] not in (k, m),
+                p * width + t,
+                k,
+                m,
             )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from kappa_data.tasks.material.logic_explain import explained
-from kappa_data.tasks.material.logic_model import Clue, Model, World, choose
+from kappa_data.tasks.material.logic_model import Clue, Model, World, choose, clue
 from kappa_data.tasks.material.logic_puzzle_parts import FollowUp, Puzzle
 from kappa_data.tasks.material.logic_words import (
     CRIMES,
@@ -49,7 +50,7 @@ def liars(w: Wording) -> Puzzle:
     return Puzzle(
         context=isle.context.format(n=size, names=listed(names)),
         ask=f"Who is {_a(isle.true)} and who is {_a(isle.false)}?",
-        clues=tuple(clue.text for clue in model.clues),
+        clues=tuple(each.text for each in model.clues),
         form=f"`Answer:` and each name in alphabetical order with {isle.true} or {isle.false} "
         "after it, separated by commas",
         explanation=explained(w, model),
@@ -69,11 +70,13 @@ def _some(noun: str, n: int) -> str:
 
 def _register(isle: Isle, names: Sequence[str]) -> list[Clue]:
     return [
-        Clue(
+        clue(
             "register",
             f"A reliable register lists {a} as {_a(isle.true if kind else isle.false)}.",
             f"{a} {isle.true if kind else isle.false} by the register",
-            lambda x, i=i, kind=kind: x[i] == kind,
+            lambda x, i, kind: x[i] == kind,
+            i,
+            kind,
         )
         for i, a in enumerate(names)
         for kind in (0, 1)
@@ -83,63 +86,41 @@ def _register(isle: Isle, names: Sequence[str]) -> list[Clue]:
 def _statements(isle: Isle, names: Sequence[str]) -> Iterator[Clue]:
     """Statements that a speaker can make; the kind names the speaker, so that all get to speak."""
     size = len(names)
-    for i, speaker in enumerate(names):
+    honest, lying = _a(isle.true), _a(isle.false)
+    for i in range(size):
+        says = functools.partial(_says, names, i)
         others = [j for j in range(size) if j != i]
         for j in others:
-            for kind in (0, 1):
-                yield _says(
-                    speaker,
-                    i,
-                    speaker,
-                    f"{names[j]} is {_a(isle.true if kind else isle.false)}",
-                    lambda x, j=j, kind=kind: x[j] == kind,
-                )
-            yield _says(
-                speaker,
-                i,
-                speaker,
-                f"{names[j]} and I are of the same kind",
-                lambda x, i=i, j=j: x[i] == x[j],
-            )
-            yield _says(
-                speaker,
-                i,
-                speaker,
-                f"at least one of {names[j]} and me is {_a(isle.false)}",
-                lambda x, i=i, j=j: not (x[i] and x[j]),
+            b = names[j]
+            yield says(f"{b} is {honest}", lambda x, j: x[j] == 1, j)
+            yield says(f"{b} is {lying}", lambda x, j: x[j] == 0, j)
+            yield says(f"{b} and I are of the same kind", lambda x, i, j: x[i] == x[j], i, j)
+            yield says(
+                f"at least one of {b} and me is {lying}", lambda x, i, j: x[i] + x[j] < 2, i, j
             )
         for j, k in itertools.permutations(others, 2):
-            yield _says(
-                speaker,
-                i,
-                speaker,
-                f"if {names[j]} is {_a(isle.true)}, then {names[k]} is {_a(isle.false)}",
-                lambda x, j=j, k=k: not x[j] or not x[k],
+            b, c = names[j], names[k]
+            yield says(
+                f"if {b} is {honest}, then {c} is {lying}", lambda x, j, k: x[j] + x[k] < 2, j, k
             )
             if j < k:
-                yield _says(
-                    speaker,
-                    i,
-                    speaker,
-                    f"{names[j]} and {names[k]} are of different kinds",
-                    lambda x, j=j, k=k: x[j] != x[k],
+                yield says(
+                    f"{b} and {c} are of different kinds", lambda x, j, k: x[j] != x[k], j, k
                 )
         for n in range(1, size):
-            yield _says(
-                speaker,
-                i,
-                speaker,
-                f"{_NUMBERS[n]} of us {_be(n)} {_some(isle.true, n)}",
-                lambda x, n=n: sum(x) == n,
+            yield says(
+                f"{_NUMBERS[n]} of us {_be(n)} {_some(isle.true, n)}", lambda x, n: sum(x) == n, n
             )
 
 
-def _says(kind: str, i: int, speaker: str, words: str, true: Callable[[World], bool]) -> Clue:
+def _says(
+    names: Sequence[str], i: int, words: str, test: Callable[..., bool], *numbers: int
+) -> Clue:
     return Clue(
-        kind,
-        f'{speaker} says: "{sentence(words)}."',
-        f'{speaker}: "{words}"',
-        lambda x: bool(x[i]) == bool(true(x)),
+        names[i],
+        f'{names[i]} says: "{sentence(words)}."',
+        f'{names[i]}: "{words}"',
+        lambda x: (x[i] == 1) == test(x, *numbers),
     )
 
 
@@ -155,7 +136,7 @@ def switches(w: Wording) -> Puzzle:
         return f"{names[i]} {scene.on if value else scene.off}"
 
     direct = [
-        Clue("is", f"{say(i, v)}.", say(i, v), lambda x, i=i, v=v: x[i] == v)
+        clue("is", f"{say(i, v)}.", say(i, v), lambda x, i, v: x[i] == v, i, v)
         for i in range(size)
         for v in (0, 1)
     ]
@@ -174,7 +155,7 @@ def switches(w: Wording) -> Puzzle:
     return Puzzle(
         context=scene.context.format(n=size, names=listed(names)),
         ask=scene.ask,
-        clues=tuple(clue.text for clue in model.clues),
+        clues=tuple(each.text for each in model.clues),
         form="`Answer:` and only those names, in alphabetical order, separated by commas",
         explanation=explained(w, model),
         answer=model.show(secret),
@@ -188,39 +169,52 @@ def _rules(scene: Switches, names: Sequence[str], say: Callable[[int, int], str]
     for i, j in itertools.permutations(range(size), 2):
         a, b = names[i], names[j]
         for v in (0, 1):
-            yield Clue(
+            yield clue(
                 f"if {v}",
                 f"If {say(i, 1)}, then {say(j, v)}.",
                 f"if {say(i, 1)}, {say(j, v)}",
-                lambda x, i=i, j=j, v=v: not x[i] or x[j] == v,
+                lambda x, i, j, v: not x[i] or x[j] == v,
+                i,
+                j,
+                v,
             )
         if i < j:
-            yield Clue(
+            yield clue(
                 "one",
                 f"Exactly one of {a} and {b} {scene.on}.",
                 f"exactly one of {a} and {b}",
-                lambda x, i=i, j=j: x[i] != x[j],
+                lambda x, i, j: x[i] != x[j],
+                i,
+                j,
             )
-            yield Clue(
+            yield clue(
                 "iff",
                 f"{say(i, 1)} if and only if {say(j, 1)}.",
                 f"{a} exactly when {b}",
-                lambda x, i=i, j=j: x[i] == x[j],
+                lambda x, i, j: x[i] == x[j],
+                i,
+                j,
             )
-            yield Clue(
+            yield clue(
                 "some",
                 f"At least one of {a} and {b} {scene.on}.",
                 f"{a} or {b} at least",
-                lambda x, i=i, j=j: bool(x[i] or x[j]),
+                lambda x, i, j: bool(x[i] or x[j]),
+                i,
+                j,
             )
     for i, j, k in itertools.combinations(range(size), 3):
         three = listed([names[i], names[j], names[k]])
         for n, number, verb in ((1, "one", scene.on), (2, "two", scene.on_many)):
-            yield Clue(
+            yield clue(
                 "of three",
                 f"Exactly {number} of {three} {verb}.",
                 f"{number} of {three}",
-                lambda x, i=i, j=j, k=k, n=n: x[i] + x[j] + x[k] == n,
+                lambda x, i, j, k, n: x[i] + x[j] + x[k] == n,
+                i,
+                j,
+                k,
+                n,
             )
 
 
@@ -261,7 +255,7 @@ def weighing(w: Wording) -> Puzzle:
         context=f"Of {size} {many}, marked {listed(labels)}, exactly one differs in weight from "
         "the others, which all weigh the same; it may be heavier or lighter.",
         ask=f"Which {one} is it, and is it heavier or lighter?",
-        clues=tuple(clue.text for clue in model.clues),
+        clues=tuple(each.text for each in model.clues),
         form="`Answer:` and its letter, then heavier or lighter",
         explanation=explained(w, model),
         answer=model.show(secret),
