@@ -2,4 +2,5 @@
 
 from kappa_data.cli import main
 
-main()
+if __name__ == "__main__":  # a worker process imports this file, and must not run the command
+    main()

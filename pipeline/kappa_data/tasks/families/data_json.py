@@ -12,7 +12,7 @@ from kappa_data.tasks.wording import Wording
 NAME = "data_json"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 1000
+SEEDS = 2000
 
 _OPERATIONS = (
     *json_reports.OPERATIONS,

@@ -191,7 +191,7 @@ def dates(w: Wording, d: Domain) -> Work:
     header = list(at.columns.values())
     target = w.pick(("clean.csv", "iso_dates.csv", f"{d.things}_iso.csv"))
     body = fill(_DATES, known=repr(known))
-    failing = next(r["when"] for r in raw if "-" not in r["when"] or len(r["when"]) != 10)
+    failing = next((r["when"] for r in raw if set(r["when"]) & set("./ ")), "31.02.2024")
     example = {s: data[0].day.strftime(s) for s in known}
     words = terms(d, at, target)
     return Work(

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -153,11 +154,8 @@ def _look(w: Wording, work: Work) -> list[ReferenceStep]:
     steps: list[ReferenceStep] = []
     first, *others = work.sources
     if w.chance(0.08):
-        guess = (
-            w.pick(("input.csv", "data.csv", "raw.csv", "source.json"))
-            if "/" in first
-            else (f"data/{first}")
-        )
+        ending = PurePosixPath(first).suffix
+        guess = f"{w.pick(('input', 'data', 'raw'))}{ending}" if "/" in first else f"data/{first}"
         why = "I start with {path}, <the most likely place|where such files usually are>."
         steps.append(read(guess, w.say(why, path=guess)))
         steps.append(
