@@ -360,7 +360,7 @@ def test_no_conversation_at_all_is_a_failure(tmp_path: Path) -> None:
     plan = sealed_plan(tmp_path, [task_of(13)], (None,))
     with (
         serving(Endpoint(0)) as base_url,
-        pytest.raises(StageError, match="1 x empty_answer"),
+        pytest.raises(StageError, match="1 x empty answer"),
     ):
         built(tmp_path, plan, resources(tmp_path), model="m", base_url=base_url)
 

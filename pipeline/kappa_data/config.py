@@ -8,6 +8,7 @@ makes: it is left out of the stage's key. Every other field is identity.
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -286,6 +287,7 @@ def _convert(table: Mapping[str, Any], path: Path | None) -> Settings:
     return settings
 
 
+@functools.cache
 def describe(stage: str) -> dict[str, tuple[Any, str, Any]]:
     """(type, description, default) of every field of a stage's config: what --help teaches."""
     default = getattr(Settings(), stage)

@@ -181,6 +181,7 @@ def _innermost(trace: types.TracebackType) -> str:
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
+@functools.cache
 def _common_parameters() -> list[inspect.Parameter]:
     hints = inspect.get_annotations(Common, eval_str=True)
     defaults = Common()

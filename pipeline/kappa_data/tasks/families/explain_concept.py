@@ -1,1 +1,81 @@
-"""Explains a technical concept over two to four turns, without tools."""
+"""Explains a technical concept over two to four turns, from changing angles and without tools."""
+
+from __future__ import annotations
+
+from kappa_data.records import AnswerCheck, ReferenceTurn, Task
+from kappa_data.tasks.material.concepts_asking import follow, opening, thought
+from kappa_data.tasks.material.concepts_content import Concept, concepts
+from kappa_data.tasks.wording import Wording
+
+NAME = "explain_concept"
+TOOLS: tuple[str, ...] = ()
+PROGRAMS: tuple[str, ...] = ()
+
+# The questions of one conversation, in order. No two plans share more than half of their angles
+# (intersection over union), so that two seeds about the same concept are different conversations.
+PLANS = (
+    ("define", "example", "myth"),
+    ("beginner", "compare", "limits"),
+    ("myth", "detail", "further", "beginner"),
+    ("compare", "example", "detail"),
+    ("define", "limits", "further"),
+    ("example", "further", "beginner"),
+    ("myth", "limits"),
+    ("define", "compare"),
+    ("beginner", "detail"),
+    ("myth", "compare", "further"),
+    ("example", "limits", "detail"),
+    ("beginner", "define", "myth", "limits"),
+)
+SEEDS = 432
+"""concepts times plans"""
+
+_AGREES = (
+    r"(?:\A|[.!?\n]\s*)\W*(?:yes|yep|yeah|correct|exactly|absolutely|indeed)\b\s*[,.!:;]",
+    r"\byou(?:'re| are) (?:\w+ly |quite )?(?:right|correct)\b(?! (?:that|about|to|if|when|in)\b)",
+    r"(?<!if )(?<!whether )\b(?:that|this|it)(?:'s| is) (?:\w+ly |quite )?(?:right|correct|true)"
+    r"(?=\s*(?:[.!,:;]|\Z))",
+)
+_DOUBT = (
+    r"\b(?:not|never|nothing|nobody|no|nor|neither|cannot|without|wrong|false|myth|misconception|"
+    r"incorrect|mistake\w*|misleading|trap|but|however|although|unless|rather|instead|claim\w*|"
+    r"idea|belie\w+|assum\w+|sounds?|seems?|tempting|confus\w+|unfortunately)\b|n['’]t\b"
+)
+
+
+def make(seed: int) -> Task:
+    """The task of `seed`; concepts go round first, then plans, so that near seeds differ widely."""
+    w = Wording(NAME, seed)
+    known = concepts()
+    field, concept = known[seed % len(known)]
+    plan = PLANS[seed // len(known) % len(PLANS)]
+    return Task(
+        id=f"{NAME}/{seed}",
+        family=NAME,
+        seed=seed,
+        opening=opening(w, field, concept, plan[0]),
+        goals=tuple(follow(w, concept, kind) for kind in plan[1:]),
+        verifier=tuple(_check(concept, kind) for kind in plan),
+        reference=tuple(
+            ReferenceTurn(
+                answer=concept.angle(kind).text.strip(), reasoning=thought(w, concept, kind)
+            )
+            for kind in plan
+        ),
+    )
+
+
+def _check(concept: Concept, kind: str) -> AnswerCheck:
+    """The facts of one angle, wherever they are said: a question back must not shift the turns."""
+    if kind != "myth":
+        return AnswerCheck(turn=None, required=concept.angle(kind).facts)
+    return AnswerCheck(
+        turn=None,
+        required=(*concept.myth.facts, _DOUBT),
+        forbidden=(states(concept.affirms),),
+    )
+
+
+def states(claim: str) -> str:
+    """A regular expression for a sentence that states `claim` and holds no word of doubt."""
+    return rf"(?:\A|[.!?\n]\s+)(?![^.!?\n]*(?:{_DOUBT}))[^.!?\n]*(?:{claim})"
