@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 
 import pytest
@@ -37,7 +38,7 @@ def honest(task: Task) -> list[str]:
 def opened_by(name: str) -> Task:
     """A task of one turn that asks this question."""
     place = [each.name for each in questions()].index(name)
-    for seed in range(place, identity.SEEDS, len(questions())):
+    for seed in range(place, 100 * identity.SEEDS, len(questions())):
         task = identity.make(seed)
         if not task.goals:
             return task
@@ -81,7 +82,7 @@ def test_answers_are_of_a_length_and_say_nothing_that_looks_like_a_refusal():
             assert 40 <= len(turn.answer.split()) <= 150
             assert not refuses(turn.answer), turn.answer
             assert not re.search(r"[<>{}|]", turn.answer), turn.answer
-            assert not re.search("persona|alignment", turn.answer + turn.reasoning, re.I)
+            assert not re.search(r"\bpersona\b|alignment", turn.answer + turn.reasoning, re.I)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_answers_to_other_questions_rarely_pass():
     tasks = [identity.make(seed) for seed in range(0, identity.SEEDS, 4)]
     wrong = 0
     pairs = 0
-    for task, other in zip(tasks, tasks[1:], strict=False):
+    for task, other in itertools.pairwise(tasks):
         said = "\n\n".join(honest(other))
         pairs += 1
         wrong += passes(task, [said] + [""] * len(task.goals))

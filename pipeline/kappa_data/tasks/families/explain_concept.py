@@ -39,7 +39,8 @@ _AGREES = (
 _DOUBT = (
     r"\b(?:not|never|nothing|nobody|no|nor|neither|cannot|without|wrong|false|myth|misconception|"
     r"incorrect|mistake\w*|misleading|trap|but|however|although|unless|rather|instead|claim\w*|"
-    r"idea|belie\w+|assum\w+|sounds?|seems?|tempting|confus\w+|unfortunately)\b|n['’]t\b"
+    r"idea|belie\w+|assum\w+|sounds?|seems?|tempting|confus\w+|unfortunately|"
+    r"other way|opposite|reverse\w*)\b|n['’]t\b"
 )
 
 
@@ -55,7 +56,9 @@ def make(seed: int) -> Task:
         seed=seed,
         opening=opening(w, field, concept, plan[0]),
         goals=tuple(follow(w, concept, kind) for kind in plan[1:]),
-        verifier=tuple(_check(concept, kind) for kind in plan),
+        verifier=tuple(
+            check for turn, kind in enumerate(plan) for check in _checks(concept, kind, turn)
+        ),
         reference=tuple(
             ReferenceTurn(
                 answer=concept.angle(kind).text.strip(), reasoning=thought(w, concept, kind)
@@ -65,17 +68,22 @@ def make(seed: int) -> Task:
     )
 
 
-def _check(concept: Concept, kind: str) -> AnswerCheck:
-    """The facts of one angle, wherever they are said: a question back must not shift the turns."""
+def _checks(concept: Concept, kind: str, turn: int) -> tuple[AnswerCheck, ...]:
+    """What the answer to one question has to say.
+
+    The misconception may be stated as true nowhere; plain agreement is wrong only where it is put
+    forward.
+    """
+    required = tuple(rf"(?<![a-z])(?:{fact})" for fact in concept.angle(kind).facts)
     if kind != "myth":
-        return AnswerCheck(turn=None, required=concept.angle(kind).facts)
-    return AnswerCheck(
-        turn=None,
-        required=(*concept.myth.facts, _DOUBT),
-        forbidden=(states(concept.affirms),),
+        return (AnswerCheck(turn=turn, required=required),)
+    return (
+        AnswerCheck(turn=turn, required=(*required, _DOUBT), forbidden=_AGREES),
+        AnswerCheck(turn=None, forbidden=(states(concept.affirms),)),
     )
 
 
 def states(claim: str) -> str:
     """A regular expression for a sentence that states `claim` and holds no word of doubt."""
-    return rf"(?:\A|[.!?\n]\s+)(?![^.!?\n]*(?:{_DOUBT}))[^.!?\n]*(?:{claim})"
+    within = r"(?:[^.!?\n]|\.(?=\w))*"
+    return rf"(?:\A|[.!?\n]\s+)(?!{within}(?:{_DOUBT})){within}(?:{claim})"

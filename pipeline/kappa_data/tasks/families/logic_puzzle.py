@@ -68,7 +68,14 @@ def _follow_ups(w: Wording, puzzle: Puzzle) -> Sequence[FollowUp]:
     possible = list(puzzle.own_follow_ups)
     if puzzle.model is not None:
         possible += follow_ups(w, puzzle.model)
-    return possible[: w.pick((0, 1, 1, 2, 2, 3))]
+    # Two questions with one answer could not be told apart by the verifier.
+    known = {puzzle.answer}
+    kept = []
+    for each in possible:
+        if each.answer not in known:
+            known.add(each.answer)
+            kept.append(each)
+    return kept[: w.pick((0, 1, 1, 2, 2, 3))]
 
 
 _REQUESTS = (

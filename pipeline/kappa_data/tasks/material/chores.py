@@ -196,6 +196,11 @@ def ask_lines(w: Wording, chore: Chore) -> Goal:
     )
     answer = w.say(
         (
+            "Lines: {lines}. Bytes: {bytes}. These are the numbers of wc for {path}, which I "
+            "only read. The file ends with `{last}` and a line break; <characters outside of "
+            "ASCII do not occur in it, so bytes and characters agree|there are only ASCII "
+            "characters, so it has as many characters as bytes>, and the {topic} can be sent as "
+            "it is.",
             "{path} has {lines} lines and {bytes} bytes; its last line is `{last}`. Both numbers "
             "are from wc on the file as it is now, so they include the final line break. <If the "
             "{topic} is made again from the same input|Making it again from the same input>, the "

@@ -22,7 +22,8 @@ WORD_COUNTS_ANSWER = (
     "a letter <separates|was taken to separate> words.",
     '"{top}" leads with {times}, then "{second}" ({second_times}). The list of {count} is in '
     "{out}, in the form you gave, ties by alphabet. {path} contains {all} words, {distinct} of "
-    "them different; punctuation <was dropped|does not count> and case was ignored.",
+    "them different; punctuation <was dropped|does not count>, case was ignored, and {path} "
+    "itself is unchanged.",
 )
 
 

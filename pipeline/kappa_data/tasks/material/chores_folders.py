@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kappa_data.records import ReferenceStep
 from kappa_data.tasks.material.chores import WORDS, Chore, prose
 from kappa_data.tasks.steps import bash
 from kappa_data.tasks.wording import Wording
@@ -26,9 +27,41 @@ FILE_NAMES_ANSWER = (
     "`mv -n`, which never overwrites, <in case two names had come out equal|so equal names could "
     "not have eaten each other>.",
     "All {count} files with {prefix} in front were renamed; in alphabetical order {last} comes "
-    "last. `{old}` became `{new}`, the others accordingly. There were no clashes, {other} is "
-    "still there, and the contents <are the same|did not change>.",
+    "last. `{old}` became `{new}`, the others accordingly. There were no clashes between new "
+    "names, {other} is still there, and the contents <are the same|did not change>.",
 )
+
+
+def _renaming(w: Wording, facts: dict[str, object], command: str) -> tuple[ReferenceStep, ...]:
+    """See the names, rename, see them again."""
+    folder = facts["folder"]
+    return (
+        bash(
+            f"ls -l {folder}",
+            w.say(
+                "The names contain blanks, so see them all before renaming in {folder}.",
+                **facts,
+            ),
+        ),
+        bash(
+            command,
+            w.say(
+                (
+                    "Split each name at the blanks, quote it, and use mv -n so that nothing is "
+                    "overwritten.",
+                    "`{old}` has three parts; set -- takes them apart, and {new} is put together "
+                    "from two.",
+                    "A loop over {prefix}*.{ending}: word to lower case, number, .txt; mv -n for "
+                    "safety.",
+                ),
+                **facts,
+            ),
+        ),
+        bash(
+            f"ls {folder}; ls {folder} | grep -c '\\.txt$'",
+            w.say("Are all {count} there, and {other} too?", **facts),
+        ),
+    )
 
 
 def file_names(w: Wording) -> Chore:
@@ -47,7 +80,7 @@ def file_names(w: Wording) -> Chore:
     files[f"{folder}/{other}"] = prose(w, 8) + "\n"
     after = {f"{folder}/{pairs.get(p[len(folder) + 1 :], other)}": t for p, t in files.items()}
     first = sorted(pairs)[0]
-    facts = {
+    facts: dict[str, object] = {
         "folder": folder,
         "old": first,
         "new": pairs[first],
@@ -73,33 +106,7 @@ def file_names(w: Wording) -> Chore:
             "aside|, not counting {other}>?",
             **facts,
         ),
-        steps=(
-            bash(
-                f"ls -l {folder}",
-                w.say(
-                    "The names contain blanks, so see them all before renaming in {folder}.",
-                    **facts,
-                ),
-            ),
-            bash(
-                command,
-                w.say(
-                    (
-                        "Split each name at the blanks, quote it, and use mv -n so that nothing "
-                        "is overwritten.",
-                        "`{old}` has three parts; set -- takes them apart, and {new} is put "
-                        "together from two.",
-                        "A loop over {prefix}*.{ending}: word to lower case, number, .txt; mv -n "
-                        "for safety.",
-                    ),
-                    **facts,
-                ),
-            ),
-            bash(
-                f"ls {folder}; ls {folder} | grep -c '\\.txt$'",
-                w.say("Are all {count} there, and {other} too?", **facts),
-            ),
-        ),
+        steps=_renaming(w, facts, command),
         command=command,
         outputs={},
         folder=after,
@@ -134,8 +141,53 @@ LINE_ENDS_ANSWER = (
     "not touched.",
     "Cleaned: {dirty} files, {crlf} of which contained CR. The other files in {folder}/ had "
     "nothing to remove<, their text is identical|>. A search for white space before a line end "
-    "finds nothing any more, and the {lines} lines are all still there.",
+    "finds nothing any more, and the {lines} lines are all still there, in the same order.",
 )
+
+
+def _cleaning(
+    w: Wording, facts: dict[str, object], command: str, find: str
+) -> tuple[ReferenceStep, ...]:
+    """Find the files, count those with CR, clean, search again."""
+    folder = facts["folder"]
+    return (
+        bash(
+            f"{find} | tee /dev/stderr | wc -l",
+            w.say("Which files in {folder} have blanks, tabs or CR before a line end?", **facts),
+        ),
+        bash(
+            f"grep -lE $'\\r$' {folder}/*.md | wc -l",
+            w.say(
+                (
+                    "CR counts as space for the first search; count those files by themselves.",
+                    "The user wants the files of {folder} with CR counted on their own.",
+                ),
+                **facts,
+            ),
+        ),
+        bash(
+            command,
+            w.say(
+                (
+                    "One substitution takes all white space before the line end, CR included.",
+                    "{dirty} files to change: sed removes space characters at the end of each "
+                    "line.",
+                    "In place with sed, for all files of {folder}; clean ones come out the same.",
+                ),
+                **facts,
+            ),
+        ),
+        bash(
+            f"{find} || echo none; wc -l {folder}/*.md | tail -n 1",
+            w.say(
+                (
+                    "Nothing may be left, and the number of lines must be the same.",
+                    "Search {folder} again, and count lines to see that none was joined.",
+                ),
+                **facts,
+            ),
+        ),
+    )
 
 
 def line_ends(w: Wording) -> Chore:
@@ -158,7 +210,7 @@ def line_ends(w: Wording) -> Chore:
             else clean[path]
         )
     crlf = sum("\r\n" in text for text in files.values())
-    facts = {"folder": folder, "all": len(files), "dirty": dirty, "crlf": crlf}
+    facts: dict[str, object] = {"folder": folder, "all": len(files), "dirty": dirty, "crlf": crlf}
     lines = sum(text.count("\n") for text in files.values())
     command = f"sed -i 's/[[:space:]]*$//' {folder}/*.md"
     find = f"grep -lE '[[:space:]]+$' {folder}/*.md"
@@ -174,47 +226,7 @@ def line_ends(w: Wording) -> Chore:
             "characters?",
             **facts,
         ),
-        steps=(
-            bash(
-                f"{find} | tee /dev/stderr | wc -l",
-                w.say(
-                    "Which files in {folder} have blanks, tabs or CR before a line end?", **facts
-                ),
-            ),
-            bash(
-                f"grep -lE $'\\r$' {folder}/*.md | wc -l",
-                w.say(
-                    (
-                        "CR counts as space for the first search; count those files by themselves.",
-                        "The user wants the files of {folder} with CR counted on their own.",
-                    ),
-                    **facts,
-                ),
-            ),
-            bash(
-                command,
-                w.say(
-                    (
-                        "One substitution takes all white space before the line end, CR included.",
-                        "{dirty} files to change: sed removes space characters at the end of "
-                        "each line.",
-                        "In place with sed, for all files of {folder}; clean ones come out the "
-                        "same.",
-                    ),
-                    **facts,
-                ),
-            ),
-            bash(
-                f"{find} || echo none; wc -l {folder}/*.md | tail -n 1",
-                w.say(
-                    (
-                        "Nothing may be left, and the number of lines must be the same.",
-                        "Search {folder} again, and count lines to see that none was joined.",
-                    ),
-                    **facts,
-                ),
-            ),
-        ),
+        steps=_cleaning(w, facts, command, find),
         command=command,
         outputs={},
         folder=clean,

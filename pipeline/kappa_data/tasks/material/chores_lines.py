@@ -18,10 +18,12 @@ SECTIONS_ASK = (
 SECTIONS_ANSWER = (
     "{folder}/ has {count} files now, one for each heading of {path}. The longest is "
     "{longest}.txt with {lines} lines. The heading lines are left out; together with them the "
-    "lines add up to those of {path}, <so nothing was lost|which itself was not changed>.",
+    "lines add up to those of {path}, <so nothing was lost|which itself was not changed>, and no "
+    "two sections share a name.",
     "{path} was split into {count} files in {folder}/, e.g. {example} for the section {title}. "
     "{longest}.txt is the one with the most lines ({lines}). Names are in lower case, and the "
-    "order of the lines within a section <is kept|did not change>.",
+    "order of the lines within a section <is kept|did not change>; {path} is still there as it "
+    "was.",
 )
 
 
@@ -192,10 +194,10 @@ DATES_ASK = (
 DATES_ANSWER = (
     "{out} has all {count} entries, from {first} to {last}. The year {year} has {most} of them. "
     "Only the date at the start of a line was turned round, the text behind it is unchanged, and "
-    "{path} itself <was not touched|still has the old form>.",
+    "{path} itself <was not touched|still has the old form>, in case you need it.",
     "The earliest date is {first}, the latest {last}, and {year} has {most} entries out of "
     "{count}. Every line of {path} had a date in front, so none <was left over|remained in the "
-    "old form>; entries of the same day are in alphabetical order.",
+    "old form>; entries of the same day are in alphabetical order, as you wanted.",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kappa_data.records import ReferenceStep
 from kappa_data.tasks.material.chores import PEOPLE, TOWNS, WORDS, Chore, look, slip
 from kappa_data.tasks.steps import bash
 from kappa_data.tasks.wording import Wording, listed
@@ -93,6 +94,14 @@ DIFFERENCE_ASK = (
     "without repetition. <Case does not matter when comparing|Compare without regard to case>.",
 )
 DIFFERENCE_ANSWER = (
+    "{out} is written: {count} addresses, {first} at the top and {last} at the bottom. For "
+    "comparison, {old} has {people} addresses once spelling and {doubled} repeated lines are "
+    "evened out, <and so {kept} of them are in {new}|of which {kept} occur in {new} too>. I "
+    "compared in lower case; {strangers} addresses stand in {new} alone.",
+    "After bringing both lists to lower case and dropping repetitions, {old} has {people} "
+    "addresses, and {count} of them do not occur in {new}. <You find them|They are> in {out}, "
+    "sorted, the last being {last}. {kept} are in both lists; {strangers} in {new} only, <which "
+    "you did not ask for|left out here>.",
     "{count} addresses of {old} are not in {new}; they are in {out}, from {first} to {last}. "
     "{old} has {people} different addresses: {doubled} lines repeat one in another spelling or "
     "the same. <The other way round|Conversely> {new} has {strangers} addresses that {old} does "
@@ -102,6 +111,40 @@ DIFFERENCE_ANSWER = (
     "more lines than addresses. {new} contains {strangers} that never were in {old}<, in case "
     "that matters|; that may be worth a look>.",
 )
+
+
+def _comparing(
+    w: Wording, facts: dict[str, object], command: str, clean: str
+) -> tuple[ReferenceStep, ...]:
+    """Look, count what differs, compare, look at the result."""
+    old, new, out = str(facts["old"]), facts["new"], facts["out"]
+    return (
+        *slip(w, old),
+        look(w, old, "comparing it"),
+        bash(
+            f"wc -l {old} {new}; {clean.format(old)} | wc -l",
+            w.say(
+                (
+                    "Case differs and lines repeat in {old}: how many different ones are there?",
+                    "Before comparing with {new}: count {old} with spelling and repetition "
+                    "evened out.",
+                ),
+                **facts,
+            ),
+        ),
+        bash(
+            command,
+            w.say(
+                (
+                    "comm needs sorted, unified lists; keep what only {old} has.",
+                    "Both lists in lower case and sorted into comm; its first column goes to "
+                    "{out}.",
+                ),
+                **facts,
+            ),
+        ),
+        bash(f"wc -l {out}; cat {out}", w.say("See what is in {out}.", **facts)),
+    )
 
 
 def difference(w: Wording) -> Chore:
@@ -114,21 +157,25 @@ def difference(w: Wording) -> Chore:
         )
     )
     out = w.pick(("missing.txt", "open.txt", "not_there.txt"))
+    size = w.rng.randrange(28, 46)
     everyone = [
         f"{p}.{word}@{town.lower()}.example"
         for p, word, town in zip(
-            w.rng.choices(PEOPLE, k=40), w.some(WORDS, 40), w.rng.choices(TOWNS, k=40), strict=True
+            w.rng.choices(PEOPLE, k=size),
+            w.some(WORDS, size),
+            w.rng.choices(TOWNS, k=size),
+            strict=True,
         )
     ]
     absent = sorted(w.some(everyone, w.rng.randrange(5, 12)))
     present = [address for address in everyone if address not in absent]
     strangers = [f"guest{n}@{w.pick(WORDS)}.example" for n in range(w.rng.randrange(2, 6))]
-    doubled = w.some(everyone, 5)
+    doubled = w.some(everyone, w.rng.randrange(3, 8))
     first = [address.upper() if w.chance(0.3) else address for address in everyone + doubled]
     w.rng.shuffle(first)
     second = present + strangers
     w.rng.shuffle(second)
-    facts = {
+    facts: dict[str, object] = {
         "old": old,
         "new": new,
         "out": out,
@@ -138,6 +185,7 @@ def difference(w: Wording) -> Chore:
         "strangers": len(strangers),
         "people": len(everyone),
         "doubled": len(doubled),
+        "kept": len(present),
     }
     clean = "tr '[:upper:]' '[:lower:]' < {} | LC_ALL=C sort -u"
     command = f"LC_ALL=C comm -23 <({clean.format(old)}) <({clean.format(new)}) > {out}"
@@ -151,22 +199,7 @@ def difference(w: Wording) -> Chore:
         question=w.say(
             "How many are missing, and how many different addresses does {old} have?", **facts
         ),
-        steps=(
-            *slip(w, old),
-            look(w, old, "comparing it"),
-            bash(
-                f"wc -l {old} {new}; {clean.format(old)} | wc -l",
-                w.say(
-                    "Case differs and lines repeat in {old}: how many different ones are there?",
-                    **facts,
-                ),
-            ),
-            bash(
-                command,
-                w.say("comm needs sorted, unified lists; keep what only {old} has.", **facts),
-            ),
-            bash(f"wc -l {out}; cat {out}", w.say("See what is in {out}.", **facts)),
-        ),
+        steps=_comparing(w, facts, command, clean),
         command=command,
         outputs={out: "".join(f"{address}\n" for address in absent)},
         answer=w.say(

@@ -88,8 +88,7 @@ def ask_value(w: Wording, code: Codebase, probe: str, value: str) -> Goal:
     ask = w.say(
         (
             "<And what|What> does `{probe}` <return|give> <now|at the moment>? <Please run "
-            "it|Run it, "
-            "don't guess>.",
+            "it|Run it, don't guess>.",
             "<Can|Could> you <run|evaluate> `{probe}` <once|for me> and tell me the exact result?",
             "I want to see it: what <comes out of|is the result of> `{probe}`?",
         ),
@@ -99,14 +98,12 @@ def ask_value(w: Wording, code: Codebase, probe: str, value: str) -> Goal:
     answer = w.say(
         (
             "`{probe}` <gives|returns> {value}. That is what <the code printed|came out> when I "
-            "ran "
-            "it <just now|in the workspace>, with the names imported from `{module}`; no file was "
-            "<touched|changed> for it. <It can be repeated|You can repeat it> with `python3 -c` "
-            "from "
-            "the top folder.",
+            "ran it <just now|in the workspace>, with the names imported from `{module}`; no "
+            "file was <touched|changed> for it. <It can be repeated|You can repeat it> with "
+            "`python3 -c` from the top folder.",
             "The result is {value}. I ran `{probe}` against the current state of `{module}`<, so "
-            "this is the real output|>; the call <does not change|leaves> anything on disk"
-            "< as it is|>, and it needs nothing beyond an import from `{dotted}`.",
+            "this is the real output|>; the call <does not change|leaves> anything on disk< as "
+            "it is|>, and it needs nothing beyond an import from `{dotted}`.",
         ),
         probe=probe,
         value=in_code(value),
@@ -135,18 +132,15 @@ def more(w: Wording, code: Codebase) -> str:
     return " " + w.say(
         (
             "The package `{package}` has {count} Python files in all, and `{module}` is the one "
-            "that "
-            "<matters|counts> here.",
+            "that <matters|counts> here.",
             "<You can check|Anyone can check> this with `{command}` <from the top folder|in the "
             "folder that holds `{package}`>, which runs everything in {tests}.",
             "<Should|If> a copy of `{package}` <be|is> installed somewhere else, it <has to "
-            "be|must "
-            "be> installed again to <get|pick up> this state of `{module}`.",
+            "be|must be> installed again to <get|pick up> this state of `{module}`.",
             "The README of `{package}` <says|describes> how to run the tests, and that <is still "
             "right|still holds>; it <needs|needed> no change.",
             "`{module}` only <uses|imports> the standard library, so <nothing has|there is "
-            "nothing> "
-            "to be installed <for it|to try this>.",
+            "nothing> to be installed <for it|to try this>.",
         ),
         package=code.package,
         count=len([path for path in code.files if path.endswith(".py")]),
@@ -161,24 +155,22 @@ def ask_changelog(w: Wording, code: Codebase, name: str, line: str) -> Goal:
     ask = w.say(
         (
             "<Please add|Add> a line <about|for> it to {log}, under Unreleased, "
-            "<naming|mentioning> "
-            "`{name}`.",
+            "<naming|mentioning> `{name}`.",
             "The change <needs|should get> an entry in {log} <too|as well>: under Unreleased, "
-            "and it "
-            "should <mention|name> `{name}`.",
+            "and it should <mention|name> `{name}`.",
         ),
         log=CHANGELOG,
         name=name,
     )
     answer = w.say(
         (
-            '{log} has a new line under Unreleased: "{line}" The older <entries|versions> 1.1 and '
-            "1.0 <are|stay> as they were, and <so is|the same goes for> all code in `{package}`; "
-            "<the entry|it> is <one bullet|a single bullet> in the <style|form> of the others.",
-            'I <put|added> this under Unreleased in {log}: "{line}" It names `{name}`, and nothing '
-            "else in the file <was changed|changed>: the <entries|bullets> of 1.1 and 1.0 "
-            "<stay|remain>, "
-            "and the code of `{package}` was not touched for it.",
+            '{log} has a new line under Unreleased: "{line}" The older <entries|versions> 1.1 '
+            "and 1.0 <are|stay> as they were, and <so is|the same goes for> all code in "
+            "`{package}`; <the entry|it> is <one bullet|a single bullet> in the <style|form> of "
+            "the others.",
+            'I <put|added> this under Unreleased in {log}: "{line}" It names `{name}`, and '
+            "nothing else in the file <was changed|changed>: the <entries|bullets> of 1.1 and "
+            "1.0 <stay|remain>, and the code of `{package}` was not touched for it.",
         ),
         log=CHANGELOG,
         line=line,
@@ -190,8 +182,7 @@ def ask_changelog(w: Wording, code: Codebase, name: str, line: str) -> Goal:
             CHANGELOG,
             w.say(
                 "<The entry belongs|It belongs> under the Unreleased heading; look at the "
-                "<style|form> "
-                "of the other entries in {log} first.",
+                "<style|form> of the other entries in {log} first.",
                 log=CHANGELOG,
             ),
         ),
@@ -221,8 +212,8 @@ def ask_users(w: Wording, code: Codebase) -> Goal:
     users = sorted(path for path, text in code.files.items() if pattern in text)
     ask = w.say(
         (
-            "Which <other files|files> <use|import from> `{module}`? <I'd like to|I want to> know "
-            "<what else could be affected|where else to look>.",
+            "Which <other files|files> <use|import from> `{module}`? <I'd like to|I want to> "
+            "know <what else could be affected|where else to look>.",
             "<Who else|What else> depends on `{module}`<| in this repo>? <Give me|List> the files.",
             "Before I <merge|ship> this: which files import from `{module}`?",
         ),
@@ -230,14 +221,14 @@ def ask_users(w: Wording, code: Codebase) -> Goal:
     )
     answer = w.say(
         (
-            "{count} files import from `{module}`: {users}. <Nothing else in the folder refers to "
-            "it|There are no others>. Their signatures are <the same as before|unchanged>, so "
-            "<the callers|they> need no edit, and the test run covers <both kinds of use|them>.",
-            "A search for `{pattern}` finds {users}, and that is all. <The names they import still "
-            "exist|Every name they import is still there> with the same parameters, so none of "
-            "<them|these files> has to be <adapted|changed>.",
+            "{files} from `{module}`: {users}. <Nothing else in the folder refers to it|There "
+            "are no others>. Their signatures are <the same as before|unchanged>, so <the "
+            "callers|they> need no edit, and the test run covers <both kinds of use|them>.",
+            "A search for `{pattern}` finds {users}, and that is all. <The names they import "
+            "still exist|Every name they import is still there> with the same parameters, so "
+            "none of <them|these files> has to be <adapted|changed>.",
         ),
-        count=len(users),
+        files="One file imports" if len(users) == 1 else f"{len(users)} files import",
         module=code.module,
         users=listed([f"`{path}`" for path in users]),
         pattern=pattern,
@@ -262,10 +253,9 @@ def ask_regression(
     ask = w.say(
         (
             "<Please add|Now add|Also add> a test <to|in> {path} <that makes sure that|checking "
-            "that> "
-            "{what}.",
-            "There is no test yet <which says|saying> that {what}. <Can you write one|Please write "
-            "it>, in {path}?",
+            "that> {what}.",
+            "There is no test yet <which says|saying> that {what}. <Can you write one|Please "
+            "write it>, in {path}?",
             "One more thing for {path}: a test for this case, {what}.",
         ),
         path=code.tests,
@@ -276,17 +266,14 @@ def ask_regression(
     answer = w.say(
         (
             "{path} now has `{name}`, which makes sure that {what}. The module <already behaved "
-            "that "
-            "way|was right in this already>, so <the test passes at once|it passes without a "
-            "change "
-            "to the code>, and the suite <has|now counts> {count} tests, all of them passing. "
-            "<If|Should> a later edit break "
-            "this, `{name}` is the test that <will say so|fails>.",
+            "that way|was right in this already>, so <the test passes at once|it passes without "
+            "a change to the code>, and the suite <has|now counts> {count} tests, all of them "
+            "passing. <If|Should> a later edit break this, `{name}` is the test that <will say "
+            "so|fails>.",
             "I added `{name}` <at the end of the test class|after the other tests> in {path}. It "
             "covers that {what}. All {count} tests pass; <no code|nothing in `{module}`> had to "
             "change for it, since <the behaviour|this> was <right|correct> already and only "
-            "<lacked a "
-            "test|was not pinned down>.",
+            "<lacked a test|was not pinned down>.",
         ),
         path=code.tests,
         name=missing.name,

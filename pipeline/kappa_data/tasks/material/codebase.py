@@ -185,7 +185,10 @@ def unique_tail(text: str) -> str:
 
 
 def minimal_edit(before: str, after: str) -> tuple[str, str]:
-    """(old, new): the changed lines, with as many lines above as make `old` unique in `before`."""
+    """(old, new): the changed lines with as many around as make `old` unique in `before`.
+
+    Lines above are taken first, then lines below. ValueError if the texts are equal.
+    """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
@@ -193,11 +196,14 @@ def minimal_edit(before: str, after: str) -> tuple[str, str]:
     end = 0
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
-    while True:
-        block = "".join(old[start : len(old) - end])
-        if block and before.count(block) == 1:
-            return block, "".join(new[start : len(new) - end])
-        start -= 1
+    if before == after:
+        raise ValueError("nothing to edit: the texts are equal")
+    while before.count(block := "".join(old[start : len(old) - end])) != 1 or not block:
+        if start > 0:
+            start -= 1
+        else:
+            end -= 1
+    return block, "".join(new[start : len(new) - end])
 
 
 def method_names(tests: str) -> list[str]:

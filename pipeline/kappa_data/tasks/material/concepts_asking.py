@@ -20,13 +20,13 @@ _ASK: Mapping[str, tuple[str, ...]] = {
         "Give me a <proper|compact|precise> explanation of {name}.",
     ),
     "beginner": (
-        "How would you explain {name} to <a complete beginner|someone who has never programmed>? An "
-        "everyday comparison, please.",
+        "How would you explain {name} to <a complete beginner|someone who has never programmed>? "
+        "An everyday comparison, please.",
         "Explain {name} <to my father|as if I were twelve|to a friend from marketing>, with "
         "something from daily life and no jargon.",
         "Do you have an everyday picture for {name} that a layperson <understands|can follow>?",
-        "I have to explain {name} to <my team lead, who is no engineer|a class of beginners>. Which "
-        "analogy from daily life works?",
+        "I have to explain {name} to <my team lead, who is no engineer|a class of beginners>. "
+        "Which analogy from daily life works?",
     ),
     "compare": (
         "How does {name} differ from {other}?",
@@ -45,10 +45,10 @@ _ASK: Mapping[str, tuple[str, ...]] = {
 
 _OPENINGS = (
     "{ask}",
-    "<Hi|Hello|Hey>, {why} {ask}",
+    "<Hi|Hello|Hey|Good morning>. {why} {ask}",
     "{why} {ask}",
     "{ask} <Asking because|Background>: {why}",
-    "<hey|hi there>, quick question about {field}. {ask}",
+    "<hey|hi there>, quick question about {field}: {ask}",
     "I'm stuck on {name}. {ask}",
     "{why}\n\n{ask}\n\n<Thanks!|Thank you.|Cheers>",
     "{ask} <A paragraph or two is enough.|No links, please, just explain.|Short is fine.>",

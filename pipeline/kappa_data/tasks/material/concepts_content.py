@@ -1,4 +1,4 @@
-"""Technical concepts with explanations and checkable facts, from `data/seeds/tasks/concepts_*.toml`.
+"""Technical concepts, explained, with checkable facts: `data/seeds/tasks/concepts_*.toml`.
 
 Each concept has eight angles, one answer for each question that a person may ask about it. A file
 holds the concepts of one field.

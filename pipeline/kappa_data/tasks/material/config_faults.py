@@ -43,9 +43,7 @@ def typo(w: Wording, setting: Setting, value: Value, form: str) -> Fault:
     """A letter of the key is doubled or lost."""
     at = w.rng.randrange(1, len(setting.key) - 1)
     double = w.chance(0.5)
-    key = setting.key[:at] + (setting.key[at] if double else "") + setting.key[at + double :]
-    if key == setting.key:
-        key = setting.key + "s"
+    key = setting.key[:at] + setting.key[at] * 2 * double + setting.key[at + 1 :]
     return Fault(
         setting,
         "misspelt name",
@@ -133,8 +131,8 @@ def differs(w: Wording, setting: Setting, value: Value, form: str) -> Fault:
         setting,
         "value that is not the agreed one",
         w.say(
-            "`{name}` was `{other}`, <valid, but not what was agreed|which is allowed but not the "
-            "agreed value>",
+            "`{name}` was `{other}`, <valid, but not what was agreed|which is allowed but not "
+            "the agreed value>",
             name=setting.name,
             other=spelled(other, "env"),
         ),

@@ -112,25 +112,22 @@ def _change(w: Wording, site: Site, values: Values) -> Goal:
             "<Now that it works|Since you are at it>: set {name} to {new}, in {path} and in "
             "{sheet}.",
             "We just decided that {name} ({about}) becomes {new}. <Change|Update> {path} and "
-            "{sheet}, "
-            "please.",
-            "One change on top: {name} is to be {new} from now on. Both {path} and {sheet} <should "
-            "say so|need it>.",
+            "{sheet}, please.",
+            "One change on top: {name} is to be {new} from now on. Both {path} and {sheet} "
+            "<should say so|need it>.",
         ),
         **facts,
     )
     answer = w.say(
         (
             "`{name}` ({about}) is {new} now instead of {old}, in {path} as well as in {sheet}. "
-            "The "
-            "checker still says ok, <and no other value was touched|and every other line is the "
-            "same "
-            "as before>. <A running {service} has to be restarted|{service} has to be restarted> "
-            "to "
-            "<see|pick up> the new value.",
+            "The checker still says ok after that, <and no other value was touched|and every "
+            "other line is the same as before>. <A running {service} has to be "
+            "restarted|{service} has to be restarted> to <see|pick up> the new value.",
             "I changed `{name}` from {old} to {new} in both files, {path} and {sheet}. {new} is "
-            "within what {checker} allows, and it passes. It is the setting for: {about}. <Restart "
-            "{service} for it to take effect|It takes effect at the next start of {service}>.",
+            "within what {checker} allows, and the check passes again after the change. It is "
+            "the setting for: {about}. <Restart {service} for it to take effect|It takes effect "
+            "at the next start of {service}>.",
         ),
         **facts,
     )
@@ -185,12 +182,11 @@ def _variant(w: Wording, site: Site, values: Values, variants: dict[str, Values]
         (
             "{new} is there, with the same settings as {path} except for {wishes}. The checker "
             "accepts it: `python3 {checker} {new}` <says|ends with> ok. {path} <itself was|was> "
-            "not "
-            "changed, so the {stem} machine and {site} differ in exactly these two values.",
+            "not changed, so the {stem} machine and {site} differ in exactly these two values.",
             "I copied {path} to {new} and set {wishes} there; all other values are equal. Both "
-            "files "
-            "pass {checker}. <If|When> a value is changed for all machines later, it has to be "
-            "changed in both files, <since neither reads the other|because {new} is a full copy>.",
+            "files pass {checker}. <If|When> a value is changed for all machines later, it has "
+            "to be changed in both files, <since neither reads the other|because {new} is a full "
+            "copy>.",
         ),
         **facts,
     )
@@ -227,15 +223,14 @@ def _limit(w: Wording, site: Site) -> Goal:
     answer = w.say(
         (
             "{checker} accepts {low} to {high} for `{name}` ({about}), both ends included, so "
-            "{high} "
-            "is the largest value. Anything outside of that <is reported|it reports> as not within "
-            "{low} to {high}, and the script then <ends with|returns> exit code 1. In {path} it is "
-            "the line of `{line}`, <and|while> the value to be used is the one in {sheet}.",
+            "{high} is the largest value. Anything outside of that <is reported|it reports> as "
+            "not within {low} to {high}, and the script then <ends with|returns> exit code 1. In "
+            "{path} it is the line of `{line}`, <and|while> the value to be used is the one in "
+            "{sheet}.",
             "The limit for `{name}` is {high}, the smallest value is {low}; that is the rule in "
             "{checker}. The setting is for: {about}. <It says nothing about what is "
-            "sensible|That is "
-            "only what is allowed>: the agreed value stays the one in {sheet}, written as `{line}` "
-            "in {path}.",
+            "sensible|That is only what is allowed>: the agreed value stays the one in {sheet}, "
+            "written as `{line}` in {path}.",
         ),
         **facts,
     )
@@ -255,10 +250,10 @@ def _note(w: Wording, site: Site, faults: list[Fault]) -> Goal:
     facts = {**site.facts(), "log": path, "names": listed(names)}
     ask = w.say(
         (
-            "Please <write|put> a short note about this into {log} (new file): what happened, and "
-            "each wrong setting with its full name, like {first}.",
-            "For the others: create {log} and describe the incident there, naming all the settings "
-            "concerned in full (section.key, e.g. {first}).",
+            "Please <write|put> a short note about this into {log} (new file): what happened, "
+            "and each wrong setting with its full name, like {first}.",
+            "For the others: create {log} and describe the incident there, naming all the "
+            "settings concerned in full (section.key, e.g. {first}).",
         ),
         **facts,
         first=names[0],
@@ -269,13 +264,13 @@ def _note(w: Wording, site: Site, faults: list[Fault]) -> Goal:
     answer = w.say(
         (
             "{log} now <describes|records> the incident: that {path} was damaged, the settings "
-            "concerned ({names}), what was wrong with each, and that the file agrees with {sheet} "
-            "again. It is written so that the next person <on duty|who looks> at {site} can follow "
-            "it without knowing the history.",
+            "concerned ({names}), what was wrong with each, and that the file agrees with "
+            "{sheet} again. It is written so that the next person <on duty|who looks> at {site} "
+            "can follow it without knowing the history.",
             "I wrote {log}. It lists {names} with the mistake and the remedy for each, and <ends "
-            "with|says at the end> the state: {path} matches {sheet} and {checker} passes. Nothing "
-            "else was changed for this, and it can be committed <together with|along with> the "
-            "repair.",
+            "with|says at the end> the state: {path} matches {sheet} and {checker} passes. "
+            "Nothing else was changed for this, and it can be committed <together with|along "
+            "with> the repair.",
         ),
         **facts,
     )

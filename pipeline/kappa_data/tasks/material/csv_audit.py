@@ -106,9 +106,8 @@ def outliers(w: Wording, d: Domain) -> Work:
             rule=rule,
             label=label,
             rows=", ".join(f"{r.key} ({r.group}, {money(r.cents)})" for r in found) or "none",
-            limits=listed(
-                [f"{round(limit, 2)} for {name}" for name, limit in sorted(limits.items())]
-            ),
+            limits=listed(list(dict.fromkeys(f"{row[3]} for {row[1]}" for row in table[1:])))
+            or "not reached",
         ),
         facts=(number(len(found)), *(word(r.key) for r in found[:2])),
         plan=f"One pass collects the amounts by {label}, a second compares each with {rule}.",
@@ -374,9 +373,8 @@ def gaps(w: Wording, d: Domain) -> Work:
         facts=(number(len(new)), number(str(new[0][1]))),
         plan=f"Walk from the first to the last day and fill a missing one {rule}.",
         check=(
-            f"wc -l {source} {target}; grep -c yes {target}; tail -n +2 {target} | cut -d, -f1 | "
-            "sort -c && "
-            "echo ordered"
+            f"wc -l {source} {target}; grep yes {target}; head -n 2 {target}; tail -n 1 {target}; "
+            f"tail -n +2 {target} | cut -d, -f1 | sort -c && echo ordered"
         ),
     )
 

@@ -117,7 +117,12 @@ def dedupe(w: Wording, d: Domain) -> Work:
             "The normalised e-mail is the key; date and line number together decide which row is "
             f"the {side}."
         ),
-        check=f"wc -l {source} {target}; cut -d, -f1 {target} | sort | uniq -d | wc -l",
+        check=(
+            f"wc -l {source} {target}; cut -d, -f1 {target} | sort | uniq -d | wc -l; "
+            f"tail -n +2 {source} | cut -d, -f1 | tr -d ' ' | tr A-Z a-z | sort | uniq -c | "
+            f"awk '$1 > 1' | sort -rn > repeats.txt; cat repeats.txt; "
+            f"grep \"^$(awk 'NR == 1 {{ print $2 }}' repeats.txt),\" {target}; rm repeats.txt"
+        ),
     )
 
 
@@ -222,7 +227,13 @@ def dates(w: Wording, d: Domain) -> Work:
         ),
         facts=(number(len(good)), number(len(rejects))),
         plan="Each known format is tried in turn; strptime also rejects impossible days.",
-        check=f"wc -l {at.path} {target} rejects.csv; cat rejects.csv",
+        check=(
+            f"wc -l {at.path} {target} rejects.csv; cat rejects.csv; python3 -c 'import csv, re; "
+            "from "
+            f'collections import Counter; print(Counter(re.sub(r"\\d", "9", '
+            f're.sub("[A-Za-z]+", "Mon", row["{at.columns["when"]}"])) for row in '
+            f'csv.DictReader(open("{at.path}"){at.names()["delimiter"]})))\''
+        ),
         naive=Naive(
             f"python3 -c 'from datetime import date; print(date.fromisoformat(\"{failing}\"))'",
             f"I try whether fromisoformat copes with {failing!r}, one of the values.",
@@ -304,8 +315,13 @@ def amounts(w: Wording, d: Domain) -> Work:
             "other separators."
         ),
         check=(
-            f"paste -d' ' <(cut -d'{at.delimiter}' -f{list(at.columns).index('amount') + 1} "
-            f"{at.path}) <(cut -d, -f3 {target}) | head -n 12"
+            f'awk -F, \'NR > 1 {{ n++; s += $3; g[$2] += $3 }} END {{ printf "%d %.2f\\n", n, s; '
+            "for "
+            f'(name in g) printf "%s %.2f\\n", name, g[name] }}\' {target}; '
+            f"cut -d'{at.delimiter}' -f{list(at.columns).index('amount') + 1} {at.path} > "
+            "typed.txt; "
+            f"grep -cE '^[0-9]+[.][0-9]{{2}}$' typed.txt; paste -d' ' typed.txt {target} | "
+            f"sort -t, -k3,3n | tail -n 3; rm typed.txt"
         ),
         naive=Naive(
             f"python3 -c 'print(float(\"{odd}\"))'",
@@ -410,8 +426,11 @@ def mojibake(w: Wording, d: Domain) -> Work:
             "right already."
         ),
         check=(
-            f"head -c 3 {at.path} | od -c | head -n 1; grep -c 'Ã' {at.path}; grep -c 'Ã' "
-            f"{target}; head -n 6 {target}"
+            f"head -c 3 {at.path} | od -c | head -n 1; python3 -c 'import csv; pairs = "
+            f'[(a["{d.person}"], b["{d.person}"]) for a, b in zip(csv.DictReader(open("{at.path}", '
+            f'encoding="utf-8-sig"){at.names()["delimiter"]}), csv.DictReader(open("{target}", '
+            f'encoding="utf-8")))]; changed = [p for p in pairs if p[0] != p[1]]; '
+            f"print(len(pairs), len(changed), list(dict.fromkeys(changed))[:5])'"
         ),
     )
 

@@ -86,7 +86,9 @@ def melt(w: Wording, d: Domain) -> Work:
         plan=f"Every column but {d.item} is a month; a cell becomes a row unless it is empty.",
         check=(
             f"head -n 5 {target}; wc -l {target}; awk -F, 'NR > 1 {{ s += $3 }} END {{ printf "
-            f'"%.2f\\n", s }}\' {target}'
+            f"\"%.2f\\n\", s }}' {target}; cat {source}; awk -F'{at.delimiter}' 'NR > 1 {{ for (i "
+            "= 2; "
+            f'i <= NF; i++) s += $i }} END {{ printf "%.2f\\n", s }}\' {source}'
         ),
         view=View(
             target,
@@ -161,7 +163,10 @@ def running(w: Wording, d: Domain) -> Work:
             "Sort first, then one pass that keeps a sum per "
             f"{label}{' and month' if monthly else ''}."
         ),
-        check=f"head -n 4 {target}; tail -n 3 {target}; wc -l {target}; {awk_sum(at, 0)}",
+        check=(
+            f"head -n 4 {target}; wc -l {target}; {awk_sum(at, 0)}; awk -F, 'NR > 1 "
+            f"{{ last[$1] = $0 }} END {{ for (name in last) print last[name] }}' {target}"
+        ),
         fresh=fresh_input(w, d, at, solve, 30),
     )
 
@@ -257,7 +262,11 @@ def reconcile(w: Wording, d: Domain) -> Work:
             "Two dictionaries by key and one pass over the union of the keys cover all three cases."
         ),
         check=(
-            f"cat {target}; awk -F, 'NR > 1 {{ s += $3 }} END {{ printf \"%.2f\\n\", s }}' {target}"
+            f"cat {target}; awk -F, 'NR > 1 {{ s += $3 }} END {{ printf \"%.2f\\n\", s }}' "
+            f"{target}; "
+            f'awk -F, \'FNR > 1 {{ s[FILENAME] += $NF }} END {{ for (f in s) printf "%s %.2f\\n", '
+            "f, "
+            f"s[f] }}' <(cut -d, -f{list(at.columns).index('amount') + 1} {ours}) {theirs}"
         ),
     )
 

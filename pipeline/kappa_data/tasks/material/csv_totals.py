@@ -119,6 +119,12 @@ def totals(w: Wording, d: Domain) -> Work:
     )
 
 
+def _sorted(at: Sheet, largest: bool) -> str:
+    column = list(at.columns).index("amount") + 1
+    order = "nr" if largest else "n"
+    return f"tail -n +2 {at.path} | sort -t'{at.delimiter}' -k{column},{column}{order} | head -n 5"
+
+
 def awk_sum(at: Sheet, floor: int) -> str:
     """A command that counts the rows and sums the amounts of the raw file."""
     names = list(at.columns)
@@ -212,7 +218,7 @@ def top_k(w: Wording, d: Domain) -> Work:
         ),
         facts=(word(str(table[1][2])), number(str(table[1][3]))),
         plan=f"Group by {label}, sort pairs of {at.columns['amount']} and key, keep {k} of each.",
-        check=f"cat {target}; {awk_sum(at, 0)}",
+        check=f"cat {target}; {_sorted(at, largest)}",
         view=View(
             target,
             "csv",
@@ -302,7 +308,11 @@ def join(w: Wording, d: Domain) -> Work:
         ),
         facts=(word(unknown), number(lost)),
         plan=f"A left join: every row of {at.path} stays, and what {other} lacks becomes unknown.",
-        check=f"cat {target}; {awk_sum(at, 0)}",
+        check=(
+            f"cat {target}; {awk_sum(at, 0)}; cut -d'{at.delimiter}' "
+            f"-f{list(at.columns).index('group') + 1} {at.path} | sort | uniq -c; cut -d, -f1 "
+            f"{other}"
+        ),
         view=View(
             target,
             "csv",

@@ -127,7 +127,9 @@ def _leaves(w: Wording, work: Work) -> FollowUp:
         "        found = [measure(item) for item in inner]\n"
         "        return sum(n for n, _ in found), 1 + max((d for _, d in found), default=0)\n"
         f'    return 1, 0\n\n\nwith open("{path}", encoding="utf-8") as handle:\n'
-        "    print(measure(json.load(handle)))"
+        "    found = json.load(handle)\nprint(measure(found))\n"
+        "if isinstance(found, dict):\n    print({key: measure(found[key]) for key in found})\n"
+        "else:\n    print(len(found), measure(found[0]))"
     )
     top = output.value
     parts = (

@@ -130,7 +130,8 @@ def _extreme(w: Wording, work: Work, view: View) -> FollowUp:
     code = (
         f'{_loaded(view)}from decimal import Decimal\n\nranked = sorted((Decimal(str(row["'
         f'{view.measure}"])), {_key(view)}) for row in rows)\nfor value, name in '
-        f"ranked[{'-3:' if high else ':3'}]:\n    print(name, value)"
+        f"ranked[{'-3:' if high else ':3'}]:\n    print(name, value)\n"
+        f"print({'ranked[-1][0] - ranked[-2][0]' if high else 'ranked[1][0] - ranked[0][0]'})"
     )
     return FollowUp(
         goal=follow(
@@ -192,7 +193,9 @@ def _report(w: Wording, work: Work, view: View) -> FollowUp:
         ),
         steps=(
             bash(heredoc(code), f"The table comes straight from {view.path}, sorted by value."),
-            bash(f"wc -l {target} && head -n 4 {target}", "A look at the Markdown."),
+            bash(
+                f"wc -l {target}; head -n 4 {target}; tail -n 1 {target}", "A look at the result."
+            ),
         ),
         answer=w.say(
             "{target} <has|contains> a table of {n} <lines|rows> under its header, ordered by "
@@ -227,7 +230,9 @@ def _above(w: Wording, work: Work, view: View) -> FollowUp:
         f'points = [({_key(view)}, Decimal(str(row["{view.measure}"]))) for row in rows]\n'
         f'kept = sorted(name for name, value in points if value > Decimal("{plain(limit)}"))\n'
         f'with open("{target}", "w", encoding="utf-8") as out:\n'
-        "    json.dump(kept, out, indent=1, ensure_ascii=False)\nprint(len(kept), len(points))"
+        "    json.dump(kept, out, indent=1, ensure_ascii=False)\nprint(len(kept), len(points), "
+        "kept)\n"
+        "print(max(points, key=lambda point: point[1]))"
     )
     joined = "; join the labels with ' / '" if len(view.labels) > 1 else ""
     shown = listed(kept) if len(kept) <= 6 else f"{', '.join(kept[:6])} and {len(kept) - 6} others"
@@ -271,7 +276,8 @@ def _chart(w: Wording, work: Work, view: View) -> FollowUp:
         "points.sort(key=lambda point: (-point[1], point[0]))\n"
         'with open("chart.txt", "w", encoding="utf-8") as out:\n'
         "    for name, value in points:\n        if value >= 0:\n"
-        f"            out.write(f\"{{name}}: {{'{mark}' * int(value // {unit})}}\\n\")"
+        f"            out.write(f\"{{name}}: {{'{mark}' * int(value // {unit})}}\\n\")\n"
+        "print(len(points), points[0], points[-1])"
     )
     longest = int(ranked[0][1] // unit)
     return FollowUp(
@@ -319,7 +325,8 @@ def _share(w: Wording, work: Work, view: View) -> FollowUp:
         "for name, value in points.items()}\n"
         'with open("shares.json", "w", encoding="utf-8") as out:\n'
         "    json.dump(shares, out, indent=1, ensure_ascii=False)\n"
-        "print(round(total, 2), round(sum(shares.values()), 2))"
+        "print(round(total, 2), round(sum(shares.values()), 2))\n"
+        "print(sorted((share, name) for name, share in shares.items()))"
     )
     (top, _), (last, _) = ranked[0], ranked[-1]
     return FollowUp(
@@ -361,10 +368,13 @@ def _covering(w: Wording, work: Work, view: View) -> FollowUp:
         running += ranked[count][1]
         count += 1
     code = (
-        f'{_loaded(view)}from decimal import Decimal\n\nvalues = sorted((Decimal(str(row["'
-        f'{view.measure}"])) for row in rows), reverse=True)\nneed = sum(values) * {part} / 100\n'
-        "running, count = Decimal(0), 0\nwhile running < need:\n    running += values[count]\n"
-        "    count += 1\nprint(count, running, sum(values))"
+        f'{_loaded(view)}from decimal import Decimal\n\npoints = [(Decimal(str(row["'
+        f'{view.measure}"])), {_key(view)}) for row in rows]\n'
+        "points.sort(key=lambda point: (-point[0], point[1]))\n"
+        f"total = sum(value for value, _ in points)\nneed = total * {part} / 100\n"
+        "running, count = Decimal(0), 0\nwhile running < need:\n    running += points[count][0]\n"
+        "    count += 1\nprint(count, running, round(need, 2), total)\nprint([name for _, name in "
+        "points[:count]])"
     )
     names = [name for name, _ in ranked[:count]]
     shown = listed(names) if len(names) <= 5 else f"{', '.join(names[:5])} and {count - 5} more"

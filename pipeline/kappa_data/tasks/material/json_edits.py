@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kappa_data.tasks.material.datawork import Output, Work
+from kappa_data.tasks.material.datawork import Output, Work, heredoc
 from kappa_data.tasks.material.domains import FIRST, Domain, records
 from kappa_data.tasks.material.json_reports import dumped, json_script, source_name
 from kappa_data.tasks.material.phrasing import number, word
@@ -99,9 +99,10 @@ def merge(w: Wording, d: Domain) -> Work:
             "A recursive merge with three cases: null removes, two objects merge, everything else "
             "replaces."
         ),
-        check=(
-            f'python3 -c \'import json; m = json.load(open("{target}")); print(list(m), '
-            f'm["{first}"], m["{second}"])\''
+        check=heredoc(
+            f'import json\n\nfor path in ("{ours}", "{target}"):\n'
+            '    with open(path, encoding="utf-8") as handle:\n        found = json.load(handle)\n'
+            f'    print(path, list(found), found["{first}"], found["{second}"], found.get("site"))'
         ),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from kappa_data.tasks.material.datawork import Naive, Output, View, Work
+from kappa_data.tasks.material.datawork import Naive, Output, View, Work, heredoc
 from kappa_data.tasks.material.domains import Domain, Record, records
 from kappa_data.tasks.material.phrasing import number, plural, word
 from kappa_data.tasks.material.tables import fill, money
@@ -138,9 +138,13 @@ def flatten(w: Wording, d: Domain) -> Work:
             "A nested comprehension over documents and lines keeps the order and copies the outer "
             "fields."
         ),
-        check=(
-            f'python3 -c \'import json; r = json.load(open("{target}")); print(len(r), '
-            f'round(sum(x["{d.amount}"] for x in r), 2))\'; grep -c \'"{d.item}"\' {source}'
+        check=heredoc(
+            f'import json\n\nflat = json.load(open("{target}"))\nraw = '
+            f'json.load(open("{source}"))\n'
+            f'print(len(flat), round(sum(row["{d.amount}"] for row in flat), 2))\n'
+            f'print(len(raw), round(sum(x["{d.amount}"] for e in raw for x in e["lines"]), 2))\n'
+            f'longest = max(raw, key=lambda entry: len(entry["lines"]))\n'
+            f'print(longest["{d.key}"], len(longest["lines"]))'
         ),
         view=list_view(target, (d.key, d.item), d.amount, found, additive=True)
         if len({(r[d.key], r[d.item]) for r in found}) == len(found)
@@ -320,9 +324,13 @@ def latest(w: Wording, d: Domain) -> Work:
             f"A dictionary by {d.key} keeps the highest version; "
             + ("the mark is tested last." if deleted else "the mark plays no part.")
         ),
-        check=(
-            f"grep -c '\"version\"' {source} {target}; grep '\"{d.key}\"' {target} | sort | uniq "
-            "-d | wc -l"
+        check=heredoc(
+            f'import json\n\nkept = json.load(open("{target}"))\nraw = '
+            f'json.load(open("{source}"))\n'
+            f'print(len(raw), len({{row["{d.key}"] for row in raw}}), len(kept))\n'
+            f'print(round(sum(row["{d.amount}"] for row in kept), 2))\n'
+            f'print(sum(row["deleted"] for row in kept))\n'
+            f'print(max((row["version"], row["{d.key}"]) for row in raw))'
         ),
         fresh=(dumped(other), Output(solve(other))),
     )

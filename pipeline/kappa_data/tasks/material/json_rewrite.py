@@ -79,53 +79,105 @@ def _spelled(
     return raw, good, moments
 
 
+_BACK = """
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def seconds(text):
+    return int(datetime.strptime(text, TIME).replace(tzinfo=timezone.utc).timestamp())
+
+
+def camel(name):
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+def convert(value, name=""):
+    if isinstance(value, dict):
+        return {camel(key): convert(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [convert(item) for item in value]
+    return seconds(value) if name.endswith("_at") and value is not None else value
+
+
+result = convert(data)
+"""
+_ANSWERS = (
+    "{n} times were converted in {all} records, and all keys are {style} in {target}: at the top "
+    "{keys}. For {first}, {last} now <reads|is> {new} instead of {old}. {empty} records have no "
+    "last contact and keep null. Texts and amounts <are untouched|were not touched>.",
+    "{target} holds the {all} records of {source} with {style} keys ({keys}, and the nested ones "
+    "too). {n} times <changed|were rewritten>; the first record is {first}, where {old} became "
+    "{new} under {last}. Where there is no last contact ({empty} of them) null is still null, and "
+    "<the order of keys and records is the same|nothing changed its place>.",
+)
+
+
 def normalise(w: Wording, d: Domain) -> Work:
-    """camelCase keys become snake_case at every level, epoch seconds become ISO time."""
+    """Keys from camelCase to snake_case and epoch seconds to ISO time, or both the other way."""
     stems = w.some(("createdAt", "updatedAt", "closedAt", "checkedAt"), 2)
     raw, good, moments = _spelled(w, d, stems)
-    source, target = source_name(w, d), w.pick(("normalised.json", "snake.json", "clean.json"))
-    last = f"{stems[1][:-2]}_at"
+    back = w.chance(0.5)
+    styles = ["camelCase", "snake_case"]
+    names = [stems[1], f"{stems[1][:-2]}_at"]
+    if back:
+        raw, good, styles, names = good, raw, styles[::-1], names[::-1]
+    source, target = source_name(w, d), w.pick(("normalised.json", "renamed.json", "clean.json"))
+    wrong = next(iter(good[0]))
     return Work(
         files={source: dumped(raw)},
         context=w.pick(d.story),
         ask=w.say(
-            f"<Rename|Convert> all keys in {source} from camelCase to snake_case, at every level, "
-            f"<and write|into> {target}."
+            f"<Rename|Convert> all keys in {source} from {styles[0]} to {styles[1]}, at every "
+            f"level, <and write|into> {target}."
         ),
         details=(
-            "Keys that end in At hold seconds since 1970 (UTC): write them like "
+            "Keys that end in _at hold times like 2024-05-01T08:30:00Z: make them whole seconds "
+            "since 1970 (UTC)."
+            if back
+            else "Keys that end in At hold seconds since 1970 (UTC): write them like "
             "2024-05-01T08:30:00Z.",
             "Values otherwise unchanged, null stays null, same order. How many times were "
             "converted?",
         ),
         sources=(source,),
         script=json_script(
-            _NORMALISE,
+            _BACK if back else _NORMALISE,
             source,
             target,
-            imports="\nimport re\nfrom datetime import datetime, timezone",
+            imports=(
+                f"{'' if back else chr(10) + 'import re'}\nfrom datetime import datetime, timezone"
+            ),
         ),
         outputs={target: Output(good)},
         answer=w.say(
-            f"{moments} times were converted in {len(raw)} records, and all keys are snake_case "
-            f"in {target}: at the top {listed(list(good[0]))}. "
-            f"For {good[0]['record_id']}, {last} now <reads|is> {good[0][last]} instead of "
-            f"{raw[0][stems[1]]}. {sum(r['lastContact'] is None for r in raw)} "
-            "records have no last contact and keep null. Texts and amounts <are untouched|were "
-            "not touched>."
+            _ANSWERS,
+            n=moments,
+            all=len(raw),
+            style=styles[1],
+            source=source,
+            target=target,
+            keys=listed(list(good[0])),
+            first=good[0][wrong],
+            last=names[1],
+            new=good[0][names[1]],
+            old=raw[0][names[0]],
+            empty=sum(None in row.values() for row in raw),
         ),
-        facts=(number(moments), word(str(good[0][last]))),
-        plan=(
-            "A recursive walk renames keys; where the new name ends in _at and holds an integer, "
-            "it becomes UTC text."
+        facts=(number(moments), word(str(good[0][names[1]]))),
+        plan=w.say(
+            f"A recursive walk <renames|changes> the keys to {styles[1]}; a value under a key that "
+            f"ends in {'_at becomes seconds' if back else 'At becomes UTC text'}, unless it is "
+            "null."
         ),
         check=(
-            f"head -c 500 {target}; echo; grep -cE '\"[a-z]+[A-Z][A-Za-z]*\":' {source} {target}"
+            f"head -c 600 {source}; echo; head -c 600 {target}; echo; "
+            f"grep -cE '\"[a-z]+(_at|At)\":' {target}; grep -c null {target}"
         ),
         naive=Naive(
-            f'python3 -c \'import json; print(json.load(open("{source}"))[0]["record_id"])\'',
+            f'python3 -c \'import json; print(json.load(open("{source}"))[0]["{wrong}"])\'',
             "I check how the identifier is spelled at present.",
-            "The keys are camelCase throughout, recordId among them.",
+            f"The keys are {styles[0]} throughout, {next(iter(raw[0]))} among them.",
         ),
     )
 
@@ -205,7 +257,8 @@ def redact(w: Wording, d: Domain) -> Work:
         ),
         facts=(number(sum(per.values())), *(number(n) for n in per.values())),
         plan="A recursive copy that skips the listed keys and counts what it skips.",
-        check="; ".join(f"grep -c '\"{name}\"' {source} {target}" for name in secret) + " || true",
+        check="; ".join(f"grep -c '\"{name}\"' {source} {target}" for name in secret)
+        + f"; grep '\"{d.key}\"' {target} | sed -n '1p;$p'",
     )
 
 

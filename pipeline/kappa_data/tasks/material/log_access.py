@@ -24,27 +24,19 @@ GUESSED_STORY = (
     "I am worried about {host}: <strange|odd> things in {log}.",
 )
 GUESSED_QUESTION = (
-    "Which address has the most failed passwords, how many, and did it get in <in the "
-    "end|at "
+    "Which address has the most failed passwords, how many, and did it get in <in the end|at "
     "last>? If so: as which user, and when?",
-    "Tell me the address with the most failures, the number of its failures, and the "
-    "user and "
+    "Tell me the address with the most failures, the number of its failures, and the user and "
     "time of its successful login, if there is one.",
 )
 GUESSED_ANSWER = (
-    "{address} failed {failures} times, far more than all others together ({rest}). And "
-    "it did "
-    "get in: at {time} the log has an accepted password for {user}. <I would lock that "
-    "account "
-    "and end its sessions first|The account {user} should be locked first>, then look at "
-    "what "
+    "{address} failed {failures} times, far more than all others together ({rest}). And it did "
+    "get in: at {time} the log has an accepted password for {user}. <I would lock that account "
+    "and end its sessions first|The account {user} should be locked first>, then look at what "
     "was done on {host} after that time.",
-    "The address is {address}, with {failures} failed passwords over {tried} user names. "
-    "It "
-    "succeeded at {time} as {user}, by password, <while|whereas> the regular logins all "
-    "use a "
-    "key. Treat {user} on {host} as taken over: <new password, sessions ended, keys "
-    "checked|end "
+    "The address is {address}, with {failures} failed passwords over {tried} user names. It "
+    "succeeded at {time} as {user}, by password, <while|whereas> the regular logins all use a "
+    "key. Treat {user} on {host} as taken over: <new password, sessions ended, keys checked|end "
     "its sessions, change the password, check its keys>.",
 )
 GUESSED_MORE_ASK = (
@@ -52,19 +44,14 @@ GUESSED_MORE_ASK = (
     "Against how many different accounts did {address} fail?",
 )
 GUESSED_MORE_ANSWER = (
-    "{address} failed with {tried} different user names. That is a count of "
-    "distinct "
-    "names in its failed lines, so each name counts once however often it was "
-    "tried. "
-    "<All of them exist elsewhere in the log|They are names of real people "
-    "here>, which "
-    "suggests that somebody had a list of the accounts on {host}.",
-    "It tried {tried} different names, each of them counted once. Together they "
-    "make the "
-    "{failures} failed attempts from {address}, so every account was tried several "
-    "times on average. <The accepted login of {user} is not part of that|{user} "
-    "got in "
-    "by an accepted login, which is not among these>.",
+    "{address} failed with {tried} different user names. That is a count of distinct names in "
+    "its failed lines, so each name counts once however often it was tried. <All of them exist "
+    "elsewhere in the log|They are names of real people here>, which suggests that somebody had "
+    "a list of the accounts on {host}.",
+    "It tried {tried} different names, each of them counted once. Together they make the "
+    "{failures} failed attempts from {address}, so every account was tried several times on "
+    "average. <The accepted login of {user} is not part of that|{user} got in by an accepted "
+    "login, which is not among these>, since only failed lines were counted.",
 )
 
 
@@ -152,50 +139,38 @@ def guessed_password(w: Wording) -> Case:
 
 
 LOST_STORY = (
-    "Some {word}s of our {service} service never finish. {front} has what was accepted, "
-    "{back} "
+    "Some {word}s of our {service} service never finish. {front} has what was accepted, {back} "
     "what was done.",
     "In {service}, {word}s <get lost|disappear> between {front} (accepted) and {back} (finished).",
 )
 LOST_QUESTION = (
-    "Which {word} ids were accepted but never finished? <Give me all of them|All ids>, "
-    "their "
+    "Which {word} ids were accepted but never finished? <Give me all of them|All ids>, their "
     "number, and how many were accepted in total.",
-    "Please list every {word} id without a finished line, say how many that is, and how "
-    "many "
+    "Please list every {word} id without a finished line, say how many that is, and how many "
     "were accepted altogether.",
 )
 LOST_ANSWER = (
-    "{lost} of {accepted} {word}s were accepted and never finished: {names}. I compared "
-    "the ids "
-    "of the accepted lines in {front} with those of the finished lines in {back}. <The "
-    "first in "
-    "alphabetical order is {first_lost}|Sorted by id, {first_lost} comes first>; they "
-    "are spread "
+    "{lost} of {accepted} {word}s were accepted and never finished: {names}. I compared the ids "
+    "of the accepted lines in {front} with those of the finished lines in {back}. <The first in "
+    "alphabetical order is {first_lost}|Sorted by id, {first_lost} comes first>; they are spread "
     "over the whole time, <so no single outage explains them|not bunched at one moment>.",
-    "Without a finished line in {back} are: {names}. That makes {lost}, out of "
-    "{accepted} that "
-    "{front} accepted. {picked} of them <were at least picked up|do show up in {back} as "
-    "picked "
-    "up> and then stopped, so there <are|may be> two different causes in {service}.",
+    "Without a finished line in {back} are: {names}. That makes {lost}, out of {accepted} that "
+    "{front} accepted. {picked} of them <were at least picked up|do show up in {back} as picked "
+    "up> and then stopped, the others have no line in {back} at all, so there <are|may be> two "
+    "different causes in {service}.",
 )
 LOST_MORE_ASK = (
     "How many of the lost {word}s were picked up at all?",
     "Of the ones that never finished: how many does {back} show as picked up?",
 )
 LOST_MORE_ANSWER = (
-    "{picked} of the {lost} were picked up (ids: {picked_names}). The others do "
-    "not "
-    "occur in {back} at all, so those were lost on the way between {front} and "
-    "{back}, "
-    "while the picked-up ones must have stopped inside the worker. <These are two "
-    "places to look|That gives two places to look>.",
-    "{back} has a picked-up line for {picked} of the {lost} lost {word}s: "
-    "{picked_names}. For the rest there is no line whatsoever. So one part "
-    "<died|was "
-    "lost> during the work, and the other never reached {service}'s worker; the "
-    "log "
-    "alone does not say why.",
+    "{picked} of the {lost} were picked up (ids: {picked_names}). The others do not occur in "
+    "{back} at all, so those were lost on the way between {front} and {back}, while the "
+    "picked-up ones must have stopped inside the worker. <These are two places to look|That "
+    "gives two places to look>.",
+    "{back} has a picked-up line for {picked} of the {lost} lost {word}s: {picked_names}. For "
+    "the rest there is no line whatsoever. So one part <died|was lost> during the work, and the "
+    "other never reached {service}'s worker; the log alone does not say why.",
 )
 
 
@@ -223,7 +198,7 @@ def lost_requests(w: Wording) -> Case:
             two.append(
                 (done, f"{stamp(done)} finished {word}={name} in {w.rng.randrange(20, 900)} ms")
             )
-        elif w.chance(0.5):
+        elif name == lost[0] or (name != lost[1] and w.chance(0.5)):
             two.append((done, f"{stamp(done)} picked up {word}={name}"))
     picked = sorted(line.partition(f"{word}=")[2] for _, line in two if "picked up" in line)
     facts = {"first_lost": lost[0], "lost": str(len(lost)), "accepted": str(len(ids))}

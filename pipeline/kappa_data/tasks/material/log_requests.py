@@ -29,27 +29,19 @@ _ERRORS = (
 
 
 ERRORS_QUESTION = (
-    "Which component do most of them come from, how many ERROR lines does it have, when "
-    "was the "
+    "Which component do most of them come from, how many ERROR lines does it have, when was the "
     "first one (time stamp as in the log), and which version had just been started?",
-    "I need: the component with the most ERROR lines, their number, the time stamp of "
-    "its first "
+    "I need: the component with the most ERROR lines, their number, the time stamp of its first "
     "one, and the version that it was running by then.",
 )
 ERRORS_ANSWER = (
-    "It is {component}: {errors} of the ERROR lines are its own, all of them "
-    '"{message}". The '
-    "first one is from {since}, shortly after version {version} was started<, so the "
-    "release is "
-    "the likely cause|>. The other components ({rest}) have {other} errors between "
-    "them<, spread "
+    'It is {component}: {errors} of the ERROR lines are its own, all of them "{message}". The '
+    "first one is from {since}, shortly after version {version} was started<, so the release is "
+    "the likely cause|>. The other components ({rest}) have {other} errors between them<, spread "
     "over the whole log|>, which <looks like the usual noise|is no pattern>.",
-    'Most errors come from {component} ({errors} lines, "{message}"). They begin at '
-    "{since}; "
-    "before that it had none, and the last thing it logged as a start is version "
-    "{version}. "
-    "<Going back to the version before|A rollback> would be the quickest test of that. "
-    "{other} "
+    'Most errors come from {component} ({errors} lines, "{message}"). They begin at {since}; '
+    "before that it had none, and the last thing it logged as a start is version {version}. "
+    "<Going back to the version before|A rollback> would be the quickest test of that. {other} "
     "further ERROR lines belong to {rest}.",
 )
 ERRORS_MORE_ASK = (
@@ -57,17 +49,13 @@ ERRORS_MORE_ASK = (
     "And the errors that are not from {component}, how many are those?",
 )
 ERRORS_MORE_ANSWER = (
-    "{other} ERROR lines come from other components than {component}. I counted "
-    "all "
-    'ERROR lines and left out those with [{component}]; their text is "{noise}", '
-    "and "
-    "they <occur before and after|are not tied to> the start of version "
-    "{version}, so "
-    "they are a separate and much smaller matter.",
-    'There are {other}. They say "{noise}" and come from among {rest}. Set against '
-    "the {errors} lines of {component} that is little, and <they do not begin "
-    "at|nothing "
-    "about them changes at> {since}, so I would look at them separately.",
+    "{other} ERROR lines come from other components than {component}. I counted all ERROR lines "
+    'and left out those with [{component}]; their text is "{noise}", and they <occur before and '
+    "after|are not tied to> the start of version {version}, so they are a separate and much "
+    "smaller matter.",
+    'There are {other}. They say "{noise}" and come from among {rest}. Set against the {errors} '
+    "lines of {component} that is little, and <they do not begin at|nothing about them changes "
+    "at> {since}, so I would look at them separately.",
 )
 
 
@@ -151,50 +139,37 @@ def errors_after_release(w: Wording) -> Case:
 
 
 SLOW_STORY = (
-    "<Customers complain|There are complaints> that the shop is slow; {log} has the time of "
-    "each "
+    "<Customers complain|There are complaints> that the shop is slow; {log} has the time of each "
     "request at its end."
 )
 SLOW_QUESTION = (
-    "Which path is slow on average, how many requests took more than {limit} ms, and how "
-    "long "
+    "Which path is slow on average, how many requests took more than {limit} ms, and how long "
     "did the slowest take?",
-    "Find the path with the highest mean time, the number of requests above {limit} ms, "
-    "and the "
+    "Find the path with the highest mean time, the number of requests above {limit} ms, and the "
     "longest time of all<, in ms|> please.",
 )
 SLOW_ANSWER = (
-    "The slow path is {path}: {mean} ms on average over {hits} requests, while {others} "
-    "stay "
-    "below 200 ms. {over_limit} requests took more than {limit} ms, and the slowest one "
-    "needed "
-    "{slowest_ms} ms. <All of that is in one path|Since only this path is affected>, so "
-    "I would "
+    "The slow path is {path}: {mean} ms on average over {hits} requests, while {others} stay "
+    "below 200 ms. {over_limit} requests took more than {limit} ms, and the slowest one needed "
+    "{slowest_ms} ms. <All of that is in one path|Since only this path is affected>, so I would "
     "look at what {path} calls, not at the server as a whole.",
-    "{path} is the one, with a mean of {mean} ms. Above {limit} ms there are "
-    "{over_limit} of "
+    "{path} is the one, with a mean of {mean} ms. Above {limit} ms there are {over_limit} of "
     "{all} requests, the longest took {slowest_ms} ms. The other paths ({others}) <answer "
-    "quickly|are quick throughout>, which <speaks against|rules out> a general overload.",
+    "quickly|are quick throughout>, which <speaks against|rules out> a general overload of the "
+    "machine.",
 )
 SLOW_MORE_ASK = (
     "How many requests ended with status 500?",
     "And how many answers with code 500 are in {log}?",
 )
 SLOW_MORE_ANSWER = (
-    "{failed} of the {all} requests in {log} ended with status 500. I went by "
-    "the status "
-    "field and not by a plain search for 500, since that number could stand in a "
-    "time "
-    "or an address too. The slow path {path} is a separate question: <slow "
-    "answers are "
-    "no failures|being slow is not failing>.",
-    "Status 500 occurs {failed} times among {all} requests. The count looks at "
-    "the field "
-    "before the time, so a request that took 500 ms is not mistaken for one. <It "
-    "says "
-    "nothing about|It has nothing to do with> how long {path} takes; for that "
-    "the times "
-    "above are what counts.",
+    "{failed} of the {all} requests in {log} ended with status 500. I went by the status field "
+    "and not by a plain search for 500, since that number could stand in a time or an address "
+    "too. The slow path {path} is a separate question: <slow answers are no failures|being slow "
+    "is not failing>.",
+    "Status 500 occurs {failed} times among {all} requests. The count looks at the field before "
+    "the time, so a request that took 500 ms is not mistaken for one. <It says nothing about|It "
+    "has nothing to do with> how long {path} takes; for that the times above are what counts.",
 )
 
 

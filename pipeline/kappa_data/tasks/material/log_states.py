@@ -22,46 +22,33 @@ TWICE_STORY = (
     "There are complaints about double charges in {service}, all events are in {log}.",
 )
 TWICE_QUESTION = (
-    "Which orders have more than one charge, how many orders are that, and how many "
-    "cents were "
+    "Which orders have more than one charge, how many orders are that, and how many cents were "
     "taken too much in total? Also tell me the number of charge events.",
-    "List the orders that were charged more than once, their number, the sum in cents "
-    "that has "
+    "List the orders that were charged more than once, their number, the sum in cents that has "
     "to go back, and how many charge events there are in all.",
 )
 TWICE_ANSWER = (
-    "{orders} orders were charged more than once: {names}. Together {excess_cents} cents "
-    "were "
-    "taken too much, counting every charge after the first of an order. There are "
-    "{charges} "
-    "charge events in all. The second charge follows within seconds each time, which "
-    "<looks "
+    "{orders} orders were charged more than once: {names}. Together {excess_cents} cents were "
+    "taken too much, counting every charge after the first of an order. There are {charges} "
+    "charge events in all. The second charge follows within seconds each time, which <looks "
     "like|points to> a repeated request that {service} did not recognise.",
-    "Charged twice: {names}. These {orders} orders add up to {excess_cents} cents that "
-    "have to "
-    "go back; {log} has {charges} charges in total. <Refund events|The {refunds} refund "
-    "events> "
-    "were left out of the count. In every pair the amounts are equal and only seconds "
-    "apart, "
-    "so it is <a repetition|the same payment sent again>, not a second purchase.",
+    "Charged twice: {names}. These {orders} orders add up to {excess_cents} cents that have to "
+    "go back; {log} has {charges} charges in total. <Refund events|The {refunds} refund events> "
+    "were left out of the count. In every pair the amounts are equal and only seconds apart, so "
+    "it is <a repetition|the same payment sent again>, not a second purchase.",
 )
 TWICE_MORE_ASK = (
     "How many refund events does {log} have?",
     "And refunds, how many of those are in there?",
 )
 TWICE_MORE_ANSWER = (
-    "{log} has {refunds} refund events, next to {charges} charges. I counted the "
-    "value of "
-    "the event field and not just the word, in case it stands in another field "
-    "as well. "
-    "<None of them|As far as the ids go, none> repairs a double charge: the "
-    "orders with "
-    "two charges, such as {some}, have no refund.",
-    "There are {refunds} refunds among the events. They belong to other orders "
-    "than the "
-    "{orders} that were charged twice, so {excess_cents} cents are still owed. "
-    "<The count "
-    "goes by|It is a count of> lines whose event is refund.",
+    "{log} has {refunds} refund events, next to {charges} charges. I counted the value of the "
+    "event field and not just the word, in case it stands in another field as well. <None of "
+    "them|As far as the ids go, none> repairs a double charge: the orders with two charges, such "
+    "as {some}, have no refund.",
+    "There are {refunds} refunds among the events. They belong to other orders than the {orders} "
+    "that were charged twice, so {excess_cents} cents are still owed. <The count goes by|It is a "
+    "count of> lines of {log} whose event is refund, whatever the amount.",
 )
 
 TWICE_SCRIPT = (
@@ -150,33 +137,24 @@ def charged_twice(w: Wording) -> Case:
 
 
 MEMORY_STORY = (
-    "{service} is killed again and again. {log} has its memory once a minute<, next to "
-    "that of "
+    "{service} is killed again and again. {log} has its memory once a minute<, next to that of "
     "{other}|>.",
     "The process of {service} keeps dying<, the kernel says out of memory|>; see {log}.",
 )
 MEMORY_QUESTION = (
-    "After which job does its memory begin to climb, when was that job started, how "
-    "often was "
+    "After which job does its memory begin to climb, when was that job started, how often was "
     "{service} killed, and what was the highest rss_mb?",
-    "I need the job that started right before the growth, its start time, the number of "
-    "kills "
+    "I need the job that started right before the growth, its start time, the number of kills "
     "and the peak of rss_mb of {service}.",
 )
 MEMORY_ANSWER = (
-    "The growth begins with the job {job}, started at {started}: before it {service} "
-    "stays near "
-    "{calm} MB, after it every minute adds some. {service} was killed {kills} times, the "
-    "highest "
-    "value was {peak_mb} MB. The job {harmless} <ran earlier without any effect|had no "
-    "such "
+    "The growth begins with the job {job}, started at {started}: before it {service} stays near "
+    "{calm} MB, after it every minute adds some. {service} was killed {kills} times, the highest "
+    "value was {peak_mb} MB. The job {harmless} <ran earlier without any effect|had no such "
     "effect>, and {other} stays flat all the time.",
-    "{job} is the job ({started}). From that minute on the memory of {service} only goes "
-    "up, "
-    "reaches {peak_mb} MB at most, and the kernel killed it {kills} times. <After each "
-    "kill it "
-    "starts again near {calm} MB and climbs anew|Every restart begins near {calm} MB and "
-    "climbs "
+    "{job} is the job ({started}). From that minute on the memory of {service} only goes up, "
+    "reaches {peak_mb} MB at most, and the kernel killed it {kills} times. <After each kill it "
+    "starts again near {calm} MB and climbs anew|Every restart begins near {calm} MB and climbs "
     "again>, so whatever {job} triggered is still active.",
 )
 MEMORY_MORE_ASK = (
@@ -184,19 +162,13 @@ MEMORY_MORE_ASK = (
     "Time stamp of the first value above {limit} MB for {service}, please.",
 )
 MEMORY_MORE_ANSWER = (
-    "The first value of {service} above {limit} MB is from {over}. The job {job} "
-    "had been "
-    "started at {started}, so that is how long it took from the start of the "
-    "growth to "
-    "the limit. <The kill follows one second later|One second after it comes the "
-    "kill>, "
-    "and the same happens again after every restart.",
-    "At {over}. Until then all values of {service} are at or below {limit} MB; "
-    "the line "
-    "right after it is the kill. Counting from {started}, when {job} began, you "
-    "can read "
-    "off how <quickly|fast> the memory fills up, and plan a restart before that if "
-    "nothing else helps.",
+    "The first value of {service} above {limit} MB is from {over}. The job {job} had been "
+    "started at {started}, so that is how long it took from the start of the growth to the "
+    "limit. <The kill follows one second later|One second after it comes the kill>, and the same "
+    "happens again after every restart.",
+    "At {over}. Until then all values of {service} are at or below {limit} MB; the line right "
+    "after it is the kill. Counting from {started}, when {job} began, you can read off how "
+    "<quickly|fast> the memory fills up, and plan a restart before that if nothing else helps.",
 )
 
 

@@ -22,25 +22,18 @@ SILENT_STORY = (
     "{log} has a line a minute from each of {hosts}. One <must have been|was> away.",
 )
 SILENT_QUESTION = (
-    "Which host has the longest gap between two beats, what are the stamps of the beats "
-    "around "
+    "Which host has the longest gap between two beats, what are the stamps of the beats around "
     "it, and how many minutes lie between them?",
-    "Find the longest silence: which host, last beat before it, first beat after it, "
-    "minutes "
+    "Find the longest silence: which host, last beat before it, first beat after it, minutes "
     "between the two.",
 )
 SILENT_ANSWER = (
-    "{host} was silent for {minutes} minutes: its last beat before the gap is from "
-    "{last_beat}, "
-    "the next one from {next_beat}. The second longest gap is that of {short} with "
-    "{short_gap} "
-    "minutes; the other hosts <sent|have> a beat every minute. <The log does not say "
-    "why|Why, "
+    "{host} was silent for {minutes} minutes: its last beat before the gap is from {last_beat}, "
+    "the next one from {next_beat}. The second longest gap is that of {short} with {short_gap} "
+    "minutes; the other hosts <sent|have> a beat every minute. <The log does not say why|Why, "
     "the log does not tell>: a stopped sender and a lost network look the same in it.",
-    "The longest gap belongs to {host}, from {last_beat} to {next_beat}, which is "
-    "{minutes} "
-    "minutes. {short} also missed some beats ({short_gap} minutes), but nothing "
-    "comparable. "
+    "The longest gap belongs to {host}, from {last_beat} to {next_beat}, which is {minutes} "
+    "minutes. {short} also missed some beats ({short_gap} minutes), but nothing comparable. "
     "Among {hosts} these are the only two with gaps, <so a fault of the whole network is "
     "unlikely|which speaks against a common cause>.",
 )
@@ -49,20 +42,14 @@ SILENT_MORE_ASK = (
     "How many beats did {short} send in all?",
 )
 SILENT_MORE_ANSWER = (
-    "{short} sent {beats} beats in the time that {log} covers. A host without a "
-    "gap has a "
-    "few more than that, the difference being the beats it missed in its "
-    "{short_gap} "
-    "minutes of silence. <For {host} the count is lower still|{host} has fewer "
-    "still>, as "
-    "its gap of {minutes} minutes is longer.",
-    "There are {beats} lines with host={short}. It is the second lowest count "
-    "after "
-    "{host}, and the missing ones <fall into|belong to> the one short gap of "
-    "{short_gap} "
-    "minutes. Apart from that, {short} was there every minute, so I <see "
-    "no|would not "
-    "call it a> trend.",
+    "{short} sent {beats} beats in the time that {log} covers. A host without a gap has a few "
+    "more than that, the difference being the beats it missed in its {short_gap} minutes of "
+    "silence. <For {host} the count is lower still|{host} has fewer still>, as its gap of "
+    "{minutes} minutes is longer.",
+    "There are {beats} lines with host={short}. It is the second lowest count after {host}, and "
+    "the missing ones <fall into|belong to> the one short gap of {short_gap} minutes. Apart from "
+    "that, {short} was there every minute, so I <see no|would not call it a> trend in its "
+    "numbers.",
 )
 
 
@@ -148,26 +135,19 @@ LOUD_STORY = (
     "Somebody uses up our bandwidth. The proxy writes {log}: time, client, method, bytes, file.",
 )
 LOUD_QUESTION = (
-    "Which client moved the most bytes, how many bytes in how many transfers, and which "
-    "file was "
+    "Which client moved the most bytes, how many bytes in how many transfers, and which file was "
     "its largest single transfer?",
-    "Who is it? Give me the client with the largest sum of bytes, that sum, the number "
-    "of its "
+    "Who is it? Give me the client with the largest sum of bytes, that sum, the number of its "
     "transfers and the file of its largest one.",
 )
 LOUD_ANSWER = (
-    "It is {client}: {bytes} bytes in {transfers} transfers, about {share} percent of "
-    "everything "
-    "in {log}. Its largest single transfer was {largest} with {size} bytes. {many} has "
-    "<more "
-    "lines|the most lines> ({many_count}), but its transfers are small, so the number of "
-    "lines "
+    "It is {client}: {bytes} bytes in {transfers} transfers, about {share} percent of everything "
+    "in {log}. Its largest single transfer was {largest} with {size} bytes. {many} has <more "
+    "lines|the most lines> ({many_count}), but its transfers are small, so the number of lines "
     "<is misleading|leads astray> here.",
     "{client} moved the most, {bytes} bytes ({share} percent of the total) in {transfers} "
-    "transfers; the largest was {largest}. By number of transfers {many} would be ahead "
-    "with "
-    "{many_count}, <yet|but> those are small files. <For the bandwidth only the bytes "
-    "count|What "
+    "transfers; the largest was {largest}. By number of transfers {many} would be ahead with "
+    "{many_count}, <yet|but> those are small files. <For the bandwidth only the bytes count|What "
     "fills the line is bytes>, so I would ask the owner of {client} first.",
 )
 LOUD_MORE_ASK = (
@@ -175,18 +155,12 @@ LOUD_MORE_ASK = (
     "And how many PUT transfers are in {log}?",
 )
 LOUD_MORE_ANSWER = (
-    "{puts} of the {all} transfers were uploads, that is lines with PUT as the "
-    "method; the "
-    "rest are downloads. I counted the method field, so a file name with those "
-    "letters "
-    "<would not be|is not> counted. For the question of bandwidth the direction "
-    "changes "
-    "nothing: {client} is ahead in <sum|bytes> either way you look at it as a "
-    "whole.",
-    "There are {puts} PUT lines among {all}. The count goes by the method field "
-    "of {log}. "
-    "<Uploads and downloads|Both directions> share the line, and the sums by "
-    "client above "
+    "{puts} of the {all} transfers were uploads, that is lines with PUT as the method; the rest "
+    "are downloads. I counted the method field, so a file name with those letters <would not "
+    "be|is not> counted. For the question of bandwidth the direction changes nothing: {client} "
+    "is ahead in <sum|bytes> either way you look at it as a whole.",
+    "There are {puts} PUT lines among {all}. The count goes by the method field of {log}. "
+    "<Uploads and downloads|Both directions> share the line, and the sums by client above "
     "include both, so {client} with its {bytes} bytes stays the first one to ask.",
 )
 

@@ -68,6 +68,7 @@ def by_pinning(w: Wording, model: Model) -> list[str]:
     """One sentence for each fact, in the order in which they follow."""
     said: list[str] = []
     quoted: set[int] = set()
+    turn = w.rng.randrange(len(_LATER))
     for pin in pins(model):
         fact = model.fact(pin.variable, model.solution[pin.variable])
         if not pin.clues:
@@ -79,13 +80,21 @@ def by_pinning(w: Wording, model: Model) -> list[str]:
             else cited(model, pin.clues, gist=False)
         )
         quoted.update(pin.clues)
+        if any(model.clues[i].text == f"{sentence(fact)}." for i in pin.clues):
+            outright = ("{c} says so outright: {f}.", "Take {c} as it stands: {f}.")
+            said.append(sentence(w.say(outright, c=clues, f=fact)))
+            continue
         facts = {
             "c": clues,
             "f": fact,
             "n": plural(pin.left, model.noun),
             "leave": "leaves" if len(pin.clues) == 1 else "together leave",
         }
-        said.append(sentence(w.say(_FIRST if len(said) == 0 else _LATER, **facts)))
+        said.append(
+            sentence(
+                w.say(_FIRST if not said else _LATER[(turn + len(said)) % len(_LATER)], **facts)
+            )
+        )
     return said
 
 

@@ -122,8 +122,7 @@ def ask_span(w: Wording, case: Case) -> Goal:
             "<And what|What> period does {log} cover? First and last time stamp, please, and the "
             "number of lines.",
             "For the ticket I need the time stamps of the first and the last line of {log}, and "
-            "how "
-            "many lines it has.",
+            "how many lines it has.",
         ),
         **facts,
     )
@@ -131,13 +130,12 @@ def ask_span(w: Wording, case: Case) -> Goal:
         (
             "{log} reaches from {first} to {last} and has {lines} lines. <I took|Those are> the "
             "stamps of its first and last line; the lines are in order of time, so nothing in it "
-            "<lies|is> outside of that period<, and what came before or after is not in the "
-            "file|>.",
-            "The first line of {log} is from {first}, the last from {last}, and there are {lines} "
-            "lines in all. <What happened outside of that period cannot be seen here|Anything "
-            "before "
-            "or after that is not in this file>, so <keep it in mind|that limits> what can be said "
-            "about the <incident|case>.",
+            "<lies|is> outside of that <period|time>, and the number of lines is what wc "
+            "counts<, and what came before or after is not in the file|>.",
+            "The first line of {log} is from {first}, the last from {last}, and there are "
+            "{lines} lines in all. <What happened outside of that period cannot be seen "
+            "here|Anything before or after that is not in this file>, so <keep it in mind|that "
+            "limits> what can be said about the <incident|case>.",
         ),
         **facts,
     )
@@ -158,11 +156,9 @@ def ask_report(w: Wording, case: Case) -> Goal:
     ask = w.say(
         (
             "<Please save|Save> the result as {path}: one JSON object with the keys {keys}, all "
-            "values "
-            "as strings, exactly as they <stand|are> in the log or as counted.",
+            "values as strings, exactly as they <stand|are> in the log or as counted.",
             "I want to feed it to a script. <Write|Put it into> {path} <please|>: JSON, keys "
-            "{keys}, "
-            "every value a string.",
+            "{keys}, every value a string.",
         ),
         **facts,
     )
@@ -171,15 +167,13 @@ def ask_report(w: Wording, case: Case) -> Goal:
     answer = w.say(
         (
             "{path} holds one JSON object with these values: {shown}. They are <the same "
-            "as|those> in "
-            "my answer above, all of them strings, and I parsed the file with Python to make "
-            "sure that "
-            "it is valid JSON. The log itself <was not changed|is untouched>.",
+            "as|those> in my answer above, all of them strings, and I parsed the file with "
+            "Python to make sure that it is valid JSON. The log itself <was not changed|is "
+            "untouched>.",
             "I wrote {path}, with {shown}. Every value is a string, <as you wanted|as asked>, "
-            "the file "
-            "parses as JSON, and nothing else <is in it|was added>: what the numbers are based "
-            "on is "
-            "{log}, which was only read, so the file can be made again from it at any time.",
+            "the file parses as JSON, and nothing else <is in it|was added>: what the numbers "
+            "are based on is {log}, which was only read, so the file can be made again from it "
+            "at any time.",
         ),
         **facts,
         shown=shown,
@@ -207,11 +201,9 @@ def ask_command(w: Wording, case: Case) -> Goal:
     ask = w.say(
         (
             "<Please leave|Leave> me a bash script {path} that prints the {name} again when it "
-            "is run "
-            "in this folder; its output must contain it.",
+            "is run in this folder; its output must contain it.",
             "Can you put the decisive command into {path}, so that I can <repeat|rerun> it "
-            "tomorrow? "
-            "Its output should show the {name}.",
+            "tomorrow? Its output should show the {name}.",
         ),
         **facts,
     )
@@ -219,13 +211,11 @@ def ask_command(w: Wording, case: Case) -> Goal:
         (
             "{path} <holds|contains> the command that I used on {log}; run from this folder with "
             "`bash {path}` it prints, among the rest, {value}. It only reads, so it can be "
-            "repeated at "
-            "any time, and if {log} grows it will <count|include> the new lines as well.",
+            "repeated at any time, and if {log} grows it will <count|include> the new lines as "
+            "well.",
             "The script is {path}. Its output shows {value} as the {name}, I ran it once to be "
-            "sure. "
-            "<It works on|It reads> {log} as it is <then|at that moment>, needs nothing beyond "
-            "grep, "
-            "sort and awk, and leaves every file <as it is|alone>.",
+            "sure. <It works on|It reads> {log} as it is <then|at that moment>, needs no tool "
+            "that is not there already, and leaves every file <as it is|alone>.",
         ),
         **facts,
     )

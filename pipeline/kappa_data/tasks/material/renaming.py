@@ -74,24 +74,21 @@ def ask_count(w: Wording, plan: Plan) -> Goal:
         (
             "<And how|How> many lines of {path} mention `{new}` now?",
             "For the review: on how many lines does {path} have `{new}`? <The number is "
-            "enough|Just "
-            "count them>.",
+            "enough|Just count them>.",
         ),
         **facts,
     )
     answer = w.say(
         (
-            "{path} has `{new}` on {lines} lines<, the import among them|, and one of them is the "
-            "import>. I counted them with grep <after the rename|in the file as it is now>. "
+            "{path} has `{new}` on {lines} lines<, the import among them|, and one of them is "
+            "the import>. I counted them with grep <after the rename|in the file as it is now>. "
             "<The remaining|All other> changed lines are in the rest of the {count} files<, "
-            "where the "
-            "name is defined, called or described|: the definition, the callers and the text about "
-            "it>.",
+            "where the name is defined, called or described|: the definition, the callers and "
+            "the text about it>.",
             "It is {lines} lines in {path}<, counted by grep|, by a count with grep>. <That "
-            "includes|"
-            "Included is> the import at the top. No line there <mentions|has> `{old}` any more, so "
-            "the test file <speaks of|knows> `{new}` alone, and the names of the test methods were "
-            "not <changed|part of the rename>.",
+            "includes|Included is> the import at the top. No line there <mentions|has> `{old}` "
+            "any more, so the test file <speaks of|knows> `{new}` alone, and the names of the "
+            "test methods were not <changed|part of the rename>.",
         ),
         **facts,
     )
@@ -113,11 +110,10 @@ def ask_script(w: Wording, plan: Plan) -> Goal:
     ask = w.say(
         (
             "<Please add|Add> {path}, a bash script for CI: exit code 1 if `{old}` "
-            "<appears|turns up> "
-            "as a whole word in any .py file under the current folder, otherwise 0.",
+            "<appears|turns up> as a whole word in any .py file under the current folder, "
+            "otherwise 0.",
             "So that it does not come back: write {path} (bash). It <should exit|exits> with 1 "
-            "when "
-            "any .py file below the current folder contains the word `{old}`, else with 0.",
+            "when any .py file below the current folder contains the word `{old}`, else with 0.",
         ),
         **facts,
     )
@@ -128,13 +124,13 @@ def ask_script(w: Wording, plan: Plan) -> Goal:
     answer = w.say(
         (
             "{path} searches all Python files below the current folder for the word `{old}`, "
-            "prints "
-            "the places and exits with 1 if there are any, otherwise with 0. I ran it here: it "
-            "exits "
-            "with 0. `{decoy}` <does not trigger it|is no match>, since only whole words count.",
-            "The check is in {path}: grep with -w, so `{decoy}` is <fine|allowed>, limited to .py "
-            "files, so {log} is too. It <ended|exited> with 0 on the current state; a line with "
-            "`{old}` in any Python file <makes it|would make it> print that line and exit with 1.",
+            "prints the places and exits with 1 if there are any, otherwise with 0. I ran it "
+            "here: it exits with 0. `{decoy}` <does not trigger it|is no match>, since only "
+            "whole words count.",
+            "The check is in {path}: grep with -w, so `{decoy}` is <fine|allowed>, limited to "
+            ".py files, so {log} is too. It <ended|exited> with 0 on the current state; a line "
+            "with `{old}` in any Python file <makes it|would make it> print that line and exit "
+            "with 1.",
         ),
         **facts,
     )
