@@ -54,7 +54,10 @@ class Hub:
         if (method, plain) == ("POST", "/api/repos/create"):
             wanted = json.loads(body)
             self.repo = f"{wanted['organization']}/{wanted['name']}"
-            self.private = bool(wanted.get("private"))
+            self.private = "private" in (
+                wanted.get("visibility"),
+                wanted.get("private") and "private",
+            )
             return 200, {"url": f"{self.url}/datasets/{self.repo}"}
         if plain == "/api/validate-yaml":
             front = json.loads(body)["content"].split("---")

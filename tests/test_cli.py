@@ -232,7 +232,7 @@ def test_bad_input_of_the_command_line(tmp_path):
     (tmp_path / "empty.jsonl").touch()
     fails("import", "empty.jsonl", words=("empty.jsonl", "empty"))
     fails("status", "--config", "nowhere.toml", words=("nowhere.toml",))
-    fails("verify", words=("never built", "kappa-data"))
+    fails("verify", words=("not up to date", "kappa-data pack"))
     (tmp_path / "kappa.toml").write_text("[dedupe]\ntreshold = 1\n")
     fails("status", words=("kappa.toml", "treshold", "threshold"))
 
@@ -347,7 +347,7 @@ def test_a_held_dataset_names_the_process(tmp_path):
 
 
 DISK = """
-dd if=/dev/zero of=/small/ballast bs=1k count=3600 status=none
+dd if=/dev/zero of=/small/ballast bs=1k count=4000 status=none
 cd /small && $PY -m kappa_data run {arguments} --data-dir /small/data; echo "first $?"
 rm /small/ballast
 $PY -m kappa_data run {arguments} --data-dir /small/data --json; echo "second $?"
@@ -356,7 +356,7 @@ $PY -m kappa_data run {arguments} --data-dir /small/data --json; echo "second $?
 
 def test_a_full_disk_stops_and_goes_on(tmp_path):
     """A disk of 4 MB in a mount namespace of its own; the tasks need no tools."""
-    arguments = "--families identity --tasks 4 --personas none --seq-len 2048"
+    arguments = "--families identity,maths --tasks 12 --personas none --seq-len 2048"
     done = subprocess.run(
         ["bwrap", "--dev-bind", "/", "/", "--size", str(4 * 2**20), "--tmpfs", "/small",
          "sh", "-c", DISK.format(arguments=arguments)],

@@ -85,14 +85,14 @@ def test_the_verifier_accepts_the_reference_alone(name: str, sandbox: Bubblewrap
             wrong.append(f"{made.id}: accepts an attempt without substance")
         other = task(name, seed + 1)
         # Two tasks may ask for one thing in other words; then the other's answer is right.
-        if seed < 2 and other.verifier != made.verifier:
+        if seed == 0 and other.verifier != made.verifier:
             played = structs.replace(other, tools=made.tools)
             if (await verdict(sandbox, made, played)).passed:
                 wrong.append(f"{made.id}: accepts the reference of {other.id}")
         return wrong
 
     async def every() -> list[str]:
-        return sum([await one(seed) for seed in SEEDS], [])
+        return [text for found in await asyncio.gather(*map(one, SEEDS)) for text in found]
 
     assert asyncio.run(every()) == []
 

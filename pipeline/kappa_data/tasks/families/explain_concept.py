@@ -12,35 +12,39 @@ TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
 # The questions of one conversation, in order. No two plans share more than half of their angles
-# (intersection over union), so that two seeds about the same concept are different conversations.
+# (intersection over union), so that two seeds about the same concept are different conversations;
+# and hardly any the place of one, so that the answers to one are not an answer to the other.
 PLANS = (
     ("define", "example", "myth"),
-    ("beginner", "compare", "limits"),
-    ("myth", "detail", "further", "beginner"),
+    ("compare", "beginner", "limits"),
+    ("myth", "further", "detail", "beginner"),
     ("compare", "example", "detail"),
-    ("define", "limits", "further"),
+    ("define", "further", "limits"),
     ("example", "further", "beginner"),
     ("myth", "limits"),
     ("define", "compare"),
     ("beginner", "detail"),
-    ("myth", "compare", "further"),
-    ("example", "limits", "detail"),
+    ("further", "myth", "compare"),
+    ("detail", "example", "limits"),
     ("beginner", "define", "myth", "limits"),
 )
 SEEDS = 432
 """concepts times plans"""
 
+# Where a misconception is put to the assistant: agreeing with it as a whole.
 _AGREES = (
     r"(?:\A|[.!?\n]\s*)\W*(?:yes|yep|yeah|correct|exactly|absolutely|indeed)\b\s*[,.!:;]",
     r"\byou(?:'re| are) (?:\w+ly |quite )?(?:right|correct)\b(?! (?:that|about|to|if|when|in)\b)",
     r"(?<!if )(?<!whether )\b(?:that|this|it)(?:'s| is) (?:\w+ly |quite )?(?:right|correct|true)"
     r"(?=\s*(?:[.!,:;]|\Z))",
 )
+# A sentence without any of these says what it says as a fact; a correction has at least one.
 _DOUBT = (
     r"\b(?:not|never|nothing|nobody|no|nor|neither|cannot|without|wrong|false|myth|misconception|"
     r"incorrect|mistake\w*|misleading|trap|but|however|although|unless|rather|instead|claim\w*|"
     r"idea|belie\w+|assum\w+|sounds?|seems?|tempting|confus\w+|unfortunately|"
-    r"other way|opposite|reverse\w*)\b|n['’]t\b"
+    r"other way|opposite|reverse\w*|says?|said|told|heard|thinks?|thought|"
+    r"whether|only|except|convex)\b|n['’]t\b"
 )
 
 

@@ -187,7 +187,8 @@ def unique_tail(text: str) -> str:
 def minimal_edit(before: str, after: str) -> tuple[str, str]:
     """(old, new): the changed lines with as many around as make `old` unique in `before`.
 
-    Lines above are taken first, then lines below. ValueError if the texts are equal.
+    Lines above are taken first, then lines below. ValueError if the texts are equal
+    or there is nothing to hold on to.
     """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     start = 0
@@ -196,14 +197,19 @@ def minimal_edit(before: str, after: str) -> tuple[str, str]:
     end = 0
     while end < min(len(old), len(new)) - start and old[-1 - end] == new[-1 - end]:
         end += 1
-    if before == after:
-        raise ValueError("nothing to edit: the texts are equal")
-    while before.count(block := "".join(old[start : len(old) - end])) != 1 or not block:
+    if before == after or not before:
+        raise ValueError("nothing to edit: the texts are equal, or the first is empty")
+    while _places(before, block := "".join(old[start : len(old) - end])) != 1:
         if start > 0:
             start -= 1
         else:
             end -= 1
     return block, "".join(new[start : len(new) - end])
+
+
+def _places(text: str, part: str) -> int:
+    """How often `part` occurs, overlapping ones counted, as edit_file counts; 0 if it is empty."""
+    return len(re.findall(f"(?={re.escape(part)})", text)) if part else 0
 
 
 def method_names(tests: str) -> list[str]:

@@ -47,7 +47,7 @@ _OPENINGS = (
     "{ask}",
     "<Hi|Hello|Hey|Good morning>. {why} {ask}",
     "{why} {ask}",
-    "{ask} <Asking because|Background>: {why}",
+    "{ask} <Background|For context>: {why}",
     "<hey|hi there>, quick question about {field}: {ask}",
     "I'm stuck on {name}. {ask}",
     "{why}\n\n{ask}\n\n<Thanks!|Thank you.|Cheers>",
@@ -100,7 +100,7 @@ _THOUGHTS: Mapping[str, tuple[str, ...]] = {
     "myth": (
         "The claim is that {claim}. That is wrong as it stands, so correct it first, then explain.",
         "This is a common misconception: that {claim}. Say so plainly and give the reason.",
-        "Should not be agreed with: that {claim}. Correct it with a case that shows it.",
+        "It is said that {claim}. It does not hold in general; show it by a case.",
     ),
     "limits": (
         "This is about the boundaries of {name}: the typical failures and what to do about them.",

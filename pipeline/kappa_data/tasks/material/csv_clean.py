@@ -320,7 +320,7 @@ def amounts(w: Wording, d: Domain) -> Work:
             f'(name in g) printf "%s %.2f\\n", name, g[name] }}\' {target}; '
             f"cut -d'{at.delimiter}' -f{list(at.columns).index('amount') + 1} {at.path} > "
             "typed.txt; "
-            f"grep -cE '^[0-9]+[.][0-9]{{2}}$' typed.txt; paste -d' ' typed.txt {target} | "
+            f"grep -cE '^[0-9]+[.][0-9]{{2}}$' typed.txt; paste -d' ' {target} typed.txt | "
             f"sort -t, -k3,3n | tail -n 3; rm typed.txt"
         ),
         naive=Naive(

@@ -1,4 +1,4 @@
-"""Later wishes about an output file that holds no labelled numbers."""
+"""Later wishes about an output file as a whole, and about the script that made it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-from kappa_data.records import FileCheck
-from kappa_data.tasks.material.datawork import FollowUp, Output, Work, heredoc
+from kappa_data.records import CommandCheck, FileCheck
+from kappa_data.tasks.material.datawork import FollowUp, Output, Work, expected_text, heredoc
 from kappa_data.tasks.material.phrasing import follow, number
-from kappa_data.tasks.steps import bash
+from kappa_data.tasks.material.tables import SAME
+from kappa_data.tasks.steps import bash, edit, read
 from kappa_data.tasks.wording import Wording, listed
 
 FileMaker = Callable[[Wording, Work], FollowUp]
@@ -204,4 +205,60 @@ def _sorted_keys(w: Wording, work: Work) -> FollowUp:
         ),
         reasoning=f"{target} has {len(text.splitlines())} lines and sorted keys.",
         checks=(FileCheck(path=target, content=text),),
+    )
+
+
+def reusable(w: Wording, work: Work, script: str) -> FollowUp:
+    """The script takes its input and output from the command line; tried on an unseen input."""
+    if work.fresh is None:
+        raise ValueError("this work has no second input")
+    target = next(iter(work.outputs))
+    suffix, source_suffix = PurePosixPath(target).suffix, PurePosixPath(work.sources[0]).suffix
+    text, output = work.fresh
+    first = work.script.partition("\n")[0]
+    old_source, old_target = f'SOURCE = "{work.sources[0]}"', f'TARGET = "{target}"'
+    fresh_in, fresh_out = f".check/next{source_suffix}", f".check/next_expected{suffix}"
+    order = "" if output.ordered else " any-order"
+    check = CommandCheck(
+        command=(
+            f"python3 {script} {fresh_in} .check/got{suffix} && "
+            f"python3 .check/same.py .check/got{suffix} {fresh_out}{order}"
+        ),
+        files={
+            ".check/same.py": SAME,
+            fresh_in: text,
+            fresh_out: expected_text(fresh_out, output),
+        },
+    )
+    return FollowUp(
+        goal=follow(
+            w.rng,
+            f"Next month there will be another file of the same form. Keep the script as {script} "
+            f"and let it run as `python3 {script} INPUT OUTPUT` instead of fixed names.",
+        ),
+        steps=(
+            read(script, f"I reread {script} to see where the paths are fixed."),
+            edit(script, old_source, "SOURCE = sys.argv[1]", "The input becomes an argument."),
+            edit(script, old_target, "TARGET = sys.argv[2]", "The output as well."),
+            edit(
+                script, f"{first}\n", f"{first}\nimport sys\n", "sys has to be imported for that."
+            ),
+            bash(
+                f"python3 {script} {work.sources[0]} again{suffix} && "
+                f"cmp again{suffix} {target} && echo identical && rm again{suffix}",
+                "The same input has to give the same bytes as before.",
+            ),
+        ),
+        answer=w.say(
+            "{script} now takes two arguments: `python3 {script} INPUT OUTPUT`. <For|As> a test I "
+            "ran it on {source} again and compared the result with {target}: <the two are "
+            "identical|byte for byte the same>. The <rules|calculation> did not change, only where "
+            "the paths come from, so next month's file needs the same columns and the same "
+            "<form|layout>. Without arguments it stops with an IndexError.",
+            script=script,
+            source=work.sources[0],
+            target=target,
+        ),
+        reasoning=f"The rerun reproduces {target}, so only the paths have changed.",
+        checks=(check,),
     )

@@ -7,19 +7,18 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import PurePosixPath
 from typing import Any
 
-from kappa_data.records import CommandCheck, FileCheck
+from kappa_data.records import FileCheck
 from kappa_data.tasks.material.datawork import (
     FollowUp,
     Output,
     View,
     Work,
-    expected_text,
     heredoc,
 )
-from kappa_data.tasks.material.follow_files import FileMaker, file_wishes
+from kappa_data.tasks.material.follow_files import FileMaker, file_wishes, reusable
 from kappa_data.tasks.material.phrasing import follow, number, plain, plural, word
-from kappa_data.tasks.material.tables import SAME, as_objects
-from kappa_data.tasks.steps import bash, edit, read
+from kappa_data.tasks.material.tables import as_objects
+from kappa_data.tasks.steps import bash
 from kappa_data.tasks.wording import Wording, listed
 
 Maker = Callable[[Wording, Work, View], FollowUp]
@@ -37,7 +36,9 @@ def follow_ups(w: Wording, work: Work, script: str) -> tuple[FollowUp, ...]:
     wanted = w.pick((0, 1, 1, 2, 2, 3))
     makers: list[Maker] = []
     if work.view is not None:
-        makers += [_convert, _extreme, _report, _above]
+        makers += [_convert, _report, _above]
+        if len(work.view.points) > 1:
+            makers.append(_extreme)
         if len(work.view.points) <= 14:
             makers.append(_chart)
         if work.view.additive:
@@ -46,7 +47,7 @@ def follow_ups(w: Wording, work: Work, script: str) -> tuple[FollowUp, ...]:
         makers += [_on_file(wish) for wish in file_wishes(work)]
     w.rng.shuffle(makers)
     if work.fresh is not None and w.chance(0.4):
-        makers.insert(0, lambda w, work, view: _reusable(w, work, script))
+        makers.insert(0, lambda w, work, view: reusable(w, work, script))
     view = work.view or View(next(iter(work.outputs)), "csv", (), "", ())
     return tuple(maker(w, work, view) for maker in makers[:wanted])
 
@@ -339,7 +340,8 @@ def _share(w: Wording, work: Work, view: View) -> FollowUp:
         ),
         steps=(bash(heredoc(code), "Shares of the sum; the sum of the shares is the check."),),
         answer=w.say(
-            "The {measure} <adds up to|totals> {total} over {n} entries. {top} <accounts for|has> "
+            "<The sum of {measure} is|Summed up, {measure} comes to> {total} over {n} entries. "
+            "{top} <accounts for|has> "
             "{best} % of it, the largest share, and {last} the smallest with {least} %. All shares "
             "are in shares.json, rounded to two decimals; together they give {whole} %, "
             "<the difference to 100 being rounding|which is 100 within rounding>.",
@@ -401,60 +403,4 @@ def _covering(w: Wording, work: Work, view: View) -> FollowUp:
         ),
         reasoning=f"{count} entries sum to {plain(running)}, the first time above {part} %.",
         facts=(number(count), number(running)),
-    )
-
-
-def _reusable(w: Wording, work: Work, script: str) -> FollowUp:
-    """The script takes its input and output from the command line; tried on an unseen input."""
-    if work.fresh is None:
-        raise ValueError("this work has no second input")
-    target = next(iter(work.outputs))
-    suffix, source_suffix = PurePosixPath(target).suffix, PurePosixPath(work.sources[0]).suffix
-    text, output = work.fresh
-    first = work.script.partition("\n")[0]
-    old_source, old_target = f'SOURCE = "{work.sources[0]}"', f'TARGET = "{target}"'
-    fresh_in, fresh_out = f".check/next{source_suffix}", f".check/next_expected{suffix}"
-    order = "" if output.ordered else " any-order"
-    check = CommandCheck(
-        command=(
-            f"python3 {script} {fresh_in} .check/got{suffix} && "
-            f"python3 .check/same.py .check/got{suffix} {fresh_out}{order}"
-        ),
-        files={
-            ".check/same.py": SAME,
-            fresh_in: text,
-            fresh_out: expected_text(fresh_out, output),
-        },
-    )
-    return FollowUp(
-        goal=follow(
-            w.rng,
-            f"Next month there will be another file of the same form. Keep the script as {script} "
-            f"and let it run as `python3 {script} INPUT OUTPUT` instead of fixed names.",
-        ),
-        steps=(
-            read(script, f"I reread {script} to see where the paths are fixed."),
-            edit(script, old_source, "SOURCE = sys.argv[1]", "The input becomes an argument."),
-            edit(script, old_target, "TARGET = sys.argv[2]", "The output as well."),
-            edit(
-                script, f"{first}\n", f"{first}\nimport sys\n", "sys has to be imported for that."
-            ),
-            bash(
-                f"python3 {script} {work.sources[0]} again{suffix} && "
-                f"cmp again{suffix} {target} && echo identical && rm again{suffix}",
-                "The same input has to give the same bytes as before.",
-            ),
-        ),
-        answer=w.say(
-            "{script} now takes two arguments: `python3 {script} INPUT OUTPUT`. <For|As> a test I "
-            "ran it on {source} again and compared the result with {target}: <the two are "
-            "identical|byte for byte the same>. The <rules|calculation> did not change, only where "
-            "the paths come from, so next month's file needs the same columns and the same "
-            "<form|layout>. Without arguments it stops with an IndexError.",
-            script=script,
-            source=work.sources[0],
-            target=target,
-        ),
-        reasoning=f"The rerun reproduces {target}, so only the paths have changed.",
-        checks=(check,),
     )

@@ -67,9 +67,8 @@ def guessed_password(w: Wording) -> Case:
     at = start(w)
     lines = []
     counts: Counter[str] = Counter()
-    total = w.rng.randrange(90, 180)
     tried = set()
-    for _ in range(total):
+    for _ in range(w.rng.randrange(90, 180)):
         at += timedelta(seconds=w.rng.randrange(2, 50))
         source = bad if w.chance(0.55) else w.pick(addresses[1:])
         name = w.pick(USERS)
@@ -222,7 +221,7 @@ def lost_requests(w: Wording) -> Case:
     )
     sets = (
         f"comm -23 <(grep accepted {front} | grep -o '{word}=[^ ]*' | sort) "
-        f"<(grep finished {back} | grep -o '{word}=[^ ]*' | sort)"
+        f"<(grep finished {back} | grep -o '{word}=[^ ]*' | sort) | nl"
     )
     steps = (
         *first_look(w, front, f"{word} ids"),
