@@ -38,10 +38,11 @@ test: setup
 test-extras: setup
 	$(BIN)/python -m pytest -m extras
 
-# What is written out by the program itself: schemas of the records, help of the commands.
+# What is written out by the program itself: schemas of the records, help of the commands, pictures.
 written: setup
 	$(BIN)/kappa-data schemas schemas
 	$(BIN)/python scripts/write_commands.py
+	$(BIN)/python scripts/write_images.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,8 +27,8 @@ ROLE_STYLES = {
     "tool": "yellow",
 }
 SEVERITY_STYLES = {"reject": "bold red", "untrain": "yellow", "note": "dim"}
-TRAINED, CONTEXT = "black on green", "dim"
-TRAINED_SPECIAL, SPECIAL = "bold black on bright_green", "bold magenta"
+TRAINED, CONTEXT = "#101010 on #a6d189", "dim"
+TRAINED_SPECIAL, SPECIAL = "bold #ffffff on #2e7d32", "bold magenta"
 
 # C0 but tab and newline, DEL, C1, the marks that reorder text, line separators, lone surrogates.
 _UNSAFE = re.compile(
