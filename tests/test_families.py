@@ -25,7 +25,7 @@ NEAR = 0.7
 """word 5-gram Jaccard of the assistant's texts from which two tasks count as near-duplicates"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Bubblewrap:
     return Bubblewrap(Limits())
 
@@ -76,8 +76,8 @@ def test_same_seed_same_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_verifier_accepts_the_reference_alone(name: str, sandbox: Bubblewrap) -> None:
-    async def one(seed: int) -> list[str]:
+def test_the_verifier_accepts_the_reference_alone(name: str) -> None:
+    async def one(sandbox: Bubblewrap, seed: int) -> list[str]:
         made = task(name, seed)
         own = await verdict(sandbox, made, made)
         wrong = [] if own.passed else [f"{made.id}: own reference: {own.detail}"]
@@ -92,7 +92,9 @@ def test_the_verifier_accepts_the_reference_alone(name: str, sandbox: Bubblewrap
         return wrong
 
     async def every() -> list[str]:
-        return [text for found in await asyncio.gather(*map(one, SEEDS)) for text in found]
+        sandbox = Bubblewrap(Limits())
+        found = await asyncio.gather(*(one(sandbox, seed) for seed in SEEDS))
+        return [text for texts in found for text in texts]
 
     assert asyncio.run(every()) == []
 

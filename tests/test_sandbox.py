@@ -220,6 +220,25 @@ def test_a_cancelled_call_kills_the_box() -> None:
     in_box(use)
 
 
+def test_a_start_may_be_cancelled_at_any_moment() -> None:
+    """Nothing stays behind, and nobody waits for ever: bwrap is a process before it has a box."""
+
+    async def run() -> None:
+        sandbox = Bubblewrap(at_once=4)
+        for milliseconds in range(0, 120, 4):
+            starts = [asyncio.ensure_future(sandbox.open({"a": "b"})) for _ in range(3)]
+            await asyncio.sleep(milliseconds / 1000)
+            for start in starts:
+                start.cancel()
+            for box in await asyncio.gather(*starts, return_exceptions=True):
+                assert isinstance(box, (BubblewrapBox, asyncio.CancelledError)), box
+                if isinstance(box, BubblewrapBox):
+                    await box.close()
+        await gone(descendants(os.getpid()) - {os.getpid()})
+
+    asyncio.run(asyncio.wait_for(run(), 90))
+
+
 async def gone(pids: set[int]) -> None:
     """Wait until none of these processes is left (a zombie that nobody collects counts as gone)."""
     async with asyncio.timeout(10):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import struct
 from asyncio.subprocess import Process
 from collections.abc import Mapping
@@ -107,8 +108,10 @@ class BubblewrapBox:
             async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
+            # bwrap takes the supervisor with it (--die-with-parent); one that has not come so far
+            # as to know its parent is still in bwrap's session.
             with contextlib.suppress(ProcessLookupError):
-                self._process.kill()  # bwrap takes the supervisor with it (--die-with-parent)
+                os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
         if self._complaints >= 0:
             os.close(self._complaints)

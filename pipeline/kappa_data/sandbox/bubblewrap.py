@@ -109,8 +109,8 @@ class Bubblewrap:
         with descriptors(*contents) as passed:
             supervisor, rules, *etc, complaints = passed
             # A cleared environment and "/" as folder: bwrap itself gets nothing of ours either.
-            try:
-                process = await asyncio.create_subprocess_exec(
+            starting = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
                     bwrap,
                     *arguments(self.limits, self.python, rules, etc),
                     *(self.python.inside, "-I", "-S", "-B", "-c"),
@@ -121,8 +121,18 @@ class Bubblewrap:
                     pass_fds=passed[:-1],
                     env={},
                     cwd="/",
+                    start_new_session=True,  # so that its first child can be killed along with it
                     **unprivileged(),
                 )
+            )
+            try:
+                # Cancelled in here, asyncio would kill bwrap alone; a child that still waits for
+                # bwrap's word would stay for ever, and hold the pipes that asyncio waits for.
+                process = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                process = await starting
+                await BubblewrapBox(process, -1, self.limits, self._slots).close()
+                raise
             except OSError as error:
                 raise SandboxDown(f"sandbox: cannot start {bwrap}: {error.strerror}") from error
             return BubblewrapBox(process, os.dup(complaints), self.limits, self._slots)
