@@ -332,8 +332,8 @@ _PIVOT_ASK = (
 )
 _PIVOT_ANSWER = (
     "{target} has {n} months by {m} columns ({names}) plus the total. The totals by month "
-    "are {per_month}. {empty} <cells are zero because nothing was recorded there|of the "
-    "cells stay at zero>. The month comes from the first seven characters of {when}, and "
+    "are {per_month}. Cells <that stay at zero|without any entry, written as zero>: "
+    "{empty}. The month comes from the first seven characters of {when}, and "
     "all cells together <give|come to> the same as the raw rows of {path}."
 )
 

@@ -311,8 +311,8 @@ def latest(w: Wording, d: Domain) -> Work:
                 f"{len(ids) - len(found)} <were|have been> dropped because the latest version is "
                 "marked as deleted. "
                 if deleted
-                else f"{sum(r['deleted'] for r in found)} of them carry the mark deleted and "
-                "stay, as asked. "
+                else "Those marked as deleted stay, as asked: "
+                f"{sum(r['deleted'] for r in found)} of them. "
             )
             + f"The highest version number is {top['version']}, for example of {top[d.key]}. "
             f"Together the kept ones have {d.amount} "

@@ -279,8 +279,7 @@ def mixture(w: Wording) -> list[Case]:
                 "of a litre.",
                 f"So {strong - wanted} x = {amount} * {wanted - weak} = "
                 f"{amount * (wanted - weak)}.",
-                f"x = {amount * (wanted - weak)}/{strong - wanted} = {_text(x)} litres, about "
-                f"{float(x):.2f}.",
+                f"Dividing and reducing, x = {_text(x)} litres, about {float(x):.2f}.",
                 f"The mixture then measures {_text(x + amount)} litres, of which "
                 f"{_text((x + amount) * wanted / 100)} are pure substance.",
             ),
