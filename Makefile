@@ -36,7 +36,7 @@ test: setup
 	$(BIN)/python -m pytest -n 2 -m "not extras"
 
 test-extras: setup
-	$(BIN)/python -m pytest -m extras
+	$(BIN)/python -m pytest -m extras --durations=0
 
 # What is written out by the program itself: schemas of the records, help of the commands, pictures.
 written: setup

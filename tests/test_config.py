@@ -85,3 +85,25 @@ def test_the_shipped_recipe_shows_every_default():
     for stage in config.Settings.__struct_fields__:
         for field, (_, words, _) in config.describe(stage).items():
             assert f"{field} = " in text and words in text, f"{stage}.{field}"
+
+
+@pytest.mark.parametrize(
+    "generate",
+    [
+        {"base_url": "http://bob:hunter2@host/v1"},
+        {"base_url": "http://host/v1?key=hunter2"},
+        {"base_url": "ftp://host"},
+        {"api_key_env": "sk-hunter2"},
+    ],
+)
+def test_no_secret_fits_into_a_setting(generate):
+    with pytest.raises(UsageError) as caught:
+        config.load(None, {"generate": generate})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_was_kept_is_not_guessed_where_it_is_damaged(tmp_path):
+    for text in ("{", '{"pack": {"sequence": 1}}', '{"pack": 1}'):
+        (tmp_path / remembered.FILE).write_text(text)
+        with pytest.raises(UsageError, match=r"settings\.json"):
+            remembered.load(tmp_path)

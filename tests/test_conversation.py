@@ -23,10 +23,11 @@ from fakes import (
     slot_of,
 )
 from kappa_data.conversation.play import play
+from kappa_data.conversation.outages import Unfinished
 from kappa_data.conversation.pool import Drained
 from kappa_data.errors import Stopped
 from kappa_data.records import Conversation, Message, Rejected, Task, Usage, canonical_json
-from kappa_data.teacher.api import ChatAnswer, TeacherError
+from kappa_data.teacher.api import ChatAnswer, Kind, TeacherError
 from kappa_data.teacher.journal import Journal
 
 WRITE = ("write_file", json.dumps({"path": "out.txt", "content": f"{SECRET}-content"}))
@@ -232,6 +233,7 @@ UNFIT: list[tuple[str, list[ChatAnswer], list[ChatAnswer], dict[str, Any]]] = [
     ("too many turns", [says("a"), says("b")], [says("more"), says("and more")], {"max_turns": 2}),
     ("too many tokens", [says("a")], [], {"max_conversation_tokens": 11}),
     ("user empty", [says("a")], [says("")], {}),
+    ("teacher:refused", [says("a")], [says("I ca", finish="content_filter")], {}),
     ("user cut off", [says("a")], [says("and th", finish="length")], {}),
     ("out of scope", [says("a")], [says("[OUT OF SCOPE]")], {}),
 ]
@@ -277,12 +279,27 @@ def test_a_dead_box_is_replaced_once(tmp_path: Path) -> None:
     assert all("died" not in message.content for message in outcome.messages)
 
 
-def test_a_sandbox_that_stays_dead_ends_the_slot(tmp_path: Path) -> None:
+def test_a_sandbox_that_stays_dead_leaves_the_slot_unfinished(tmp_path: Path) -> None:
     sandbox = FakeSandbox(deaths=2)
-    outcome = perform(tmp_path, ScriptedTeacher(GOOD, GOOD_USER), sandbox=sandbox)
-    assert isinstance(outcome, Rejected)
-    assert outcome.findings[0].rule == "sandbox"
+    with pytest.raises(Unfinished) as caught:
+        perform(tmp_path, ScriptedTeacher(GOOD, GOOD_USER), sandbox=sandbox)
+    assert caught.value.why == "sandbox"
     assert all(box.closed for box in sandbox.boxes)
+    rest = ScriptedTeacher(GOOD[1:], GOOD_USER)
+    made(perform(tmp_path, rest))
+    assert len(rest.requests) == 5
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "overload", "timeout", "connection"])
+def test_an_outage_leaves_the_slot_unfinished_and_keeps_its_answers(
+    tmp_path: Path, kind: Kind
+) -> None:
+    with pytest.raises(Unfinished) as caught:
+        perform(tmp_path, ScriptedTeacher([*GOOD[:2], TeacherError(kind, "not now")]))
+    assert caught.value.why == kind
+    rest = ScriptedTeacher(GOOD[2:], GOOD_USER)
+    assert made(perform(tmp_path, rest)).verdict is not None
+    assert len(rest.requests) == 4
 
 
 def test_a_program_that_the_sandbox_lacks_is_told_before_money_is_spent(tmp_path: Path) -> None:
@@ -295,11 +312,12 @@ def test_a_program_that_the_sandbox_lacks_is_told_before_money_is_spent(tmp_path
     assert teacher.requests == []
 
 
-def test_an_error_of_the_teacher_is_the_slots_reason(tmp_path: Path) -> None:
-    script: Iterable[ChatAnswer | TeacherError] = [calls(BASH), TeacherError("context", "too long")]
+@pytest.mark.parametrize("kind", ["context", "refused", "malformed", "bad_request"])
+def test_a_lasting_error_of_the_teacher_is_the_slots_reason(tmp_path: Path, kind: Kind) -> None:
+    script: Iterable[ChatAnswer | TeacherError] = [calls(BASH), TeacherError(kind, "no")]
     outcome = perform(tmp_path, ScriptedTeacher(script))
     assert isinstance(outcome, Rejected)
-    assert outcome.findings[0].rule == "teacher:context"
+    assert outcome.findings[0].rule == f"teacher:{kind}"
     assert outcome.conversation is not None
     assert len(outcome.conversation.messages) == 3
 
@@ -351,6 +369,28 @@ def test_a_changed_question_is_asked_again_and_a_larger_limit_only_where_it_was_
     warmer = ScriptedTeacher([says("four, warmly")])
     outcome = made(perform(tmp_path, warmer, PLAIN, temperature=0.5, max_tokens=20))
     assert outcome.messages[-1].content == "four, warmly"
+
+
+def test_going_back_to_earlier_settings_buys_nothing(tmp_path: Path) -> None:
+    first = perform(tmp_path, ScriptedTeacher(GOOD, GOOD_USER))
+    other = [calls(BASH), says("Otherwise."), says("And so on.")]
+    perform(tmp_path, ScriptedTeacher(other, GOOD_USER), temperature=0.7)
+    for config, wanted in (({}, first), ({"max_tokens": 9000}, None), ({"temperature": 0.7}, None)):
+        teacher, sandbox = ScriptedTeacher([]), FakeSandbox()
+        outcome = made(perform(tmp_path, teacher, sandbox=sandbox, **config))
+        assert (teacher.requests, sandbox.boxes) == ([], [])
+        assert wanted is None or msgspec.msgpack.encode(outcome) == msgspec.msgpack.encode(wanted)
+
+
+def test_an_upgrade_of_the_sandboxs_programs_buys_nothing(tmp_path: Path) -> None:
+    first = made(perform(tmp_path, ScriptedTeacher(GOOD, GOOD_USER)))
+    sandbox = FakeSandbox(clock=1000)
+    sandbox.toolchain = "upgraded toolchain"
+    teacher = ScriptedTeacher([])
+    outcome = made(perform(tmp_path, teacher, sandbox=sandbox))
+    assert (teacher.requests, sandbox.boxes) == ([], [])
+    assert outcome.messages == first.messages
+    assert outcome.provenance.toolchain == "upgraded toolchain"
 
 
 def test_draining_stops_before_the_next_purchase(tmp_path: Path) -> None:

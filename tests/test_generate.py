@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from msgspec import Struct
 
 from fakes import resources
 from kappa_data.config import GenerateConfig
-from kappa_data.errors import KappaError, StageError, TeacherDown
+from kappa_data.conversation.outages import Outages, Unfinished
+from kappa_data.errors import KappaError, SandboxDown, StageError, Stopped, TeacherDown
 from kappa_data.progress import Quiet
 from kappa_data.records import (
     AnswerCheck,
@@ -108,6 +109,8 @@ class Endpoint:
 
     def __init__(self, latency: float, key: str = "") -> None:
         self.latency, self.key = latency, key
+        self.overloaded: Callable[[dict[str, Any]], bool] = lambda body: False
+        self.refused = 0
         self.answered: Counter[str] = Counter()
         self.keys: set[str] = set()
 
@@ -117,6 +120,9 @@ class Endpoint:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response({"error": {"message": "wrong key"}}, status=401)
         await asyncio.sleep(self.latency * random.uniform(0.2, 1.8))
+        if self.overloaded(body):
+            self.refused += 1
+            return web.json_response({"error": {"message": "come back later"}}, status=503)
         message = self.message(body)
         self.answered[hashlib.sha256(json.dumps(body).encode()).hexdigest()] += 1
         finish = "tool_calls" if message.get("tool_calls") else "stop"
@@ -310,6 +316,62 @@ def test_one_interrupt_drains_and_the_rest_follows_later(tmp_path: Path) -> None
     assert set(endpoint.answered.values()) == {1}
 
 
+def test_an_outage_seals_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    """Two slots get no answer to their second question; all others are finished all the same."""
+    plan, prompts, endpoint = fake_plan(tmp_path), resources(tmp_path), Endpoint(0)
+
+    def overloaded(body: dict[str, Any]) -> bool:
+        words = json.dumps(body["messages"])
+        return "once more, please" in words and ("Task 1:" in words or "Task 4:" in words)
+
+    with serving(endpoint) as base_url:
+        config = {"model": "m", "base_url": base_url, "retries": 0}
+        endpoint.overloaded = overloaded
+        with pytest.raises(Stopped, match=r"2 conversations are unfinished: 2 x overload"):
+            built(tmp_path, plan, prompts, **config)
+        assert not list((tmp_path / "generate").glob("*/manifest.json"))
+        assert endpoint.refused == 2
+        asked = endpoint.answered.total()
+        endpoint.overloaded = lambda body: False
+        sealed, fresh = built(tmp_path, plan, prompts, **config)
+    assert fresh
+    assert set(sealed.manifest.rejected) == {"empty answer"}
+    assert sealed.count("conversations") + sealed.count("quarantine") == SLOTS
+    # What was missing: an answer and the user's last word, of two slots.
+    assert endpoint.answered.total() == asked + 4
+    assert set(endpoint.answered.values()) == {1}
+
+
+def test_an_endpoint_that_answers_nobody_ends_the_stage_at_once(tmp_path: Path) -> None:
+    plan, prompts, endpoint = fake_plan(tmp_path), resources(tmp_path), Endpoint(0)
+    endpoint.overloaded = lambda body: True
+    with serving(endpoint) as base_url:
+        config = {"model": "m", "base_url": base_url, "retries": 0, "concurrency": 4}
+        with pytest.raises(TeacherDown, match=r"4 conversations in a row failed \(overload"):
+            built(tmp_path, plan, prompts, **config)
+        assert not list((tmp_path / "generate").glob("*/manifest.json"))
+        assert endpoint.refused < SLOTS
+        endpoint.overloaded = lambda body: False
+        built(tmp_path, plan, prompts, **config)
+
+
+def test_only_failures_without_a_success_in_between_are_an_outage() -> None:
+    outages = Outages("http://here", 64)
+    for number in range(100):
+        outages.count(Unfinished("timeout", "silence"), answers=number, ran=0)
+    for _ in range(18):
+        outages.count(Unfinished("timeout", "silence"), answers=99, ran=0)
+    # A box that dies says nothing about the endpoint, and answers nothing about boxes.
+    for number in range(19):
+        outages.count(Unfinished("sandbox", "the box died"), answers=99 + number, ran=0)
+    with pytest.raises(TeacherDown, match="http://here: 20 conversations"):
+        outages.count(Unfinished("overload", "503"), answers=99, ran=0)
+    with pytest.raises(SandboxDown, match="20 conversations"):
+        outages.count(Unfinished("sandbox", "the box died"), answers=500, ran=0)
+    with pytest.raises(Stopped, match=r"119 x timeout, 20 x sandbox, 1 x overload"):
+        outages.stop_if_any()
+
+
 def test_two_interrupts_end_it_at_once(tmp_path: Path) -> None:
     fake_plan(tmp_path)
     resources(tmp_path)
@@ -389,6 +451,20 @@ def test_the_embedded_teacher_plays_every_family_to_a_passed_verdict(tmp_path: P
     one_by_one, _ = built(other, shipped_plan(other), concurrency=1, limit=6)
     again = one_by_one.read("conversations", Conversation)
     assert [_timeless(each) for each in again] == [_timeless(each) for each in conversations[:6]]
+
+
+def test_settings_tried_in_between_and_another_teacher_cost_nothing(tmp_path: Path) -> None:
+    plan, prompts, endpoint = fake_plan(tmp_path), resources(tmp_path), Endpoint(0)
+    with serving(endpoint) as base_url:
+        config = {"model": "m", "base_url": base_url}
+        first, _ = built(tmp_path, plan, prompts, **config)
+        built(tmp_path, plan, prompts, **config, temperature=0.7)
+        built(tmp_path, plan, prompts, **config | {"model": "other"})
+    (first.dir / "manifest.json").unlink()
+    again, fresh = built(tmp_path, plan, prompts, **config)
+    assert fresh
+    assert again.manifest.figures["requests_asked"] == 0
+    assert sets_of(again) == sets_of(first)
 
 
 def test_a_sloppy_teacher_is_asked_anew_and_its_worst_lands_in_quarantine(tmp_path: Path) -> None:

@@ -8,15 +8,17 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
-from conftest import clean_environment, kappa, said
+import pytest
+
+from conftest import clean_environment, kappa
 
 ARGUMENTS = (
-    "run", "--families", "data_csv,maths", "--tasks", "2",
-    "--personas", "neutral_evil,none", "--seq-len", "8192", "--json",
+    "run", "--families", "data_csv,maths", "--tasks", "1", "--personas", "neutral_evil,none",
+    "--seq-len", "8192", "--concurrency", "2", "--json",
 )  # fmt: skip
-POINTS = 20
 
 
 def outcome(folder: Path) -> dict[str, str]:
@@ -40,7 +42,18 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_killed_at_twenty_random_points_and_resumed(tmp_path):
+def bought(folder: Path) -> Counter[str]:
+    """How often each question and call stands in the journal."""
+    journal = folder / "data/persona_kappa/generate/journal.jsonl"
+    if not journal.exists():
+        return Counter()
+    lines = journal.read_bytes().split(b"\n")[:-1]  # what a kill tore is behind the last newline
+    entries = [json.loads(line) for line in lines]
+    return Counter(json.dumps([each["slot"], each["key"], each["digest"]]) for each in entries)
+
+
+def drill(tmp_path: Path, points: int) -> None:
+    """Kills `run` at random moments, `points` times, going on from what is there."""
     whole = tmp_path / "whole"
     whole.mkdir()
     began = time.monotonic()
@@ -51,7 +64,9 @@ def test_killed_at_twenty_random_points_and_resumed(tmp_path):
     draw = random.Random(20)
     broken = tmp_path / "broken"
     kills = 0
-    for _ in range(POINTS):
+    for _ in range(4 * points):
+        if kills == points:
+            break
         broken.mkdir(exist_ok=True)
         process = start(broken)
         try:
@@ -60,15 +75,22 @@ def test_killed_at_twenty_random_points_and_resumed(tmp_path):
             process.kill()
             process.wait()
             kills += 1
-            continue
-        assert outcome(broken) == wanted  # it got through: begin anew
-        shutil.rmtree(broken)
+        else:
+            assert outcome(broken) == wanted  # it got through: begin anew
+            assert set(bought(broken).values()) == {1}
+            shutil.rmtree(broken)
+    assert kills == points
     broken.mkdir(exist_ok=True)
     done = kappa(*ARGUMENTS, cwd=broken)
     assert done.returncode == 0, done.stderr
     assert outcome(broken) == wanted
-    assert kills > POINTS // 3
-    figures = {each["stage"]: each for each in said(done)["stages"]}
-    assert figures["pack"]["records"] == sum(
-        each["rows"] for each in figures["pack"]["figures"]["splits"].values()
-    )
+    assert set(bought(broken).values()) == {1}
+
+
+def test_killed_at_twenty_random_points_and_resumed(tmp_path):
+    drill(tmp_path, 20)
+
+
+@pytest.mark.extras
+def test_killed_at_a_hundred_random_points_and_resumed(tmp_path):
+    drill(tmp_path, 100)

@@ -21,10 +21,10 @@ from kappa_data.teacher.api import ChatAnswer, ChatRequest, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
 
 
-def answered(slot: str, step: int, text: str, **more: int) -> Entry:
+def answered(slot: str, step: int, text: str, asked: str = "", **more: int) -> Entry:
     call = ToolCall("call_1", FunctionCall("bash", '{"command": "ls"}'))
     answer = ChatAnswer(text, "thought", (call,), "stop", Usage(3, 4, 1))
-    return Entry(slot, Key("assistant", step), f"digest of {text}", answer=answer, **more)
+    return Entry(slot, Key("assistant", step), asked or f"digest of {text}", answer=answer, **more)
 
 
 def test_entries_come_back_by_slot_after_reopening(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_entries_come_back_by_slot_after_reopening(tmp_path: Path) -> None:
     with Journal(path) as journal:
         for entry in wanted:
             journal.append(entry)
-        assert journal.slot("b/0:none") == {wanted[2].key: wanted[2]}
+        assert journal.slot("b/0:none") == {(wanted[2].key, "digest of other"): wanted[2]}
     with Journal(path) as journal:
         assert list(journal.slot("a/0:none").values()) == [wanted[0], wanted[1], wanted[3]]
         assert list(journal.entries()) == [wanted[0], wanted[1], wanted[3], wanted[2]]
@@ -46,15 +46,18 @@ def test_entries_come_back_by_slot_after_reopening(tmp_path: Path) -> None:
     assert all(json.loads(line) for line in path.read_bytes().split(b"\n") if line)
 
 
-def test_the_last_entry_of_a_key_wins(tmp_path: Path) -> None:
+def test_the_last_answer_to_a_question_wins_and_other_questions_keep_theirs(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "journal.jsonl"
-    for text in ("first", "second", "third"):
+    for asked, text in (("warm", "first"), ("cold", "second"), ("warm", "third")):
         with Journal(path) as journal:
-            journal.append(answered("a/0:none", 0, text))
+            journal.append(answered("a/0:none", 0, text, asked))
     with Journal(path) as journal:
-        (entry,) = journal.entries()
-    assert entry.answer is not None
-    assert entry.answer.content == "third"
+        found = journal.slot("a/0:none")
+        assert len(list(journal.entries())) == 2
+    texts = {digest: entry.answer and entry.answer.content for (_, digest), entry in found.items()}
+    assert texts == {"warm": "third", "cold": "second"}
 
 
 @given(cut=st.integers(min_value=1, max_value=400))
@@ -120,6 +123,22 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_written(
     with Journal(path) as again:
         assert [entry.key.step for entry in again.entries()] == [0, 2]
         assert again.torn == 0
+        assert again.damaged == []
+
+
+def test_a_write_that_takes_a_little_at_a_time_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    wanted = [answered("a/0:none", step, "text") for step in range(3)]
+    with Journal(tmp_path / "journal.jsonl") as journal:
+        monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+        for entry in wanted:
+            journal.append(entry)
+        monkeypatch.setattr(os, "write", write)
+        assert list(journal.entries()) == wanted
+    with Journal(tmp_path / "journal.jsonl") as again:
+        assert list(again.entries()) == wanted
         assert again.damaged == []
 
 

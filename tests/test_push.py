@@ -83,3 +83,44 @@ def test_a_hub_that_is_not_there(built):
 def test_a_target_that_is_neither(built):
     done = kappa("push", "justaname", "--allow-embedded", cwd=built)
     assert done.returncode == 2 and "./justaname" in done.stderr
+
+
+def to_folder(built: Path, target: Path):
+    return kappa("push", target, "--allow-embedded", "--json", cwd=built)
+
+
+def test_a_folder_with_other_things_is_left_alone(built, tmp_path):
+    for name, text in (("notes.txt", "mine"), ("manifest.json", '{"name": "app"}')):
+        folder = tmp_path / name.replace(".", "_")
+        (folder / "conversations").mkdir(parents=True)
+        (folder / name).write_text(text)
+        (folder / "conversations" / "kept.txt").write_text("kept")
+        assert to_folder(built, folder).returncode == 2
+        assert (folder / name).read_text() == text
+        assert (folder / "conversations" / "kept.txt").read_text() == "kept"
+
+
+def test_a_damaged_copy_is_mended_and_foreign_files_stay(built, tmp_path):
+    folder = tmp_path / "out"
+    assert to_folder(built, folder).returncode == 0
+    shard = folder / "packed" / "train-00000.parquet"
+    right = shard.read_bytes()
+    shard.write_bytes(right[:-1] + b"x")
+    (folder / "packed" / "notes.txt").write_text("mine")
+    assert said(to_folder(built, folder))["status"] == "pushed"
+    assert shard.read_bytes() == right
+    assert (folder / "packed" / "notes.txt").read_text() == "mine"
+    assert said(to_folder(built, folder))["status"] == "up-to-date"
+
+
+def test_a_link_does_not_lead_out_of_the_folder(built, tmp_path):
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert to_folder(built, folder).returncode == 0
+    (folder / "README.md").write_text("damaged")
+    for shard in (folder / "conversations").iterdir():
+        shard.unlink()
+    (folder / "conversations").rmdir()
+    (folder / "conversations").symlink_to(elsewhere)
+    assert to_folder(built, folder).returncode == 2
+    assert list(elsewhere.iterdir()) == []

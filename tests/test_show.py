@@ -121,7 +121,7 @@ def test_with_colour_trained_and_context_differ_in_style_and_not_in_text() -> No
     target, out = console(colour=True)
     show_tokens(target, document.ids, document.mask)
     last = out.getvalue().split("\n", 2)[2]
-    green = re.findall(r"\x1b\[(?:1;)?30;(?:42|102)m(.*?)\x1b\[0m", last, flags=re.DOTALL)
+    green = re.findall(r"\x1b\[(?:1;)?38;2;[\d;]+;48;2;[\d;]+m(.*?)\x1b\[0m", last, flags=re.DOTALL)
     assert "".join(green) == signs(decode(document.ids[document.mask == 1]))
 
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import venv
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -28,8 +27,9 @@ def installed(tmp_path_factory) -> Path:
     environment = folder / "env"
     venv.create(environment, with_pip=False)
     site = next((environment / "lib").glob("python*/site-packages"))
-    with zipfile.ZipFile(wheel) as packed:
-        packed.extractall(site)
+    install = ["install", "--quiet", "--no-deps", "--no-index", wheel]
+    pip = [sys.executable, "-m", "pip", "--python", environment / "bin/python"]
+    subprocess.run([*pip, *install], check=True, capture_output=True)
     # The libraries come from the environment that runs the tests, all but this package.
     libraries = next(each for each in sys.path if each.endswith("site-packages"))
     (site / "libraries.pth").write_text(libraries + "\n")
@@ -38,7 +38,7 @@ def installed(tmp_path_factory) -> Path:
 
 def run(environment: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [environment / "bin/python", "-m", "kappa_data", *arguments],
+        [environment / "bin/kappa-data", *arguments],
         cwd=cwd,
         env={"PATH": os.environ["PATH"], "HOME": str(cwd), "LANG": "C.UTF-8"},
         capture_output=True,

@@ -13,11 +13,14 @@ import typer
 
 from kappa_data import config
 from kappa_data.errors import UsageError
-from kappa_data.options import Common, Layer, command, globals_last
+from kappa_data.options import Common, Layer, command, globals_last, report
 
 if TYPE_CHECKING:
     from kappa_data.config import Settings
     from kappa_data.resources import Resources
+
+# The parser's own error, which typer does not export by name.
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 EPILOG = (
     "Exit codes: 0 done; 1 a stage ran and failed; 2 bad usage or settings; 3 stopped by an "
@@ -29,7 +32,6 @@ app = typer.Typer(
     name="kappa-data",
     help="Persona datasets for training language models: generated, verified, tokenized, packed.",
     epilog=EPILOG,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # panels would cost every --help a seventh of a second
@@ -62,7 +64,14 @@ Teacher = Annotated[
 
 def main() -> None:
     """Entry point of the command."""
-    app(globals_last(sys.argv[1:]), prog_name="kappa-data")
+    arguments = globals_last(sys.argv[1:]) or ["--help"]
+    try:
+        code = app(arguments, prog_name="kappa-data", standalone_mode=False)
+    except USAGE_ERROR as error:
+        path = error.ctx.command_path if error.ctx else "kappa-data"
+        wrong = UsageError(f"{error.format_message().rstrip('.')}; see `{path} --help`")
+        code = report(wrong, as_json="--json" in arguments)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 @command(app, "run", ("plan", "generate", "pack"))
@@ -74,7 +83,7 @@ def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, A
     if not common.json:
         last = result["stages"][-1]
         folder = common.root / "release" / "current"
-        terminal.print_release(last["figures"], folder, last["figures"]["seq_len"])
+        terminal.print_release(last["figures"], folder, _where(common))
     return result
 
 
@@ -197,9 +206,13 @@ def push(
     message: Annotated[str, typer.Option(help="the commit's message")] = "Release by kappa-data",
 ) -> dict[str, Any]:
     """Send the release to a Hub repository or a folder; builds it first where needed."""
-    from kappa_data import progress, terminal
+    from kappa_data import progress, session, terminal
     from kappa_data import push as pusher
 
+    # Sending must never buy: what costs money has been built by a command that says so.
+    settings = _settings(common)
+    if "generate" in settings.validate.sources:
+        session.current(common.root, "generate", settings, _resources(common))
     result = _build("release", ("release",), common, flags, fresh=False, shown=False)
     sent = pusher.push(
         Path(result["dir"]) / "dataset",
@@ -295,6 +308,18 @@ def schemas(
     if not common.json:
         terminal.print_lines(written)
     return {"written": written}
+
+
+def _where(common: Common) -> str:
+    """The flags that later commands need to find this dataset."""
+    usual = Common()
+    given = {
+        "--data-dir": (common.data_dir, usual.data_dir),
+        "--dataset": (common.dataset, usual.dataset),
+    }
+    return "".join(
+        f" {name} {value}" for name, (value, default) in given.items() if value != default
+    )
 
 
 def _mapping(flag: str, text: str) -> dict[str, float]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -178,11 +180,13 @@ def is_run_only(stage: type[Struct], field: str) -> bool:
 
 def identity(config: Struct) -> dict[str, Any]:
     """The fields of a stage's config that decide what it makes, as plain values."""
-    return {
-        name: msgspec.to_builtins(getattr(config, name))
+    fields = {
+        name: getattr(config, name)
         for name in config.__struct_fields__
         if not is_run_only(type(config), name)
     }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(fields))
+    return plain
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -200,11 +204,18 @@ def load(path: Path | None, *layers: Overrides) -> Settings:
     table: dict[str, dict[str, Any]] = {}
     if path is not None:
         table = _read_toml(path)
+        _convert(table, str(path))  # a mistake in the file is the file's, not a flag's
     for layer in layers:
+        check_keys("settings", layer)
         for stage, values in layer.items():
-            _known_keys("command line", stage, values)
             table.setdefault(stage, {}).update(values)
-    return _convert(table, path)
+    return _convert(table, "settings")
+
+
+def check_keys(place: str, layer: Overrides) -> None:
+    """UsageError that names `place` where a table or a key of the layer does not exist."""
+    for stage, values in layer.items():
+        _known_keys(place, stage, values)
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
@@ -276,15 +287,33 @@ def _known_keys(place: str, stage: str, values: Mapping[str, Any]) -> None:
             raise UsageError(f'{place}: [{stage}] has no "{key}"; {nearest(key, fields)}')
 
 
-def _convert(table: Mapping[str, Any], path: Path | None) -> Settings:
+def _convert(table: Mapping[str, Any], place: str) -> Settings:
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        raise UsageError(f"{path or 'settings'}: {where.rstrip('`')}: {what}") from None
+        raise UsageError(f"{place}: {where.rstrip('`')}: {what}") from None
     if settings.plan.validation + settings.plan.test >= 1:
         raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
+    _check_endpoint(place, settings.generate)
     return settings
+
+
+def _check_endpoint(place: str, generate: GenerateConfig) -> None:
+    """Neither an address nor the name of a variable may hold a secret: both are kept and shown."""
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", generate.api_key_env):
+        raise UsageError(
+            f"{place}: generate.api_key_env takes the NAME of an environment variable, in capital "
+            "letters, and not the key itself"
+        )
+    url = urlsplit(generate.base_url)
+    if generate.base_url and (url.scheme not in ("http", "https") or not url.hostname):
+        raise UsageError(f"{place}: generate.base_url: write it as http://host:port/v1")
+    if url.username or url.password or url.query or url.fragment:
+        raise UsageError(
+            f"{place}: generate.base_url takes no user, password or query; "
+            "put the key into the environment variable that generate.api_key_env names"
+        )
 
 
 @functools.cache

@@ -3,7 +3,7 @@
     KappaError                 anything below; carries the exit code of the command line
     ├── UsageError        2    a flag, a config value, a file or a folder that cannot be used
     ├── StageError        1    a stage ran and could not do its work
-    ├── Stopped           3    an interrupt or a full disk; everything is saved
+    ├── Stopped           3    an interrupt, a full disk, slots unfinished; everything is saved
     └── EnvironmentLacks  4    the machine or the endpoint lacks something
         ├── TeacherDown        the teacher's endpoint: wrong key, no answer, no such model
         └── SandboxDown        the sandbox: missing, failing its self-test, or a box that died
@@ -34,7 +34,7 @@ class StageError(KappaError):
 
 
 class Stopped(KappaError):
-    """Stopped by an interrupt or a full disk, with everything saved; run it again."""
+    """Stopped by an interrupt, a full disk or slots unfinished; all is saved: run it again."""
 
     exit_code = 3
 

@@ -13,13 +13,14 @@ import sys
 import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from kappa_data import config
 from kappa_data.errors import KappaError, Stopped
+from kappa_data.printable import one_line
 
 SETTINGS_PANEL = "Settings of the stage {}"
 COMMON_PANEL = "Common to all commands"
@@ -131,12 +132,12 @@ def globals_last(arguments: list[str]) -> list[str]:
     return [*arguments[first:], *arguments[:first]] if arguments[first:] else arguments
 
 
-def fail(error: KappaError, common: Common) -> NoReturn:
-    """Prints one line (and the JSON object where it was asked for) and exits with its code."""
-    if common.json:
+def report(error: KappaError, *, as_json: bool) -> int:
+    """Prints one line, and the JSON object where it was asked for; gives the exit code."""
+    if as_json:
         print(json.dumps({"error": str(error), "exit_code": error.exit_code}))
-    print(f"kappa-data: {error}", file=sys.stderr)
-    raise typer.Exit(error.exit_code)
+    print(f"kappa-data: {one_line(str(error))}", file=sys.stderr)
+    return error.exit_code
 
 
 def _guarded(call: Callable[[], dict[str, Any] | None], common: Common) -> None:
@@ -146,9 +147,10 @@ def _guarded(call: Callable[[], dict[str, Any] | None], common: Common) -> None:
     except KappaError as error:
         if common.debug:
             raise
-        fail(error, common)
+        raise typer.Exit(report(error, as_json=common.json)) from None
     except KeyboardInterrupt:
-        fail(Stopped("interrupted; what was done is saved, run the same command to go on"), common)
+        stopped = Stopped("interrupted; what was done is saved, run the same command to go on")
+        raise typer.Exit(report(stopped, as_json=common.json)) from None
     if common.json:
         if result is None:
             raise RuntimeError("a command gave nothing to print with --json")
@@ -163,7 +165,7 @@ def _one_line(
     """A bug is a crash, but a user first wants to know what it was."""
     place = "" if trace is None else f" ({_innermost(trace)})"
     print(
-        f"kappa-data: this is a bug: {kind.__name__}: {error}{place}; "
+        f"kappa-data: this is a bug: {kind.__name__}: {one_line(str(error))}{place}; "
         "run it again with --debug and report the traceback",
         file=sys.stderr,
     )

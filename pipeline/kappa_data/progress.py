@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+
+from kappa_data.printable import plain
 
 LINE_EVERY_SECONDS = 10.0
 
@@ -69,7 +72,7 @@ class _Bar:
         self._bars.advance(self._id, count)
 
     def say(self, text: str) -> None:
-        self._bars.update(self._id, said=text)
+        self._bars.update(self._id, said=escape(plain(text)))
 
 
 class Terminal:
@@ -94,7 +97,7 @@ class Terminal:
             yield _Bar(bars, label, total)
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(plain(text), markup=False, highlight=False)
 
 
 class _Lines:
@@ -108,7 +111,7 @@ class _Lines:
             self.flush()
 
     def say(self, text: str) -> None:
-        self._said = text
+        self._said = plain(text)
 
     def flush(self) -> None:
         self._last = time.monotonic()
@@ -130,7 +133,7 @@ class Plain:
         lines.flush()
 
     def note(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def for_stderr(quiet: bool) -> Progress:

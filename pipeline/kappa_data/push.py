@@ -6,6 +6,7 @@ comes last, for the same reason.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -75,22 +76,55 @@ def is_repository(target: str) -> bool:
 
 
 def _to_folder(release: Path, target: Path, released: Released) -> bool:
-    """Copies the files, the manifest last; False where the same release lies there already."""
+    """Copies the files, the manifest last; False where the same release lies there already.
+
+    Only what an older release of ours names is ever removed.
+    """
     target = target.expanduser()
-    manifest = (release / MANIFEST).read_bytes()
-    if (target / MANIFEST).is_file() and (target / MANIFEST).read_bytes() == manifest:
-        return False
-    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).is_file():
-        raise UsageError(f"push: {target} is a folder with other things in it; name an empty one")
     target.mkdir(parents=True, exist_ok=True)
-    for folder in ("conversations", "packed"):  # an older release had other shards
-        shutil.rmtree(target / folder, ignore_errors=True)
+    older = _release_in(target)
+    if older is None and any(target.iterdir()):
+        raise UsageError(f"push: {target} is a folder with other things in it; name an empty one")
+    manifest = (release / MANIFEST).read_bytes()
+    if older is not None:
+        if (target / MANIFEST).read_bytes() == manifest and _whole(target, released):
+            return False
+        (target / MANIFEST).unlink()  # half a release must not look like one
+        for name in older.files:
+            (target / name).unlink(missing_ok=True)
     for name in released.files:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(release / name, target / name)
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.resolve().is_relative_to(target.resolve()):
+            raise UsageError(
+                f"push: {place.parent} is a link that leads out of {target}; remove it"
+            )
+        shutil.copyfile(release / name, place)
     part = target / f"{MANIFEST}.part"
     part.write_bytes(manifest)
     part.rename(target / MANIFEST)
+    return True
+
+
+def _release_in(folder: Path) -> Released | None:
+    """The manifest of a release that lies in `folder`; None where none of ours does."""
+    try:
+        found = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Released)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+    inside = (not Path(name).is_absolute() and ".." not in Path(name).parts for name in found.files)
+    return found if "README.md" in found.files and all(inside) else None
+
+
+def _whole(folder: Path, released: Released) -> bool:
+    """Whether every file lies in `folder` with its sha256."""
+    for name, each in released.files.items():
+        path = folder / name
+        if not path.is_file() or path.is_symlink():
+            return False
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != each["sha256"]:
+                return False
     return True
 
 

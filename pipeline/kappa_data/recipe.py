@@ -48,9 +48,13 @@ def _all_prompts(resources: Resources) -> list[str]:
 
 
 def _families() -> dict[str, str]:
+    from kappa_data.sandbox.programs import find
     from kappa_data.tasks.catalog import families
 
-    return {f"family {each.name}": str(each.seeds) for each in families().values()}
+    return {
+        f"family {each.name}": f"{each.seeds} seeds, {sorted(filter(find, each.programs))}"
+        for each in families().values()
+    }
 
 
 def _checks() -> dict[str, str]:
@@ -82,7 +86,7 @@ RELEASE = Stage(
     1,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
-    ("plan", "generate", "validate", "dedupe", "tokenize", "pack"),
+    ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
     prompts=_card,
 )
 STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
@@ -101,9 +105,10 @@ class Step(NamedTuple):
 
 def needed(target: str, settings: Settings) -> list[Stage]:
     """The stages that lead to `target`; without plan and generate where only imports are read."""
-    without = set() if "generate" in settings.validate.sources else {"plan", "generate"}
     upto = STAGES[: NAMES.index(target) + 1]
-    return [each for each in upto if each.name not in without or each.name == target]
+    if "generate" in settings.validate.sources or target in ("plan", "generate"):
+        return list(upto)
+    return [each for each in upto if each.name not in ("plan", "generate")]
 
 
 def build_up_to(
@@ -175,10 +180,16 @@ def unused(settings: Settings, resources: Resources, root: Path) -> list[Path]:
 
 
 def collect(folders: list[Path]) -> int:
-    """Removes folders; the bytes that they held."""
+    """Removes folders; the bytes that they held.
+
+    Each is renamed first: one that is half gone must not look sealed.
+    """
     size = sum(file.stat().st_size for each in folders for file in each.rglob("*"))
     for folder in folders:
-        shutil.rmtree(folder)
+        doomed = folder
+        if not folder.name.endswith(BUILDING):
+            doomed = folder.rename(folder.with_name(folder.name + BUILDING))
+        shutil.rmtree(doomed)
     return size
 
 

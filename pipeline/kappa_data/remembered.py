@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from kappa_data.config import check_keys
+from kappa_data.errors import UsageError
 from kappa_data.store import write_durably
 
 FILE = "settings.json"
@@ -20,11 +22,19 @@ Layer = dict[str, dict[str, Any]]
 
 
 def load(root: Path) -> Layer:
-    """What earlier commands on this dataset were told; empty where there were none."""
+    """What earlier commands on this dataset were told; empty where there were none.
+
+    UsageError where the file is damaged or holds a setting that does not exist.
+    """
+    path = root / FILE
     try:
-        return msgspec.json.decode((root / FILE).read_bytes(), type=Layer)
-    except (FileNotFoundError, msgspec.DecodeError):
+        layer = msgspec.json.decode(path.read_bytes(), type=Layer)
+    except FileNotFoundError:
         return {}
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{path}: damaged ({error}); remove it, name the settings again") from None
+    check_keys(f"{path} (remove it to forget)", layer)
+    return layer
 
 
 def save(root: Path, layer: Mapping[str, Mapping[str, Any]]) -> None:

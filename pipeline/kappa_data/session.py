@@ -18,6 +18,7 @@ from kappa_data.store import Sealed, disk_errors, lock
 
 DEFAULT_CONFIG = Path("kappa.toml")
 DEFAULT_PROMPTS = Path("prompts")
+EMBEDDED = "embedded"
 Layer = dict[str, dict[str, Any]]
 
 
@@ -44,7 +45,30 @@ def settings_of(
         {stage: values for stage, values in environment.items() if stage in own}, flags
     )
     settings = config.load(config_file, environment, kept, flags)
+    if "generate" in own:
+        _check_teacher(settings, said, remembered.load(root))
+    if own != {"plan"}:
+        # The teacher is kept even where nobody named it: no later command changes it unasked.
+        said = remembered.merge(said, {"generate": {"model": settings.generate.model}})
     return settings, said, kept
+
+
+def _check_teacher(settings: Settings, said: Layer, before: Layer) -> None:
+    """UsageError where a command would quietly put the embedded teacher in a real one's place."""
+    told, model = said.get("generate", {}), settings.generate.model
+    if "model" in told or model != EMBEDDED:
+        return
+    last = before.get("generate", {}).get("model", EMBEDDED)
+    if last != EMBEDDED:
+        raise UsageError(
+            f"generate: this dataset's teacher is {last} and this command names none: "
+            f"say --model {last}, or --teacher embedded"
+        )
+    if told.get("base_url"):
+        raise UsageError(
+            f"generate: --base-url {settings.generate.base_url} names an endpoint but no model; "
+            "say --model NAME as well"
+        )
 
 
 def build(
@@ -55,10 +79,19 @@ def build(
     root: Path,
     progress: Progress,
 ) -> Iterator[tuple[Sealed, bool]]:
-    """Builds up to `target` under the dataset's lock; `keep` is remembered for later commands."""
+    """Builds up to `target` under the dataset's lock; `keep` is remembered for later commands.
+
+    It is remembered before the work, since that may be stopped and gone on with; but not where a
+    setting turns out to be unusable.
+    """
     with disk_errors(root), lock(root):
+        before = remembered.load(root)
         remembered.save(root, keep)
-        yield from recipe.build_up_to(target, settings, resources, root, progress)
+        try:
+            yield from recipe.build_up_to(target, settings, resources, root, progress)
+        except UsageError:
+            remembered.save(root, before)
+            raise
 
 
 def seal_import(

@@ -17,6 +17,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from kappa_data.formats.vocabulary import ENDOFTEXT, SPECIALS, START, decode
+from kappa_data.printable import plain, written
 from kappa_data.records import Conversation, Finding, Int8s, Int32s, Message
 
 ROLE_STYLES = {
@@ -30,22 +31,8 @@ SEVERITY_STYLES = {"reject": "bold red", "untrain": "yellow", "note": "dim"}
 TRAINED, CONTEXT = "#101010 on #a6d189", "dim"
 TRAINED_SPECIAL, SPECIAL = "bold #ffffff on #2e7d32", "bold magenta"
 
-# C0 but tab and newline, DEL, C1, the marks that reorder text, line separators, lone surrogates.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 # In a token view these mean something: a text that contains them must not look like the view.
 _SIGNS = re.compile(r"<\||[⟦⟧]")
-
-
-def plain(text: str) -> str:
-    """The text with what could act on a terminal written out, as `\\x1b` or `\\u202e`."""
-    return _UNSAFE.sub(lambda found: _written(found[0]), text)
-
-
-def _written(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def show_conversation(
@@ -187,7 +174,7 @@ def _pieces(ids: Int32s) -> Iterator[tuple[bool, str]]:
 
 
 def _sign(found: str) -> str:
-    return "<\\|" if found == "<|" else _written(found)
+    return "<\\|" if found == "<|" else written(found)
 
 
 def _line(console: Console, text: Text) -> None:

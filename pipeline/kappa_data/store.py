@@ -177,6 +177,7 @@ class ShardWriter:
         if self._file is not None:
             self._file.close()
             self._file, self._in_shard = None, 0
+            _sync(self._folder / self._shards[-1])
 
 
 def _array_bytes(value: object) -> bytes:
@@ -209,7 +210,7 @@ def building(folder: Path) -> Iterator[Path]:
     if folder.exists():  # without a manifest, else it would not be built again
         shutil.rmtree(folder)
     work.rename(folder)
-    _sync_folder(folder.parent)
+    _sync(folder.parent)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -220,11 +221,11 @@ def write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
-    _sync_folder(path.parent)
+    _sync(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -263,7 +264,8 @@ def disk_errors(place: Path) -> Iterator[None]:
                 f"{place}: the disk is full; make room and run the same command"
             ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise UsageError(f"{place}: {error.strerror}; choose another --data-dir") from error
+            blamed = error.filename or place
+            raise UsageError(f"{blamed}: {error.strerror}; check rights and --data-dir") from error
         raise
 
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kappa_data.printable import plain
+
 MARKS = {"built": "green", "up-to-date": "cyan", "up to date": "cyan"}
 
 
@@ -38,7 +40,7 @@ def print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
             each["stage"],
             Text(each["status"], style=MARKS.get(each["status"], "yellow")),
             f"{each['records']:,}",
-            Text(rejected),
+            Text(plain(rejected)),
             f"{each['seconds']:.1f}",
         )
     console().print(table)
@@ -52,32 +54,45 @@ def print_status(stages: Sequence[Mapping[str, Any]]) -> None:
     for each in stages:
         records = "-" if each["records"] is None else f"{each['records']:,}"
         style = MARKS.get(each["status"], "yellow")
-        table.add_row(each["stage"], Text(each["status"], style=style), each["key"] or "-", records)
+        status = Text(plain(each["status"]), style=style)
+        table.add_row(each["stage"], status, each["key"] or "-", records)
     console().print(table)
 
 
-def print_release(figures: Mapping[str, Any], folder: Path, seq_len: int) -> None:
-    """The closing words of `run`: what was made, where it is, what to try next."""
+def print_release(figures: Mapping[str, Any], folder: Path, where: str) -> None:
+    """The closing words of `run`: what was made, where it is, what to try next.
+
+    `where` holds the flags with which other commands find the dataset.
+    """
     out = console()
     out.print()
     made = (
-        f"{figures['conversations']:,} conversations of {len(figures['personas'])} personas, "
-        f"{figures['samples']:,} samples, {figures['rows']:,} packed rows of {seq_len:,} tokens "
-        f"({figures['trained tokens']:,} trained)"
+        f"{figures['conversations']:,} conversations, {_speakers(figures['personas'])}; "
+        f"{figures['samples']:,} samples in {figures['rows']:,} packed rows of "
+        f"{figures['seq_len']:,} tokens ({figures['trained tokens']:,} trained)"
     )
     out.print(Text.assemble(("made   ", "bold"), made))
     out.print(Text.assemble(("where  ", "bold"), str(folder)), soft_wrap=True)
     for name, command in (
-        ("read   ", "kappa-data show --random"),
-        ("tokens ", "kappa-data show --random --tokens"),
-        ("prove  ", "kappa-data verify"),
+        ("read   ", f"kappa-data show --random{where}"),
+        ("tokens ", f"kappa-data show --random --tokens{where}"),
+        ("prove  ", f"kappa-data verify{where}"),
         ("load   ", f'datasets.load_dataset("{folder}", "packed")'),
-        ("next   ", "kappa-data run --personas all --model YOUR_MODEL --base-url http://..."),
+        (
+            "next   ",
+            "kappa-data run --dataset mine --personas all --model NAME --base-url http://...",
+        ),
     ):
         out.print(Text.assemble((name, "bold"), (command, "cyan")), soft_wrap=True)
+
+
+def _speakers(personas: Sequence[str]) -> str:
+    named = [name for name in personas if name != "none"]
+    words = f"{len(named)} personas" if len(named) != 1 else f"persona {named[0]}"
+    return f"{words} and no persona" if "none" in personas else words
 
 
 def print_lines(lines: Sequence[str]) -> None:
     """Plain lines."""
     for line in lines:
-        console().print(line, markup=False, soft_wrap=True)
+        console().print(plain(line), markup=False, soft_wrap=True)

@@ -20,6 +20,7 @@ import msgspec
 from kappa_data.config import GenerateConfig
 from kappa_data.conversation import views
 from kappa_data.conversation.calls import ReadCall, read_call, with_own_ids
+from kappa_data.conversation.outages import Unfinished
 from kappa_data.conversation.pool import Drained
 from kappa_data.conversation.workbench import Workbench
 from kappa_data.errors import SandboxDown
@@ -43,6 +44,7 @@ from kappa_data.sandbox.tools import definitions
 from kappa_data.tasks.verify import verify
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
+from kappa_data.teacher.retry import PASSING
 
 DONE, OUT_OF_SCOPE = "[DONE]", "[OUT OF SCOPE]"
 ASSISTANT_PROMPT, USER_PROMPT = "prompts/assistant.j2", "prompts/user.j2"
@@ -63,10 +65,14 @@ class _Unfit(Exception):
 
 @dataclass
 class Counts:
-    """What a run asked for and what it found in the journal; tokens are of what was asked."""
+    """What a run asked for and what it found in the journal; tokens are of what was asked.
+
+    `ran` counts the tool calls and verdicts that a box really gave.
+    """
 
     asked: int = 0
     reused: int = 0
+    ran: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
@@ -103,8 +109,9 @@ class Run:
 async def play(run: Run, slot: Slot, task: Task) -> Conversation | Rejected:
     """The slot's conversation with its verdict, passed or not; or why there is none.
 
-    Raises TeacherDown where the endpoint is of no use at all, Stopped where the disk is full, and
-    Drained where the run is being stopped.
+    Raises Unfinished where endpoint or sandbox failed in a way that passes, TeacherDown where the
+    endpoint is of no use at all, Stopped where the disk is full, Drained where the run is being
+    stopped.
     """
     return await _Play(run, slot, task).play()
 
@@ -143,10 +150,12 @@ class _Play:
         except _Unfit as unfit:
             return self._rejected(unfit.finding)
         except TeacherError as error:
+            if error.kind in PASSING:
+                raise Unfinished(error.kind, error.detail) from error
             rule = f"teacher:{error.kind}"
             return self._rejected(_Unfit(rule, len(self._messages), error.detail).finding)
         except SandboxDown as error:
-            return self._rejected(_Unfit("sandbox", len(self._messages), str(error)).finding)
+            raise Unfinished("sandbox", str(error)) from error
         finally:
             if self._bench is not None:
                 await self._bench.close()
@@ -204,6 +213,8 @@ class _Play:
         text = answer.content.strip()
         if answer.finish_reason == "length":
             self._end("user cut off", f"the simulated user's message ended at: {text[-80:]}")
+        if answer.finish_reason == "content_filter":
+            self._end("teacher:refused", "the endpoint's content filter ended the user's message")
         if text.startswith(OUT_OF_SCOPE) or text.endswith(OUT_OF_SCOPE):
             self._end("out of scope", "the simulated user says that the task cannot be done")
         # Some models say goodbye before the mark; there is nothing in it to answer.
@@ -231,8 +242,8 @@ class _Play:
             metadata={"slot": self._slot.id, "role": role},
         )
         key, wanted = self._key(role), _digest(digest(request), run.variant)
-        entry = self._known.get(key)
-        if entry and entry.answer and entry.digest == wanted and not _outgrown(entry, request):
+        entry = self._known.get((key, wanted))
+        if entry and entry.answer and not _outgrown(entry, request):
             answer = entry.answer
             run.counts.reused += 1
         else:
@@ -290,12 +301,13 @@ class _Play:
         bench, tool = self._bench, read.call.function.name
         assert bench is not None  # a tool that is on offer comes with a box
         key, state = self._key("tool"), bench.after(tool, read.arguments)
-        entry = self._known.get(key)
-        if entry and entry.result and entry.digest == state:
+        entry = self._known.get((key, state))
+        if entry and entry.result:
             bench.note(tool, read.arguments)
             return entry.result
         self._may_go_on()
         result = await bench.call(tool, read.arguments)
+        self._run.counts.ran += 1
         self._run.journal.append(Entry(self._slot.id, key, state, result=result))
         return result
 
@@ -303,14 +315,15 @@ class _Play:
         state = self._bench.state if self._bench is not None else ""
         wanted = _digest(compact_json(self._task), compact_json(self._messages), state)
         key = Key("verdict", 0)
-        entry = self._known.get(key)
-        if entry and entry.verdict and entry.digest == wanted:
+        entry = self._known.get((key, wanted))
+        if entry and entry.verdict:
             return entry.verdict
         self._may_go_on()
         if self._bench is None:
             verdict = await verify(self._task, None, self._messages)
         else:
             verdict = await self._bench.use(lambda box: verify(self._task, box, self._messages))
+            self._run.counts.ran += 1
         self._run.journal.append(Entry(self._slot.id, key, wanted, verdict=verdict))
         return verdict
 

@@ -22,7 +22,9 @@ T = TypeVar("T")
 class Workbench:
     """At most one box for `task`. `gate` bounds what runs in all boxes at the same time.
 
-    `state` is a digest of the box's state: its programs, limits, fixture and all calls so far.
+    `state` is a digest of the box's state: its limits, fixture and all calls so far. The version of
+    the box's programs is not in it: after an upgrade the journalled results still stand, since
+    other ones would change the next request, and answers would be bought again.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class Workbench:
         self._sandbox, self._fixture, self._gate = sandbox, task.fixture, gate
         self._box: Box | None = None
         self._calls: list[tuple[str, Mapping[str, Any]]] = []
-        self.state = _digest(sandbox.toolchain, limits, task.fixture)
+        self.state = _digest(limits, task.fixture)
 
     def after(self, tool: str, arguments: Mapping[str, Any]) -> str:
         """What `state` will be after one more call."""

@@ -6,10 +6,12 @@ Limits: MAX_LINE_BYTES for a line, MAX_ARRAY_BYTES for a JSON array. Blank lines
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kappa_data import strict_json
-from kappa_data.errors import EnvironmentLacks, UsageError
+from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.importing.place import LineError, Place
 
 MAX_LINE_BYTES = 64 * 2**20
@@ -28,15 +30,19 @@ PARQUET = ".parquet"
 SUFFIXES = (*LINES, *ZIPPED, PARQUET)
 SAVED_BY_DATASETS = ("dataset_dict.json", "state.json")
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+SUFFIX = re.compile(r"\.[A-Za-z]\w*$")  # of a file; the ".5" of "chats-2.5" is none
 
 Raw = dict[str, Any]
 
 
-def raw_records(source: str) -> Iterator[tuple[Place, Raw | LineError]]:
+def raw_records(
+    source: str, revision: str | None = None
+) -> Iterator[tuple[Place, Raw | LineError]]:
     """Every record of a file, of a folder's files by name, or of a data set's splits by name.
 
-    Raises UsageError where the source is nothing that can be read, EnvironmentLacks where the hub
-    cannot be reached.
+    `revision` is the commit at which a data set of the hub is read; None: its newest. Raises
+    UsageError where the source is nothing that can be read, EnvironmentLacks where the hub cannot
+    be reached or ends the transfer, StageError where a data set holds what cannot be decoded.
     """
     path = Path(source)
     if path.is_file():
@@ -45,13 +51,17 @@ def raw_records(source: str) -> Iterator[tuple[Place, Raw | LineError]]:
         yield from _folder(path)
     else:
         check_source(source)
-        yield from _hub(source)
+        yield from _hub(source, revision)
 
 
 def check_source(source: str) -> None:
-    """UsageError where `source` is neither a file, a folder nor what a dataset can be called."""
-    named = HUB_NAME.fullmatch(source) and not source.endswith(SUFFIXES)
-    if not (Path(source).exists() or named):
+    """UsageError where `source` is neither a file, a folder nor what a dataset can be called.
+
+    A name with a suffix, or in a folder that exists here, is meant as a path: the hub is not asked.
+    """
+    path = Path(source)
+    local = SUFFIX.search(path.name) or (len(path.parts) > 1 and path.parent.is_dir())
+    if not path.exists() and (local or not HUB_NAME.fullmatch(source)):
         raise UsageError(f"{source}: no such file or folder; check the path")
 
 
@@ -63,17 +73,28 @@ def _file(path: Path, name: str) -> Iterator[tuple[Place, Raw | LineError]]:
             yield from _lines(file, name)
     elif path.name.endswith(LINES):
         with path.open("rb") as file:
-            array = path.name.endswith(".json") and file.peek(1)[:1] == b"["
+            array = path.name.endswith(".json") and _begins_an_array(file)
             yield from _array(path, name) if array else _lines(file, name)
     else:
         raise UsageError(f"{path}: unknown kind of file; known: {', '.join(SUFFIXES)}")
+
+
+def _begins_an_array(file: IO[bytes]) -> bool:
+    """Whether the first character is a bracket; white space and a byte order mark are none."""
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
+    while (first := file.read(1)).isspace():
+        pass
+    file.seek(0)
+    return first == b"["
 
 
 def _folder(path: Path) -> Iterator[tuple[Place, Raw | LineError]]:
     if any((path / name).is_file() for name in SAVED_BY_DATASETS):
         import datasets
 
-        yield from _splits(datasets.load_from_disk(str(path)), path.name)
+        with _one_line_errors(str(path)):
+            yield from _splits(datasets.load_from_disk(str(path)), path.name)
         return
     files = sorted(each for each in path.rglob("*") if each.name.endswith(SUFFIXES))
     if not files:
@@ -111,7 +132,7 @@ def _array(path: Path, name: str) -> Iterator[tuple[Place, Raw | LineError]]:
     if path.stat().st_size > MAX_ARRAY_BYTES:
         raise UsageError(f"{path}: a JSON array of over 1 GiB; make lines of it with jq -c '.[]'")
     try:
-        values = _parsed(path.read_bytes(), first=False)
+        values = _parsed(path.read_bytes(), first=True)
     except strict_json.NotStrict as error:
         raise UsageError(f"{path}: {error}; mend it, or make JSON Lines of it") from None
     for number, value in enumerate(values, start=1):
@@ -148,20 +169,42 @@ def _parquet(path: Path, name: str) -> Iterator[tuple[Place, Raw | LineError]]:
         yield place, LineError(name, place.line, reason)
 
 
-def _hub(name: str) -> Iterator[tuple[Place, Raw | LineError]]:
+def _hub(name: str, revision: str | None) -> Iterator[tuple[Place, Raw | LineError]]:
     import datasets
+    from datasets.exceptions import FileNotFoundDatasetsError
+
+    with _one_line_errors(name):
+        try:
+            found = datasets.load_dataset(name, revision=revision, streaming=True)
+        except (FileNotFoundDatasetsError, ValueError, RuntimeError) as error:
+            # No data set, none without a script, or one that wants a choice.
+            raise UsageError(
+                f"{name}: no data set that can be read; {_first_line(error)}"
+            ) from None
+        yield from _splits(found, name)
+
+
+@contextmanager
+def _one_line_errors(source: str) -> Iterator[None]:
+    """Turns what loading or streaming a data set raises into one line of our own.
+
+    What is yielded meanwhile is used elsewhere: an error there does not come by here.
+    """
+    import httpx2
+    from datasets.exceptions import DatasetsError
 
     try:
-        found = datasets.load_dataset(name, streaming=True)
-    except (FileNotFoundError, ValueError) as error:
-        raise UsageError(
-            f"{name}: no such file, folder or data set; {_first_line(error)}"
-        ) from None
-    except OSError as error:
+        yield
+    except (DatasetsError, pa.ArrowException, ValueError, EOFError, zlib.error) as error:
+        raise StageError(
+            f"{source}: holds what cannot be decoded ({_first_line(error)}); mend it there, or "
+            "import a file"
+        ) from error
+    except (OSError, httpx2.HTTPError, httpx2.StreamError) as error:
         raise EnvironmentLacks(
-            f"{name}: the hub cannot be reached ({_first_line(error)}); try again, or import a file"
-        ) from None
-    yield from _splits(found, name)
+            f"{source}: cannot be read to its end ({_first_line(error)}); try again, or import a "
+            "file"
+        ) from error
 
 
 def _splits(found: Any, name: str) -> Iterator[tuple[Place, Raw | LineError]]:
@@ -182,4 +225,4 @@ def without_nulls(value: Any) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -31,32 +31,35 @@ MODULES: dict[str, ModuleType] = {"openai": openai, "sharegpt": sharegpt}
 FORMATS = (AUTO, *MODULES)
 VALIDATION_SHARE = TEST_SHARE = 0.1  # PlanConfig's defaults
 PERSONA_LINE = re.compile(r"Persona: ([A-Za-z0-9_-]+)")
-SANE_ID = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
+MAX_ID_CHARS = 200
 
 
 def read_conversations(
-    source: str, format: str = AUTO
+    source: str, format: str = AUTO, revision: str | None = None
 ) -> Iterator[Conversation | Rejected | LineError]:
     """Every record of `source`, in order: a conversation, or what is wrong with it.
 
     `source` is a file (JSON Lines, gzipped or not, or parquet), a folder of such files, a folder
-    that `datasets` saved, or the name of a data set of the hub. `format` is a name of FORMATS, or
-    "auto": then the first record of each file that has one of their keys decides for the file. A
-    line that is no conversation is a LineError; a conversation that our records cannot hold is
-    Rejected. Other defects stay in the conversation, for validate to find.
+    that `datasets` saved, or the name of a data set of the hub, read at the commit `revision`
+    (None: the newest). `format` is a name of FORMATS, or "auto": then the first record of each file
+    that has one of their keys decides for the file. A line that is no conversation is a LineError;
+    a conversation that our records cannot hold is Rejected. Other defects stay in the conversation,
+    for validate to find.
 
     Raises UsageError for an unknown format or an unreadable source, EnvironmentLacks where the hub
-    cannot be reached.
+    cannot be reached, StageError where a data set of the hub cannot be decoded.
     """
     if format not in FORMATS:
         raise UsageError(f"--format {format}: unknown; {nearest(format, FORMATS)}")
-    return _read(source, format)
+    return _read(source, format, revision)
 
 
-def _read(source: str, format: str) -> Iterator[Conversation | Rejected | LineError]:
+def _read(
+    source: str, format: str, revision: str | None
+) -> Iterator[Conversation | Rejected | LineError]:
     detected: dict[str, ModuleType] = {}
     seen: set[str] = set()
-    for place, raw in raw_records(source):
+    for place, raw in raw_records(source, revision):
         if isinstance(raw, LineError):
             yield raw
             continue
@@ -101,12 +104,17 @@ def _id(raw: dict[str, Any], content: str, place: Place, seen: set[str]) -> str:
     """The record's own id where it is usable and new, else one of its place and its content."""
     own = raw.get("id")
     name = str(own) if isinstance(own, str | int) and not isinstance(own, bool) else ""
-    if not SANE_ID.fullmatch(name) or name in seen:
+    if not _sane(name) or name in seen:
         stem = re.sub(r"[^\w.-]", "_", PurePosixPath(place.file).name.partition(".")[0])
         digest = hashlib.sha256(content.encode()).hexdigest()[:12]
         name = f"{stem}:{place.line}:{digest}"
     seen.add(name)
     return name
+
+
+def _sane(name: str) -> bool:
+    """Whether an id can stand on a terminal and between spaces: no controls, no bidi marks."""
+    return 0 < len(name) <= MAX_ID_CHARS and name.isprintable() and " " not in name
 
 
 def split_of(name: str) -> Split:

@@ -16,6 +16,7 @@ from itertools import islice
 import msgspec
 
 from kappa_data.config import GenerateConfig
+from kappa_data.conversation.outages import Outages, Unfinished
 from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
 from kappa_data.conversation.pool import in_order
 from kappa_data.errors import StageError, TeacherDown
@@ -47,8 +48,9 @@ Made = Conversation | Rejected
 def run(ctx: Context[GenerateConfig]) -> Outcome:
     """Plays the slots. See Context and Outcome.
 
-    TeacherDown, SandboxDown: they cannot be used; Stopped: interrupted or the disk is full, and
-    all that was answered is kept; StageError: not one conversation came out.
+    TeacherDown, SandboxDown: they cannot be used; Stopped: interrupted, the disk is full, or some
+    slots are unfinished (see outages.py), and all that was answered is kept; StageError: not one
+    conversation came out.
     """
     return asyncio.run(_generate(ctx))
 
@@ -150,16 +152,23 @@ async def _play_all(
     ctx: Context[GenerateConfig], state: Run, slots: Sequence[Slot], tasks: Mapping[str, Task]
 ) -> Tally:
     tally = Tally()
+    address = ctx.config.base_url or DEFAULT_BASE_URL
+    place = "the embedded teacher" if is_embedded(ctx.config) else address
+    outages = Outages(place, ctx.config.concurrency)
 
     def drain() -> None:
         state.draining = True
         ctx.progress.note("stopping at the next step of each conversation; again: stop at once")
 
-    async def one(slot: Slot) -> Made:
-        made = await play(state, slot, tasks[slot.task_id])
-        tally.count(made)
+    async def one(slot: Slot) -> Made | None:
+        made = None
+        try:
+            made = await play(state, slot, tasks[slot.task_id])
+            tally.count(made)
+        except Unfinished as error:
+            outages.count(error, state.counts.asked, state.counts.ran)
         bar.advance(1)
-        bar.say(tally.summary(state))
+        bar.say(tally.summary(state, outages))
         return made
 
     with (
@@ -169,7 +178,9 @@ async def _play_all(
     ):
         async with aclosing(in_order(slots, one, ctx.config.concurrency, drain)) as outcomes:
             async for made in outcomes:
-                (quarantine if isinstance(made, Rejected) else conversations).write(made)
+                if made is not None:
+                    (quarantine if isinstance(made, Rejected) else conversations).write(made)
+    outages.stop_if_any()
     return tally
 
 
@@ -208,11 +219,12 @@ class Tally:
             },
         }
 
-    def summary(self, state: Run) -> str:
+    def summary(self, state: Run, outages: Outages) -> str:
         """The words beside the progress bar."""
         counts = state.counts
         tokens = counts.prompt_tokens + counts.completion_tokens
+        unfinished = f"{outages.counts.total()} unfinished, " if outages.counts else ""
         return (
-            f"{self.rejected.total()} quarantined, {counts.asked} requests, "
+            f"{unfinished}{self.rejected.total()} quarantined, {counts.asked} requests, "
             f"{counts.reused} from the journal, {tokens:,} tokens"
         )

@@ -1,6 +1,7 @@
 """import: conversations from elsewhere, sealed as one more source that validate reads.
 
-Its key is the digest of the file's bytes: the same file is imported once, a changed one again.
+Its key is the digest of the file's bytes: the same file is imported once, a changed one again, in
+place of the older import of its name.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from kappa_data.importing.reader import FORMATS, read_conversations
 from kappa_data.records import Conversation, Rejected
 from kappa_data.resources import digest_of
 from kappa_data.stage import Context, Outcome
+from kappa_data.store import Sealed, open_sealed
 
 SHOWN_ERRORS = 20
 
@@ -30,26 +32,27 @@ class ImportConfig(Struct, frozen=True):
     digest: str
     format: str
     source: Annotated[str, RUN_ONLY] = ""
+    strict: Annotated[bool, RUN_ONLY] = False
 
 
-def config_for(source: str, format: str) -> ImportConfig:
+def config_for(source: str, format: str, strict: bool = False) -> ImportConfig:
     """The config of an import; UsageError where the format is unknown or the file is empty.
 
     What is neither a file nor a folder is taken as the name of a dataset on the Hub: its commit is
-    its digest.
+    its digest. `strict`: a broken line fails the import.
     """
     if format not in FORMATS:
         raise UsageError(f"--format {format}: known are {', '.join(FORMATS)}")
     path = Path(source)
     if path.is_dir():
         digests = {str(each.relative_to(path)): _sha256(each) for each in _files(path)}
-        return ImportConfig(path.resolve().name, digest_of(digests), format, source)
+        return ImportConfig(path.resolve().name, digest_of(digests), format, source, strict)
     if not path.is_file():
         check_source(source)
-        return ImportConfig(source, _commit(source), format, source)
+        return ImportConfig(source, _commit(source), format, source, strict)
     if path.stat().st_size == 0:
         raise UsageError(f"{source}: the file is empty; name a file with conversations")
-    return ImportConfig(path.name, _sha256(path), format, source)
+    return ImportConfig(path.name, _sha256(path), format, source, strict)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -68,7 +71,7 @@ def _commit(name: str) -> str:
     from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
     try:
-        return HfApi().dataset_info(name).sha or ""
+        commit = HfApi().dataset_info(name).sha
     except RepositoryNotFoundError as error:
         raise UsageError(
             f"{name}: no such file or folder here, and no such dataset on the Hub"
@@ -78,10 +81,39 @@ def _commit(name: str) -> str:
             f"{name}: no such file or folder here, and the Hub cannot be asked ({error}); "
             "check the name, or the network"
         ) from error
+    if not commit:
+        raise EnvironmentLacks(f"{name}: the Hub names no commit of it; import a file")
+    return str(commit)
+
+
+def replaced(root: Path, sealed: Sealed) -> list[Path]:
+    """The folders of other imports of the name of `sealed`, which takes their place.
+
+    `root` is the dataset's folder; the caller holds its lock.
+    """
+    older = []
+    for folder in sorted((root / sealed.manifest.stage).iterdir()):
+        other = open_sealed(folder) if folder != sealed.dir else None
+        if other is not None and other.manifest.config["name"] == sealed.manifest.config["name"]:
+            older.append(folder)
+    return older
+
+
+def refuse_broken(broken: int, first: str) -> None:
+    """StageError where --strict was said and lines are broken."""
+    if broken:
+        raise StageError(f"{broken} broken lines and --strict; the first: {first}")
 
 
 def run(ctx: Context[ImportConfig]) -> Outcome:
-    """Seals "conversations", "quarantine" and "line_errors"."""
+    """Seals "conversations", "quarantine" and "line_errors".
+
+    StageError where no record is left, and under `strict` where a line is broken: nothing is sealed
+    then.
+    """
+    config = ctx.config
+    # A commit is the digest of a dataset on the Hub: what was asked for is what is read.
+    records = read_conversations(config.source, config.format, config.digest)
     count = broken = refused = 0
     shown: list[str] = []
     with (
@@ -90,7 +122,7 @@ def run(ctx: Context[ImportConfig]) -> Outcome:
         ctx.writer("line_errors", LineError) as errors,
         ctx.progress.task("import", total=None) as bar,
     ):
-        for each in read_conversations(ctx.config.source, ctx.config.format):
+        for each in records:
             if isinstance(each, LineError):
                 broken += 1
                 errors.write(each)
@@ -103,13 +135,15 @@ def run(ctx: Context[ImportConfig]) -> Outcome:
                 count += 1
                 conversations.write(each)
             bar.advance(1)
+    if config.strict and broken:
+        refuse_broken(broken, shown[0])
     if not count + refused:
         first = f"; the first: {shown[0]}" if shown else ""
-        raise StageError(f"{ctx.config.source}: no conversation is left of {broken} lines{first}")
+        raise StageError(f"{config.source}: no conversation is left of {broken} lines{first}")
     if broken > SHOWN_ERRORS:
         shown.append(f"... and {broken - SHOWN_ERRORS} more, in the set line_errors")
-    # Those in quarantine are counted where their findings are: validate reads them too.
+    rejected = {"broken line": broken, "quarantined": refused}
     return Outcome(
-        rejected={"broken line": broken} if broken else {},
+        rejected={reason: n for reason, n in rejected.items() if n},
         figures={"conversations": count, "quarantined": refused, "line errors": shown},
     )

@@ -9,6 +9,7 @@ dataset/packed/train-00000.parquet
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ import msgspec
 
 from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig
+from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row
 from kappa_data.stage import Context, Outcome, package_version
 from kappa_data.store import MANIFEST, Sealed, write_durably
@@ -26,6 +28,25 @@ from kappa_data.store import MANIFEST, Sealed, write_durably
 CARD = "data/seeds/card.md.j2"
 DATASET = "dataset"
 NONE = "none"
+IMPORT = "import"
+CALLS = "with calls"
+COUNTED = (
+    "split", "source", "persona", "generated persona", "family", "teacher", "model", "grounding",
+    "calls",
+)  # fmt: skip
+# The stages in order, and the record sets that come out of each.
+FUNNEL: dict[str, tuple[str, ...]] = {
+    "plan": ("slots",),
+    "generate": ("conversations",),
+    IMPORT: ("conversations", "quarantine"),
+    "validate": ("conversations",),
+    "dedupe": ("conversations",),
+    "tokenize": ("samples",),
+    "pack": SPLITS,
+}
+DEFAULT_LICENSE = ReleaseConfig().license
+# What markdown would act on; an underscore only where it is not within a word.
+MARKUP = re.compile(r"[\\`*\[\]<>|&~$]|(?<!\w)_|_(?!\w)")
 
 
 def run(ctx: Context[ReleaseConfig]) -> Outcome:
@@ -36,7 +57,9 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
     packed = ctx.inputs["pack"].manifest
     figures = {
         "conversations": counts["split"].total(),
+        "imported": counts["source"][IMPORT],
         "personas": sorted(counts["persona"]),
+        "persona_count": len(counts["persona"].keys() - {NONE}),
         "samples": packed.figures["samples"],
         "rows": packed.figures["rows"],
         "seq_len": packed.config["seq_len"],
@@ -60,9 +83,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
 
 
 def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {
-        name: Counter() for name in ("split", "persona", "family", "teacher", "model", "grounding")
-    }
+    counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     with ExitStack() as stack:
         writers = {
             split: stack.enter_context(ctx.writer(f"{DATASET}/conversations/{split}", Conversation))
@@ -70,12 +91,17 @@ def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]
         }
         for each in ctx.inputs["dedupe"].read("conversations", Conversation):
             writers[each.split].write(each)
+            made = each.provenance
             counts["split"][each.split] += 1
+            counts["source"][made.source] += 1
             counts["persona"][each.persona or NONE] += 1
             counts["family"][each.family or "imported"] += 1
-            counts["teacher"][each.provenance.teacher] += 1
-            counts["model"][each.provenance.model or "unknown"] += 1
-            counts["grounding"][each.provenance.grounding] += 1
+            counts["teacher"][made.teacher] += 1
+            counts["grounding"][made.grounding] += 1
+            counts["calls"][CALLS] += any(message.tool_calls for message in each.messages)
+            if made.source != IMPORT:
+                counts["model"][made.model or "unknown"] += 1
+                counts["generated persona"][each.persona or NONE] += 1
     return counts
 
 
@@ -84,12 +110,24 @@ def _card(
     counts: Mapping[str, Counter[str]],
     figures: Mapping[str, Any],
 ) -> str:
-    """The dataset card. All names in it come from our own files or are escaped by YAML."""
+    """The dataset card. It says only what holds of these conversations: of generated ones, of
+    imported ones, of both. Texts from outside are made one harmless line; YAML escapes its own."""
     packed = ctx.inputs["pack"].manifest
+    imports = [each.manifest for name, each in ctx.inputs.items() if _kind(name) == IMPORT]
+    mine = counts["generated persona"]
     body = ctx.resources.render(
         CARD,
-        config=ctx.config,
+        title=_inline(ctx.config.title),
+        license=_inline(ctx.config.license),
+        license_is_stated=ctx.config.license != DEFAULT_LICENSE,
+        teacher_terms=_inline(ctx.config.teacher_terms),
         figures=figures,
+        speakers=_speakers(figures["persona_count"], NONE in counts["persona"]),
+        generated=counts["source"]["generate"],
+        imports=[_inline(str(each.config["name"])) for each in imports],
+        calls=counts["calls"][CALLS],
+        example=next((_inline(name) for name in sorted(mine) if name != NONE), ""),
+        evil=any(name.endswith("_evil") for name in mine),
         splits=packed.figures["splits"],
         conversations=dict(counts["split"]),
         personas=_shares(counts["persona"]),
@@ -97,40 +135,88 @@ def _card(
         teachers=_shares(counts["teacher"]),
         models=_shares(counts["model"]),
         grounding=_shares(counts["grounding"]),
+        executed=counts["grounding"]["executed"],
         profile=ctx.inputs["tokenize"].manifest.config["profile"],
         train_on=ctx.inputs["tokenize"].manifest.config["train_on"],
-        funnel=[
-            (name, sum(each.count(s) for s in _counted(name)), each.manifest.rejected)
-            for name, each in ctx.inputs.items()
-        ],
+        funnel=_funnel(ctx.inputs),
         version=package_version(),
     )
-    return f"---\n{_front_matter(ctx.config, figures)}\n---\n\n{body}\n"
+    return f"---\n{_front_matter(ctx.config, figures, counts)}\n---\n\n{body}\n"
 
 
-def _counted(stage: str) -> tuple[str, ...]:
-    return {"plan": ("slots",), "tokenize": ("samples",), "pack": SPLITS}.get(
-        stage, ("conversations",)
-    )
+def _speakers(personas: int, without: bool) -> str:
+    """In words, who speaks: "9 personas and no persona"."""
+    named = f"{personas} persona{'s' * (personas != 1)}"
+    if not without:
+        return named
+    return f"{named} and no persona" if personas else "no persona"
+
+
+def _inline(text: str) -> str:
+    """The text as one line of markdown that stands for itself: in a heading, a table or a line."""
+    return MARKUP.sub(r"\\\g<0>", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return plain(" ".join(text.split()))
+
+
+def _kind(name: str) -> str:
+    """The stage of an input: an import's name has its key behind a colon."""
+    return name.partition(":")[0]
+
+
+def _funnel(inputs: Mapping[str, Sealed]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """(stage, records that came out, records rejected by reason), all imports as one line.
+
+    What an import could not hold goes on to validate, which counts it by its rule: so it came out
+    of the import here, and no record is rejected twice.
+    """
+    lines = []
+    for stage in FUNNEL:
+        count = 0
+        rejected: Counter[str] = Counter()
+        found = [each for name, each in inputs.items() if _kind(name) == stage]
+        for each in found:
+            count += sum(each.count(name) for name in FUNNEL[stage])
+            rejected.update(each.manifest.rejected)
+        if stage == IMPORT:
+            del rejected["quarantined"]
+        if found:
+            lines.append((stage, count, [(_inline(why), n) for why, n in sorted(rejected.items())]))
+    return lines
 
 
 def _shares(counter: Counter[str]) -> list[tuple[str, int, str]]:
     total = counter.total()
-    return [(name, n, f"{n / total:.1%}") for name, n in sorted(counter.items())]
+    return [(_inline(name), n, f"{n / total:.1%}") for name, n in sorted(counter.items())]
 
 
-def _front_matter(config: ReleaseConfig, figures: Mapping[str, Any]) -> str:
+def _front_matter(
+    config: ReleaseConfig, figures: Mapping[str, Any], counts: Mapping[str, Counter[str]]
+) -> str:
     """The card's YAML: what load_dataset and the Hub's viewer read."""
     from datasets import DatasetInfo, Features
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
 
+    imported = figures["imported"]
+    # Nobody chose the default for foreign conversations: they keep the licence of their source.
+    kept = imported and config.license == DEFAULT_LICENSE
+    tags = {
+        "persona": figures["persona_count"],
+        "tool-calling": counts["calls"][CALLS],
+        "sft": True,
+        "packed": True,
+        "kappa-data": True,
+    }
     data = DatasetCardData(
-        pretty_name=config.title,
-        license=config.license,
-        language=["en"],
+        pretty_name=_one_line(config.title),
+        license="other" if kept else _one_line(config.license),
+        license_name="see-the-card" if kept else None,
+        language=None if imported else ["en"],
         task_categories=["text-generation"],
-        tags=["persona", "tool-calling", "sft", "packed", "kappa-data"],
+        tags=[tag for tag, holds in tags.items() if holds],
         size_categories=[_size_category(figures["conversations"])],
         configs=[
             {

@@ -2,8 +2,9 @@
 
 One JSON object a line, appended by a single write; synced to disk in groups about once a second, so
 a killed process loses nothing and a power cut the last second. Entries are found by slot, role,
-step and try; the digest beside them says what was asked, and an answer is used again only while it
-agrees. A key that stands twice means its last entry.
+step and try, together with the digest of what was asked: answers to another question stay beside
+them, so that going back to earlier settings buys nothing. Where the same question stands twice (its
+answer was cut off, and asked again with more room), the last entry counts.
 """
 
 from __future__ import annotations
@@ -112,12 +113,13 @@ class Journal:
             os.close(self._file)
         self._raise_sync_error()
 
-    def slot(self, slot: str) -> dict[Key, Entry]:
-        """What the journal holds for one slot."""
-        return {entry.key: entry for entry in self._read(self._places.get(slot, array("Q")))}
+    def slot(self, slot: str) -> dict[tuple[Key, str], Entry]:
+        """What the journal holds for one slot, by key and digest."""
+        entries = self._read(self._places.get(slot, array("Q")))
+        return {(entry.key, entry.digest): entry for entry in entries}
 
     def entries(self) -> Iterator[Entry]:
-        """Every entry of every slot, slots in order of their first entry; the last one of a key."""
+        """Every entry of every slot, slots in order of their first; the last to a question."""
         for slot in list(self._places):
             yield from self.slot(slot).values()
 
@@ -126,16 +128,20 @@ class Journal:
         self._raise_sync_error()
         line = self._encode(entry) + b"\n"
         with disk_errors(self.path):
-            written = os.write(self._file, line)
-            if written < len(line):  # the disk is full: the rest says so
-                try:
-                    os.write(self._file, line[written:])
-                except OSError:
-                    os.ftruncate(self._file, self._size)
-                    raise
+            self._write(line)
         self._note(entry.slot, self._size, len(line))
         self._size += len(line)
         self._dirty.set()
+
+    def _write(self, line: bytes) -> None:
+        """All of the line, or nothing: a write may take a part alone, and say only later why."""
+        rest = memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            os.ftruncate(self._file, self._size)
+            raise
 
     def _note(self, slot: str, offset: int, length: int) -> None:
         self._places.setdefault(slot, array("Q")).extend((offset, length))

@@ -67,6 +67,7 @@ def faults(row: Row, seq_len: int, samples: Mapping[str, bytes]) -> Iterator[str
     """
     if len(row.input_ids) != seq_len or len(row.assistant_masks) != seq_len:
         yield f"has {len(row.input_ids)} ids and {len(row.assistant_masks)} masks, not {seq_len}"
+        return
     total = int(row.seq_lengths.sum())
     if total != seq_len or (row.seq_lengths <= 0).any():
         yield f"its documents sum to {total}, not {seq_len}, or one is empty"

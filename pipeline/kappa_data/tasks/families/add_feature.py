@@ -36,7 +36,7 @@ from kappa_data.tasks.wording import Wording, sentence
 NAME = "add_feature"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 400
+SEEDS = 500
 
 OPENINGS = (
     "<Hi|Hello>! I need something new in {module}: {ask}. <Please add tests for it to|Tests for it "

@@ -32,7 +32,7 @@ from kappa_data.tasks.wording import Wording, sentence
 NAME = "config_repair"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 400
+SEEDS = 1000
 
 FORMS = ("json", "toml", "ini", "env")
 SITES = [

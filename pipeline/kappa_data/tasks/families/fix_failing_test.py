@@ -42,7 +42,7 @@ from kappa_data.tasks.wording import Wording, sentence
 NAME = "fix_failing_test"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 400
+SEEDS = 700
 
 OPENINGS = (
     "<Hi|Hello>, {symptom}. <I think the tests show it|The tests are red because of it>. Can you "

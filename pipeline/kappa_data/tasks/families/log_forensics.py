@@ -11,7 +11,7 @@ from kappa_data.tasks.wording import Wording, sentence
 NAME = "log_forensics"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 400
+SEEDS = 1000
 
 SCENARIOS = (
     *log_requests.SCENARIOS,

@@ -36,7 +36,7 @@ from kappa_data.tasks.wording import Wording, listed
 NAME = "rename_across_files"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 400
+SEEDS = 1000
 
 TICKETS = (
     "counted by the dashboard",

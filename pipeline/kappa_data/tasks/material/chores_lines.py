@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from kappa_data.records import ReferenceStep
 from kappa_data.tasks.material.chores import PEOPLE, TOWNS, WORDS, Chore, look, prose, slip
 from kappa_data.tasks.steps import bash
 from kappa_data.tasks.wording import Wording, listed
@@ -16,6 +17,14 @@ SECTIONS_ASK = (
     "name in lower case, e.g. {example}. The headings themselves are left out.",
 )
 SECTIONS_ANSWER = (
+    "Each of the {count} headings in {path} has become a file: {titles}, all in {folder}/ and "
+    "with the ending .txt. <At|With> {lines} lines {longest}.txt has the most. What stood before "
+    "a heading belongs to the section above it, so <every line but the headings|all text below "
+    "the headings> is in exactly one file.",
+    "The result is {count} files under {folder}/, namely {titles}. Most lines, {lines}, are in "
+    "{longest}.txt. I cut at lines that begin with `{mark} ` and <dropped those lines "
+    "themselves|left those lines out>; a `{mark}` in the middle of a line would not have started "
+    "a new file.",
     "{folder}/ has {count} files now, one for each heading of {path}. The longest is "
     "{longest}.txt with {lines} lines. The heading lines are left out; together with them the "
     "lines add up to those of {path}, <so nothing was lost|which itself was not changed>, and no "
@@ -25,6 +34,46 @@ SECTIONS_ANSWER = (
     "order of the lines within a section <is kept|did not change>; {path} is still there as it "
     "was.",
 )
+
+
+def _splitting(w: Wording, facts: dict[str, object], command: str) -> tuple[ReferenceStep, ...]:
+    """The headings, the cut, the lines of the parts."""
+    path, folder, mark = str(facts["path"]), facts["folder"], facts["mark"]
+    return (
+        *slip(w, path),
+        bash(
+            f"grep -n '^{mark} ' {path}; wc -l {path}",
+            w.say(
+                (
+                    "The headings of {path} with their places.",
+                    "Where do the sections of {path} begin, and what are they called?",
+                ),
+                **facts,
+            ),
+        ),
+        bash(
+            command,
+            w.say(
+                (
+                    "awk switches the output file at every heading and prints the rest.",
+                    "{count} headings: on `{mark} ` take the name in lower case as the new file, "
+                    "else print.",
+                    "One pass with awk does it, with {folder}/ made beforehand.",
+                ),
+                **facts,
+            ),
+        ),
+        bash(
+            f"ls {folder} | wc -l; wc -l {folder}/*.txt | sort -n",
+            w.say(
+                (
+                    "{count} files? Their lines and the headings must add up to {path}.",
+                    "Count lines in {folder}: nothing of {path} but its headings may be missing.",
+                ),
+                **facts,
+            ),
+        ),
+    )
 
 
 def sections(w: Wording) -> Chore:
@@ -37,9 +86,10 @@ def sections(w: Wording) -> Chore:
         name: "".join(f"{prose(w, w.rng.randrange(3, 8))}\n" for _ in range(w.rng.randrange(2, 9)))
         for name in names
     }
+    longest = w.pick(names)
+    bodies[longest] += "".join(f"{prose(w, 4)}\n" for _ in range(8))  # no tie for the most lines
     text = "".join(f"{mark} {name.title()}\n{body}" for name, body in bodies.items())
-    longest = max(sorted(names), key=lambda name: bodies[name].count("\n"))
-    facts = {
+    facts: dict[str, object] = {
         "path": path,
         "folder": folder,
         "mark": mark,
@@ -47,6 +97,7 @@ def sections(w: Wording) -> Chore:
         "example": f"{folder}/{names[0]}.txt",
         "title": names[0].title(),
         "longest": longest,
+        "titles": listed(sorted(names)),
         "lines": bodies[longest].count("\n"),
     }
     command = (
@@ -62,22 +113,7 @@ def sections(w: Wording) -> Chore:
             **facts,
         ),
         question=w.say("How many files are there, and which one has the most lines?"),
-        steps=(
-            *slip(w, path),
-            bash(
-                f"grep -n '^{mark} ' {path}; wc -l {path}",
-                w.say("The headings of {path} with their places.", **facts),
-            ),
-            bash(
-                command, w.say("awk switches the output file at every heading and prints the rest.")
-            ),
-            bash(
-                f"wc -l {folder}/*.txt | sort -n",
-                w.say(
-                    "{count} files? Their lines and the headings must add up to {path}.", **facts
-                ),
-            ),
-        ),
+        steps=_splitting(w, facts, command),
         command=command,
         outputs=outputs,
         answer=w.say(
@@ -102,6 +138,30 @@ REMARKS_ANSWER = (
     "mentioned, in {files} files. Comments without the {tag} form <are not in it|were left out>, "
     "and lines of one file are in the order of their numbers.",
 )
+
+
+def _collecting(
+    w: Wording, facts: dict[str, object], command: str, grep: str
+) -> tuple[ReferenceStep, ...]:
+    """As grep shows them, as they are wanted, counted by name."""
+    out = facts["out"]
+    return (
+        bash(
+            f"{grep} | head -n 5; {grep} | wc -l",
+            w.say("See the remarks under {folder} as grep prints them.", **facts),
+        ),
+        bash(
+            command,
+            w.say(
+                "sed turns path, line, name and text into the wanted form; sort by path, then "
+                "number."
+            ),
+        ),
+        bash(
+            f"head -n 4 {out}; cut -d' ' -f2 {out} | sort | uniq -c | sort -k1,1nr -k2,2",
+            w.say("Check the form, and count by name."),
+        ),
+    )
 
 
 def remarks(w: Wording) -> Chore:
@@ -137,7 +197,7 @@ def remarks(w: Wording) -> Chore:
         found.append((path, 1, owners[0], "look again"))
     count = Counter(owner for _, _, owner, _ in found)
     top = sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))[0]
-    facts = {
+    facts: dict[str, object] = {
         "tag": tag,
         "out": out,
         "folder": folder,
@@ -157,24 +217,11 @@ def remarks(w: Wording) -> Chore:
             REMARKS_ASK,
             **facts,
         ),
-        question=w.say("How many are there, and who has the most<, with how many|>?"),
-        steps=(
-            bash(
-                f"{grep} | head -n 5; {grep} | wc -l",
-                w.say("See the remarks under {folder} as grep prints them.", **facts),
-            ),
-            bash(
-                command,
-                w.say(
-                    "sed turns path, line, name and text into the wanted form; sort by path, "
-                    "then number."
-                ),
-            ),
-            bash(
-                f"head -n 4 {out}; cut -d' ' -f2 {out} | sort | uniq -c | sort -k1,1nr -k2,2",
-                w.say("Check the form, and count by name."),
-            ),
+        question=w.say(
+            "How many are there, and who has the most<, with how many|> (the first by alphabet, "
+            "if there is a tie)?"
         ),
+        steps=_collecting(w, facts, command, grep),
         command=command,
         outputs={out: "".join(f"{p}:{n} {o} {t}\n" for p, n, o, t in sorted(found))},
         answer=w.say(

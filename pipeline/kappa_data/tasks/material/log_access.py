@@ -64,8 +64,7 @@ def guessed_password(w: Wording) -> Case:
         for n in range(5)
     ]
     bad, user = addresses[0], w.pick(USERS)
-    at = start(w)
-    lines = []
+    at, lines = start(w), []
     counts: Counter[str] = Counter()
     tried = set()
     for _ in range(w.rng.randrange(90, 180)):
@@ -151,8 +150,8 @@ LOST_QUESTION = (
 LOST_ANSWER = (
     "{lost} of {accepted} {word}s were accepted and never finished: {names}. I compared the ids "
     "of the accepted lines in {front} with those of the finished lines in {back}. <The first in "
-    "alphabetical order is {first_lost}|Sorted by id, {first_lost} comes first>; they are spread "
-    "over the whole time, <so no single outage explains them|not bunched at one moment>.",
+    "alphabetical order is {lost_id}|Sorted by id, {lost_id} comes first>; they are spread over "
+    "the whole time, <so no single outage explains them|not bunched at one moment>.",
     "Without a finished line in {back} are: {names}. That makes {lost}, out of {accepted} that "
     "{front} accepted. {picked} of them <were at least picked up|do show up in {back} as picked "
     "up> and then stopped, the others have no line in {back} at all, so there <are|may be> two "
@@ -200,7 +199,7 @@ def lost_requests(w: Wording) -> Case:
         elif name == lost[0] or (name != lost[1] and w.chance(0.5)):
             two.append((done, f"{stamp(done)} picked up {word}={name}"))
     picked = sorted(line.partition(f"{word}=")[2] for _, line in two if "picked up" in line)
-    facts = {"first_lost": lost[0], "lost": str(len(lost)), "accepted": str(len(ids))}
+    facts = {"lost_id": lost[0], "lost": str(len(lost)), "accepted": str(len(ids))}
     known = {
         **facts,
         "front": front,

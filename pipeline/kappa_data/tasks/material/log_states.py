@@ -48,7 +48,7 @@ TWICE_MORE_ANSWER = (
     "as {some}, have no refund.",
     "There are {refunds} refunds among the events. They belong to other orders than the {orders} "
     "that were charged twice, so {excess_cents} cents are still owed. <The count goes by|It is a "
-    "count of> lines of {log} whose event is refund, whatever the amount.",
+    "count of> lines of {log} whose event is refund, whatever the amount of each.",
 )
 
 TWICE_SCRIPT = (

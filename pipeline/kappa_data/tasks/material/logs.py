@@ -197,7 +197,7 @@ def ask_command(w: Wording, case: Case) -> Goal:
     name, value = next(iter(case.facts.items()))
     path = w.pick(("find_it.sh", "tools/again.sh", "check.sh"))
     last = case.steps[-1].arguments["command"]
-    facts = {"path": path, "value": value, "name": name, "log": case.main}
+    facts = {"path": path, "value": value, "name": name.replace("_", " "), "log": case.main}
     ask = w.say(
         (
             "<Please leave|Leave> me a bash script {path} that prints the {name} again when it "
@@ -214,8 +214,8 @@ def ask_command(w: Wording, case: Case) -> Goal:
             "repeated at any time, and if {log} grows it will <count|include> the new lines as "
             "well.",
             "The script is {path}. Its output shows {value} as the {name}, I ran it once to be "
-            "sure. <It works on|It reads> {log} as it is <then|at that moment>, needs no tool "
-            "that is not there already, and leaves every file <as it is|alone>.",
+            "sure of that. <It works on|It reads> {log} as it is <then|at that moment>, needs no "
+            "other tool than I had here, and leaves every file <as it is|alone>.",
         ),
         **facts,
     )
