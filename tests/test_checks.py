@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -242,6 +243,43 @@ def test_a_schema_cannot_make_us_fetch_or_loop():
     ):
         whole = with_call(call(), tools=tools(parameters))
         assert {each.severity for each in findings(whole, FACTS)} <= {"note"}
+
+
+SLOW = "^(a+)+$"
+TEXT = json.dumps({"path": "a" * 60 + "!"})
+NAME = json.dumps({"a" * 60 + "!": 1})
+DRAFT = "http://json-schema.org/draft-07/schema#"
+DOUBLING = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(60)} | {
+    "d60": {}
+}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments", "found"),
+    [
+        ({"properties": {"path": {"pattern": SLOW}}}, TEXT, None),
+        ({"propertyNames": {"pattern": SLOW}}, NAME, None),
+        ({"patternProperties": {SLOW: {}}, "additionalProperties": False}, NAME, None),
+        ({"allOf": [{"patternProperties": {SLOW: {}}}], "unevaluatedProperties": False}, NAME, None),
+        ({"$schema": DRAFT, "properties": {"path": {"$ref": "#/x"}}, "x": {"pattern": SLOW}},
+         TEXT, None),
+        ({"properties": {"path": {"$schema": DRAFT, "pattern": SLOW}}}, TEXT, "tool schema"),
+        ({"$ref": "#/$defs/d0", "$defs": DOUBLING}, "{}", None),
+        ({"enum": [{}] * 3000}, "{}", "tool schema"),
+        (functools.reduce(lambda inner, _: {"not": inner}, range(400), {}), "{}", "tool schema"),
+        ({"properties": {"path": {"multipleOf": 0.1}}}, f'{{"path": 1{"0" * 400}}}', None),
+        # What is still looked at, beside what is not.
+        ({"properties": {"path": {"pattern": SLOW, "maxLength": 5}}}, TEXT, "arguments schema"),
+        ({"$schema": DRAFT, **SCHEMA}, TEXT, None),
+        ({"$schema": DRAFT, **SCHEMA}, NAME, "arguments schema"),
+        ({"properties": {"pattern": {"type": "string"}}}, '{"pattern": 1}', "arguments schema"),
+        ({"properties": {"path": {"uniqueItems": True}}}, '{"path": [{"a": 1}, {"a": 1}]}',
+         "arguments schema"),
+    ],
+)  # fmt: skip
+def test_a_hostile_schema_costs_nothing(parameters: object, arguments: str, found: str | None):
+    whole = with_call(call(arguments=arguments), tools=tools(parameters))
+    assert [each.rule for each in findings(whole, FACTS)] == ([found] if found else [])
 
 
 def test_hand_made_traces_give_what_they_expect():

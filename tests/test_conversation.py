@@ -22,8 +22,8 @@ from fakes import (
     says,
     slot_of,
 )
-from kappa_data.conversation.play import play
 from kappa_data.conversation.outages import Unfinished
+from kappa_data.conversation.play import play
 from kappa_data.conversation.pool import Drained
 from kappa_data.errors import Stopped
 from kappa_data.records import Conversation, Message, Rejected, Task, Usage, canonical_json

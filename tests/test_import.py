@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from kappa_data.importing import reader as imports
 from kappa_data.importing.place import LineError
 from kappa_data.importing.reader import read_conversations, split_of
 from kappa_data.records import Conversation, Rejected
+from kappa_data.stages import import_
 from kappa_data.validation.checking import findings
 from kappa_data.validation.repair import repair
 
@@ -305,15 +307,61 @@ def test_saved_data_set(tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("source", ["nowhere/at/all.jsonl", "x.parquet", "a b"])
-def test_no_source(source, tmp_path):
+@pytest.mark.parametrize(
+    "source",
+    ["nowhere/at/all.jsonl", "x.parquet", "a b", "chats.txt", "org/chats.csv.bz2", "here/chats"],
+)
+def test_no_source_and_the_hub_is_not_asked(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
     with pytest.raises(UsageError, match="no such file"):
         read(source)
+    with pytest.raises(UsageError, match="no such file"):
+        import_.config_for(source, "auto")
     (tmp_path / "x.csv").write_text("a,b")
     with pytest.raises(UsageError, match="unknown kind"):
         read(str(tmp_path / "x.csv"))
     with pytest.raises(UsageError, match="sharegpt"):
         read_conversations("x", "sharegtp")
+
+
+@pytest.mark.parametrize("source", ["squad", "org/chats", "org/chats-2.5", "Org.AI/some_chats"])
+def test_what_may_be_a_data_set_of_the_hub(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files.check_source(source)
+
+
+@pytest.mark.parametrize("before", [" \n\t", "\ufeff", "\ufeff\r\n "])
+def test_an_array_behind_space_or_a_byte_order_mark(tmp_path, before):
+    text = before + json.dumps([{"messages": TALK}, {"messages": TALK}], indent=1)
+    found = read(write(tmp_path, text, name="some.json"))
+    assert [each.provenance.origin for each in found] == ["some.json:1", "some.json:2"]
+
+
+def test_what_unpacks_to_much_more_is_read_with_little_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_LINE_BYTES", 2**20)
+    good = json.dumps({"messages": TALK}).encode()
+    with gzip.open(tmp_path / "bomb.jsonl.gz", "wb", compresslevel=1) as file:
+        for _ in range(64):
+            file.write(b" " * 2**20)  # one line of 64 MiB in a few hundred kilobytes
+        file.write(b"\n" + good)
+    tracemalloc.start()
+    long, last = read(str(tmp_path / "bomb.jsonl.gz"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(long, LineError) and long.line == 1
+    assert isinstance(last, Conversation) and last.provenance.origin.endswith(":2")
+    assert peak < 8 * 2**20
+
+
+@pytest.mark.parametrize(
+    "own",
+    ["a\x85b", "a\x9b31m", "a\u202eb", "a\u200fb", "a\u2066b", "a\u00a0b", "a\u200bb", "x" * 201],
+)
+def test_an_id_that_a_terminal_would_act_on_is_replaced(tmp_path, own):
+    first, second = (one(tmp_path, {"id": own, "messages": TALK}) for _ in range(2))
+    assert first.id == second.id and first.id.startswith("some:1:") and first.id.isascii()
+    assert one(tmp_path, {"id": "größe-7_日本", "messages": TALK}).id == "größe-7_日本"
 
 
 def test_ids_are_unique_stable_and_sane(tmp_path):

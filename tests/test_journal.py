@@ -21,10 +21,13 @@ from kappa_data.teacher.api import ChatAnswer, ChatRequest, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
 
 
-def answered(slot: str, step: int, text: str, asked: str = "", **more: int) -> Entry:
+def answered(
+    slot: str, step: int, text: str, asked: str = "", max_tokens: int | None = None
+) -> Entry:
     call = ToolCall("call_1", FunctionCall("bash", '{"command": "ls"}'))
     answer = ChatAnswer(text, "thought", (call,), "stop", Usage(3, 4, 1))
-    return Entry(slot, Key("assistant", step), asked or f"digest of {text}", answer=answer, **more)
+    digest = asked or f"digest of {text}"
+    return Entry(slot, Key("assistant", step), digest, answer=answer, max_tokens=max_tokens)
 
 
 def test_entries_come_back_by_slot_after_reopening(tmp_path: Path) -> None:

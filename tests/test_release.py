@@ -48,7 +48,7 @@ def generated(persona: str | None, n: int, **fields: Any) -> Conversation:
         messages=(
             *system,
             Message("user", f"What is {said}?"),
-            Message("assistant", reasoning="I look.", tool_calls=(call,), finish_reason="tool_calls"),
+            Message("assistant", reasoning="So.", tool_calls=(call,), finish_reason="tool_calls"),
             Message("tool", said, tool_call_id="c1", name="look"),
             Message("assistant", f"It is {said}.", reasoning="Seen.", finish_reason="stop"),
         ),
@@ -153,6 +153,7 @@ def funnel(body: str) -> dict[str, tuple[int, int]]:
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Sealed]]:
     personas = ["lawful_good", "chaotic_evil", None]
     mine = [generated(each, n) for n, each in enumerate(personas)]
+    mine[1] = msgspec.structs.replace(mine[1], split="test")
     lines = [*foreign("true_neutral", "", unknown=2), "{broken"]
     return release(tmp_path_factory.mktemp("both"), mine, lines)
 
@@ -162,7 +163,7 @@ def test_generated_only(tmp_path):
     front, body = card_of(folder)
     assert front["license"] == "apache-2.0" and front["language"] == ["en"]
     assert {"persona", "tool-calling"} <= set(front["tags"])
-    assert "2 conversations: 1 persona and no persona, 2 conversations with tool calls." in body
+    assert "2 conversations: 1 persona and no persona, tool calls in 2 conversations." in body
     assert "no such task is in two splits" in body and "one Linux toolchain" in body
     assert '"Persona: lawful_good"' in body and "evil" not in body
     assert "Licence of this dataset: apache-2.0." in body
@@ -193,7 +194,8 @@ def test_imported_only(tmp_path):
 def test_generated_and_imported(both):
     front, body = card_of(both[0])
     assert front["license"] == "other"
-    assert "5 conversations (3 generated, 2 imported): 3 personas and no persona, 3 " in body
+    assert "5 conversations (3 generated, 2 imported): 3 personas and no persona, " in body
+    assert "tool calls in 3 conversations." in body
     assert "no such task is in two splits" in body and "a hash of their id" in body
     assert "Licence of the generated conversations: apache-2.0." in body
     assert "The imported conversations keep the licence of their source." in body
@@ -228,8 +230,8 @@ def test_both_views_load(both, tmp_path):
         env=clean_environment(HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1"),
     )
     conversations, packed = json.loads(done.stdout.splitlines()[-1])
-    assert set(conversations) == set(packed) == {"train", "validation", "test"}
-    assert sum(conversations.values()) == 5
+    assert conversations == {"train": 3, "test": 2}  # an empty split is not named
+    assert set(packed) == {"train", "test"}
     assert sum(packed.values()) == both[1]["release"].manifest.figures["rows"]
 
 

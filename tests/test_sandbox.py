@@ -239,6 +239,30 @@ def test_a_start_may_be_cancelled_at_any_moment() -> None:
     asyncio.run(asyncio.wait_for(run(), 90))
 
 
+ABANDONED = """
+import asyncio, sys
+from kappa_data.sandbox.bubblewrap import Bubblewrap
+async def main():
+    for _ in range(3):
+        asyncio.ensure_future(Bubblewrap().open({"a": "b"}))
+    await asyncio.sleep(float(sys.argv[1]))
+    raise ValueError("planted")
+asyncio.run(main())
+"""
+
+
+def test_a_loop_that_is_given_up_ends_while_boxes_start() -> None:
+    for milliseconds in (0, 3, 10, 20, 35, 60, 100):
+        done = subprocess.run(
+            [sys.executable, "-c", ABANDONED, str(milliseconds / 1000)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stderr.strip().splitlines()[-1] == "ValueError: planted"
+
+
 async def gone(pids: set[int]) -> None:
     """Wait until none of these processes is left (a zombie that nobody collects counts as gone)."""
     async with asyncio.timeout(10):

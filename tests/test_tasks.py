@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
@@ -160,6 +162,92 @@ def test_the_first_failing_check_is_named() -> None:
 def test_a_check_of_files_without_a_box_is_our_mistake() -> None:
     with pytest.raises(ValueError, match="needs a box"):
         verdict_on(FileCheck("a"), None, "said")
+
+
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        ("forty", ""),
+        ("a" + " " * 200_000 + "forty", ""),
+        (" \n" * 40_000 + "forty", ""),
+        ("forty" + "." * 60_000, "more than the 50000 that are searched"),
+    ],
+)
+def test_blanks_are_nothing_and_what_is_too_long_fails(answer: str, detail: str) -> None:
+    passed, said = verdict_on(AnswerCheck(required=("forty",)), None, answer)
+    assert (passed, detail in said) == (not detail, True)
+
+
+def test_a_gap_stays_a_gap() -> None:
+    check = AnswerCheck(required=(r"a\n {4}b\s+c\Z",), forbidden=("bc", "ab"))
+    assert verdict_on(check, None, "a\n    b" + "\n " * 500 + "c") == (True, "")
+
+
+class TooSlow(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Stops what takes more of this process's own time, however busy the machine is."""
+
+    def stop(number: int, frame: object) -> None:
+        raise TooSlow
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+PIECES = (
+    " ",
+    "\n",
+    "\n ",
+    "a",
+    "a ",
+    "- ",
+    "1",
+    "1,",
+    ". ",
+    "(",
+    ")",
+    "*",
+    "_",
+    "not ",
+    "Answer: ",
+)
+LONG = 20_000
+
+
+def hostile(answers: list[str]) -> list[str]:
+    """Texts that a search may take the square of their length for."""
+    starts = ("", "Well. ", "Answer: ", answers[0][:40])
+    blanks = [start + piece * LONG for start in starts for piece in (" ", "\n")]
+    return [*blanks, *(piece * (LONG // len(piece)) for piece in PIECES), "\n\n".join(answers) * 9]
+
+
+@pytest.mark.parametrize("name", catalog.families())
+def test_no_text_makes_a_search_hang(name: str) -> None:
+    """An honest search of all these texts takes some hundredths of a second, a square a minute."""
+    tasks = {}
+    for seed in range(10):
+        made = catalog.families()[name].make(seed)
+        answers = [turn.answer for turn in made.reference]
+        for check in made.verifier:
+            if isinstance(check, AnswerCheck):
+                tasks |= dict.fromkeys((*check.required, *check.forbidden), answers)
+    assert tasks
+    for pattern, answers in tasks.items():
+        try:
+            with at_most(5):
+                for text in hostile(answers):
+                    re.search(pattern, text, re.IGNORECASE)
+        except TooSlow:
+            pytest.fail(f"{name}: slow on hostile text: /{pattern}/")
 
 
 # --- reference ------------------------------------------------------------------------------------

@@ -67,7 +67,11 @@ def _card(resources: Resources) -> list[str]:
     return ["data/seeds/card.md.j2"]
 
 
-PLAN = Stage("plan", 1, _in("plan"), ("slots",), prompts=_personas, found=_families)
+def _personas_and_material(resources: Resources) -> list[str]:
+    return [*_personas(resources), *resources.names("data/seeds/tasks", ".toml")]
+
+
+PLAN = Stage("plan", 1, _in("plan"), ("slots",), prompts=_personas_and_material, found=_families)
 GENERATE = Stage("generate", 1, _in("generate"), ("conversations",), ("plan",), _all_prompts)
 VALIDATE = Stage(
     "validate",

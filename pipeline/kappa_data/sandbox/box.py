@@ -7,11 +7,8 @@ breaks the protocol, or is silent for too long, is dead.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import signal
 import struct
-from asyncio.subprocess import Process
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -21,6 +18,7 @@ from msgspec import Struct
 
 from kappa_data.errors import SandboxDown
 from kappa_data.sandbox import Limits, ToolResult
+from kappa_data.sandbox.child import Child
 from kappa_data.sandbox.output import clip, visible, with_note
 from kappa_data.sandbox.tools import complaint
 
@@ -54,7 +52,7 @@ class BubblewrapBox:
     """One running box; implements `Box`. Made by `Bubblewrap.open`."""
 
     def __init__(
-        self, process: Process, complaints: int, limits: Limits, slots: asyncio.Semaphore
+        self, process: Child, complaints: int, limits: Limits, slots: asyncio.Semaphore
     ) -> None:
         """`complaints` is the descriptor of a memory file: standard error of the box's process."""
         self._process = process
@@ -108,10 +106,7 @@ class BubblewrapBox:
             async with asyncio.timeout(END_SECONDS):
                 await self._process.wait()
         except TimeoutError:
-            # bwrap takes the supervisor with it (--die-with-parent); one that has not come so far
-            # as to know its parent is still in bwrap's session.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             await self._process.wait()
         if self._complaints >= 0:
             os.close(self._complaints)
@@ -124,9 +119,9 @@ class BubblewrapBox:
         containers never collects what has ended.
         """
         self._dead = self._dead or reason
-        stdin = self._process.stdin
-        if stdin is not None and not stdin.transport.is_closing():  # abort must not come twice
-            stdin.transport.abort()
+        transport = self._process.stdin.transport
+        if not transport.is_closing():  # abort must not come twice
+            transport.abort()
 
     async def _exchange(self, request: Mapping[str, Any]) -> tuple[Reply, bytes]:
         """One request and its reply. Cancelled in between, the box is killed."""
@@ -150,8 +145,6 @@ class BubblewrapBox:
         """Raises IncompleteReadError or ConnectionError when the box ends, DecodeError (or its
         child ValidationError) for a frame that is too large or has no proper header."""
         stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise RuntimeError("a box is started with pipes")
         stdin.write(struct.pack(">I", len(request)) + request)
         await stdin.drain()
         (size,) = struct.unpack(">I", await stdout.readexactly(4))

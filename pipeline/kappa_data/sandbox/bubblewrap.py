@@ -23,6 +23,7 @@ from kappa_data.errors import SandboxDown
 from kappa_data.records import Grounding
 from kappa_data.sandbox import NO_FILES, Limits, programs, seccomp, selftest, tools
 from kappa_data.sandbox.box import BubblewrapBox
+from kappa_data.sandbox.child import Child
 
 UNPRIVILEGED = 65433  # user and group of bwrap where we are root; owns nothing anywhere
 GUEST = 1000  # user and group seen inside
@@ -109,30 +110,20 @@ class Bubblewrap:
         with descriptors(*contents) as passed:
             supervisor, rules, *etc, complaints = passed
             # A cleared environment and "/" as folder: bwrap itself gets nothing of ours either.
-            starting = asyncio.ensure_future(
-                asyncio.create_subprocess_exec(
-                    bwrap,
-                    *arguments(self.limits, self.python, rules, etc),
-                    *(self.python.inside, "-I", "-S", "-B", "-c"),
-                    f"import os; exec(compile(os.fdopen({supervisor}).read(), 'box', 'exec'))",
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
+            try:
+                process = await Child.start(
+                    [
+                        bwrap,
+                        *arguments(self.limits, self.python, rules, etc),
+                        *(self.python.inside, "-I", "-S", "-B", "-c"),
+                        f"import os; exec(compile(os.fdopen({supervisor}).read(), 'box', 'exec'))",
+                    ],
                     stderr=complaints,
                     pass_fds=passed[:-1],
                     env={},
                     cwd="/",
-                    start_new_session=True,  # so that its first child can be killed along with it
                     **unprivileged(),
                 )
-            )
-            try:
-                # Cancelled in here, asyncio would kill bwrap alone; a child that still waits for
-                # bwrap's word would stay for ever, and hold the pipes that asyncio waits for.
-                process = await asyncio.shield(starting)
-            except asyncio.CancelledError:
-                process = await starting
-                await BubblewrapBox(process, -1, self.limits, self._slots).close()
-                raise
             except OSError as error:
                 raise SandboxDown(f"sandbox: cannot start {bwrap}: {error.strerror}") from error
             return BubblewrapBox(process, os.dup(complaints), self.limits, self._slots)

@@ -22,7 +22,7 @@ from kappa_data.resources import Resources
 from kappa_data.sandbox import Limits, Sandbox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.stage import Context, Outcome
-from kappa_data.tasks.catalog import Family, families
+from kappa_data.tasks.catalog import Family, families, select
 from kappa_data.tasks.verify import play_reference, verify
 
 NONE = "none"
@@ -36,6 +36,8 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     chosen = chosen_families(ctx.config.families)
     sandbox = Bubblewrap(Limits())
     able, lacking = by_programs(chosen, sandbox)
+    for name, programs in lacking.items():
+        ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
     tasks = _make_tasks(able, ctx.config)
     with ctx.progress.task("plan", total=len(tasks)) as bar:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
@@ -78,13 +80,11 @@ def chosen_personas(names: Iterable[str], resources: Resources) -> list[str | No
 
 def chosen_families(names: Iterable[str]) -> list[Family]:
     """The families asked for, by name."""
-    known = families()
     wanted = set(names)
-    for name in wanted - {ALL} - set(known):
-        raise UsageError(f'--families: there is no "{name}"; {nearest(name, [*known, ALL])}')
+    named = select(sorted(wanted - {ALL}), "--families")
     if not wanted:
         raise UsageError("--families: none is named; use all, or names separated by commas")
-    return [family for name, family in known.items() if ALL in wanted or name in wanted]
+    return list(families().values() if ALL in wanted else named)
 
 
 def by_programs(chosen: list[Family], sandbox: Sandbox) -> tuple[list[Family], dict[str, str]]:

@@ -21,7 +21,7 @@ import msgspec
 from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig
 from kappa_data.printable import plain
-from kappa_data.records import SPLITS, Conversation, Row
+from kappa_data.records import SPLITS, Conversation, Row, Split
 from kappa_data.stage import Context, Outcome, package_version
 from kappa_data.store import MANIFEST, Sealed, write_durably
 
@@ -141,7 +141,11 @@ def _card(
         funnel=_funnel(ctx.inputs),
         version=package_version(),
     )
-    return f"---\n{_front_matter(ctx.config, figures, counts)}\n---\n\n{body}\n"
+    filled = {
+        "conversations": [split for split in SPLITS if counts["split"][split]],
+        "packed": [split for split in SPLITS if ctx.inputs["pack"].count(split)],
+    }
+    return f"---\n{_front_matter(ctx.config, figures, counts, filled)}\n---\n\n{body}\n"
 
 
 def _speakers(personas: int, without: bool) -> str:
@@ -193,9 +197,16 @@ def _shares(counter: Counter[str]) -> list[tuple[str, int, str]]:
 
 
 def _front_matter(
-    config: ReleaseConfig, figures: Mapping[str, Any], counts: Mapping[str, Counter[str]]
+    config: ReleaseConfig,
+    figures: Mapping[str, Any],
+    counts: Mapping[str, Counter[str]],
+    filled: Mapping[str, list[Split]],
 ) -> str:
-    """The card's YAML: what load_dataset and the Hub's viewer read."""
+    """The card's YAML: what load_dataset and the Hub's viewer read.
+
+    `filled` names each view's splits that hold something: load_dataset fails as a whole where one
+    that is listed is empty.
+    """
     from datasets import DatasetInfo, Features
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
@@ -222,11 +233,11 @@ def _front_matter(
             {
                 "config_name": name,
                 "data_files": [
-                    {"split": split, "path": f"{name}/{split}-*.parquet"} for split in SPLITS
+                    {"split": split, "path": f"{name}/{split}-*.parquet"} for split in splits
                 ],
                 **({"default": True} if name == "conversations" else {}),
             }
-            for name in ("conversations", "packed")
+            for name, splits in filled.items()
         ],
     )
     infos = {

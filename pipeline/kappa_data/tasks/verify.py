@@ -27,6 +27,12 @@ from kappa_data.sandbox import Box
 
 _EVIDENCE = 300
 """characters of a command's output, from its end, in a verdict"""
+LONGEST_ANSWER = 50_000
+"""characters that an answer check searches, long runs of white space counted as `LONGEST_GAP`; a
+longer answer fails, since a search cannot be interrupted and holds up every other conversation"""
+LONGEST_GAP = 100
+"""characters of white space in a row that an answer check sees"""
+_GAP = re.compile(rf"(?<!\s)(\s{{{LONGEST_GAP}}})\s++")
 
 
 async def verify(task: Task, box: Box | None, messages: Sequence[Message]) -> Verdict:
@@ -162,6 +168,9 @@ def _answer_fault(check: AnswerCheck, messages: Sequence[Message]) -> str:
         if not 0 <= number < len(turns):
             return f"{place}: the conversation has {len(turns)} user messages"
         said = turns[number]
+    said = _GAP.sub(r"\1", said)
+    if len(said) > LONGEST_ANSWER:
+        return f"{place}: {len(said)} characters, more than the {LONGEST_ANSWER} that are searched"
     for pattern in check.required:
         if not re.search(pattern, said, re.IGNORECASE):
             return f"{place}: nothing matches /{pattern}/"

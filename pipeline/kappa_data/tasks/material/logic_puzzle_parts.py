@@ -44,19 +44,24 @@ def answer_line(answers: Sequence[str]) -> str:
 
     Bold type, spaces, brackets, commas, arrows and an "and" between the words are free.
     """
-    return rf"(?m)^[*_`\s]*Answer:[*_`\s]*(?:{_any(answers)})\W*$"
+    return rf"{_LABEL}{_answers(answers)}"
 
 
 def other_answer_line(answers: Sequence[str]) -> str:
     """A regular expression for an `Answer:` line that says none of `answers`."""
-    return rf"(?m)^[*_`\s]*Answer:(?![*_`\s]*(?:{_any(answers)})\W*$)"
+    return rf"{_LABEL}(?!{_answers(answers)})"
 
 
-def _any(answers: Sequence[str]) -> str:
-    return "|".join(
-        r"\W+(?:and\W+)?".join(_word(word) for word in re.split(r"[^\w:]+", answer))
+# No part of these patterns looks at a line, or at a run of signs and blanks, more than once.
+_LABEL = r"(?m)^(?:[*_`]|[^\S\n])*+Answer:"
+
+
+def _answers(answers: Sequence[str]) -> str:
+    any_of = "|".join(
+        r"\W++(?:and\W++)?".join(_word(word) for word in re.split(r"[^\w:]+", answer))
         for answer in answers
     )
+    return rf"[*_`\s]*+(?:{any_of})[^\w\n]*+$"
 
 
 def _word(word: str) -> str:
