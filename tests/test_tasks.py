@@ -31,6 +31,7 @@ from kappa_data.sandbox import Limits, ToolResult
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.tasks import catalog
 from kappa_data.tasks.families import log_forensics, shell_text
+from kappa_data.tasks.families.explain_concept import states
 from kappa_data.tasks.material.codebase import (
     Codebase,
     apply,
@@ -39,6 +40,7 @@ from kappa_data.tasks.material.codebase import (
     minimal_edit,
     with_methods,
 )
+from kappa_data.tasks.material.concepts_content import concepts
 from kappa_data.tasks.material.config_faults import break_syntax
 from kappa_data.tasks.material.config_files import SERVICES, Line, checker, render
 from kappa_data.tasks.steps import bash, read, write
@@ -248,6 +250,16 @@ def test_no_text_makes_a_search_hang(name: str) -> None:
                     re.search(pattern, text, re.IGNORECASE)
         except TooSlow:
             pytest.fail(f"{name}: slow on hostile text: /{pattern}/")
+
+
+def test_no_word_makes_the_search_for_a_claim_hang() -> None:
+    for _, concept in concepts():
+        word = re.findall(r"[A-Za-z]{3,}", concept.affirms)[0]
+        try:
+            with at_most(5):
+                re.search(states(concept.affirms), word * (LONG // len(word)), re.IGNORECASE)
+        except TooSlow:
+            pytest.fail(f"{concept.name}: slow on one long word: /{concept.affirms}/")
 
 
 # --- reference ------------------------------------------------------------------------------------
