@@ -252,6 +252,25 @@ def test_broken_lines_are_named_and_counted(tmp_path):
     one_line(kappa("import", none_left, cwd=tmp_path), 1, "no conversation is left")
 
 
+def test_a_corrected_file_takes_the_place_of_the_old_one(tmp_path):
+    def line(answer: str) -> str:
+        messages = [{"role": "user", "content": "q"}, {"role": "assistant", "content": answer}]
+        return json.dumps({"messages": messages}) + "\n"
+
+    file = tmp_path / "t.jsonl"
+    file.write_text(line("wrong"))
+    assert kappa("import", file, cwd=tmp_path).returncode == 0
+    file.write_text(line("right") + "{broken\n")
+    assert kappa("import", file, "--strict", cwd=tmp_path).returncode == 1  # and nothing changes
+    file.write_text(line("right"))
+    replaced = kappa("import", file, cwd=tmp_path)
+    assert replaced.returncode == 0 and "in place of the older import" in replaced.stderr
+    done = kappa("validate", "--sources", "import", "--json", cwd=tmp_path)
+    assert said(done)["records"] == 1
+    shown = said(kappa("show", "--random", "--json", cwd=tmp_path))
+    assert shown["conversation"]["messages"][-1]["content"] == "right"
+
+
 def test_imported_conversations_alone_become_rows(tmp_path):
     file = tmp_path / "chats.jsonl"
     lines = [

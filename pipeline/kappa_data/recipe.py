@@ -160,7 +160,8 @@ def status(settings: Settings, resources: Resources, root: Path) -> list[Step]:
 
 def newest(root: Path, stage: str) -> Sealed | None:
     """The sealed output of a stage that was made last, whatever its settings were."""
-    sealed = [each for each in map(open_sealed, _keys(root, stage)) if each is not None]
+    finished = (each for each in _keys(root, stage) if not each.name.endswith(BUILDING))
+    sealed = [each for each in map(open_sealed, finished) if each is not None]
     return max(sealed, key=lambda each: (each.manifest.created, each.dir.name), default=None)
 
 
@@ -199,7 +200,11 @@ def collect(folders: list[Path]) -> int:
 
 def imports(root: Path) -> dict[str, Sealed]:
     """Every sealed import of the dataset, by the name that it has as an input."""
-    found = {f"{IMPORT}:{each.name}": open_sealed(each) for each in _keys(root, IMPORT)}
+    found = {
+        f"{IMPORT}:{each.name}": open_sealed(each)
+        for each in _keys(root, IMPORT)
+        if not each.name.endswith(BUILDING)
+    }
     return {name: sealed for name, sealed in found.items() if sealed is not None}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kappa_data import config, recipe, remembered, stage
 from kappa_data.config import Settings
-from kappa_data.errors import StageError, UsageError
+from kappa_data.errors import UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed, disk_errors, lock
@@ -97,17 +97,22 @@ def build(
 def seal_import(
     source: str, format: str, strict: bool, root: Path, progress: Progress
 ) -> tuple[Sealed, bool]:
-    """Seals conversations from elsewhere; StageError where `strict` and a line is broken."""
+    """Seals conversations from elsewhere, in place of an older import of the same name.
+
+    StageError where `strict` and a line is broken; then nothing is sealed and nothing replaced.
+    """
     from kappa_data.stages import import_
 
+    chosen = import_.config_for(source, format, strict)
     with disk_errors(root), lock(root):
-        sealed, built = stage.build(
-            recipe.IMPORTED, import_.config_for(source, format), {}, Resources(), root, progress
-        )
-    errors = sealed.count("line_errors")
-    if strict and errors:
-        first = sealed.manifest.figures["line errors"][0]
-        raise StageError(f"{errors} broken lines and --strict; the first: {first}")
+        sealed, built = stage.build(recipe.IMPORTED, chosen, {}, Resources(), root, progress)
+        errors = sealed.count("line_errors")
+        if strict and errors:  # sealed before, by a command that was not strict
+            import_.refuse_broken(errors, sealed.manifest.figures["line errors"][0])
+        older = import_.replaced(root, sealed)
+        recipe.collect(older)
+    if older:
+        progress.note(f"import: in place of the older import of {sealed.manifest.config['name']}")
     return sealed, built
 
 
