@@ -120,7 +120,8 @@ def test_an_answer_is_read_whole() -> None:
     endpoint = Endpoint(replies(200, said(tool_calls=[call], reasoning="hm", content=None)))
     (answer,) = ask(endpoint)
     calls = (ToolCall("c1", FunctionCall("t", '{"a": 1}')),)
-    assert answer == ChatAnswer("", "hm", calls, "stop", Usage(5, 2, 1))
+    assert answer.seconds > 0
+    assert answer == ChatAnswer("", "hm", calls, "stop", Usage(5, 2, 1), answer.seconds)
     body = endpoint.bodies[0]
     assert body["model"] == "m"
     assert body["messages"] == [{"role": "user", "content": "hi"}]

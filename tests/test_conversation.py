@@ -258,6 +258,22 @@ def test_what_ends_a_conversation_goes_to_quarantine(
     assert outcome.conversation.provenance.usage.requests > 0
 
 
+def test_the_time_limit_counts_what_the_journal_says_and_ends_a_replay_alike(
+    tmp_path: Path,
+) -> None:
+    slow = [msgspec.structs.replace(each, seconds=20.0) for each in GOOD]
+    first = perform(tmp_path, ScriptedTeacher(slow, GOOD_USER), max_seconds=50)
+    assert isinstance(first, Rejected)
+    assert first.findings[0].rule == "too much time"
+    teacher = ScriptedTeacher([])
+    assert perform(tmp_path, teacher, max_seconds=50) == first
+    assert teacher.requests == []
+    # More time goes on where it ended, and buys nothing twice.
+    rest = ScriptedTeacher(slow[3:], GOOD_USER)
+    made(perform(tmp_path, rest, max_seconds=100))
+    assert len(rest.requests) == 3
+
+
 def test_a_different_call_in_between_is_no_loop(tmp_path: Path) -> None:
     script = [calls(BASH)] * 3 + [calls(WRITE)] + [calls(BASH)] * 3 + [says("done")]
     made(perform(tmp_path, ScriptedTeacher(script)))

@@ -26,6 +26,7 @@ from kappa_data.records import (
     Message,
     ReferenceTurn,
     Task,
+    Verdict,
 )
 from kappa_data.sandbox import Limits, ToolResult
 from kappa_data.sandbox.bubblewrap import Bubblewrap
@@ -488,3 +489,19 @@ def test_what_the_reference_says_was_seen(family: ModuleType) -> None:
             if isinstance(check, AnswerCheck):
                 for pattern in check.required:
                     assert re.search(pattern, results, re.IGNORECASE), (made.id, pattern)
+
+
+def test_a_workspace_that_was_filled_fails_the_task_and_not_the_box() -> None:
+    async def run() -> Verdict:
+        box = await Bubblewrap(Limits(workspace_mb=1)).open()
+        try:
+            fill = {"command": "head -c 3000000 /dev/zero > full; true"}
+            await box.call("bash", fill)
+            check = CommandCheck("true", files={"hidden.txt": "x" * 500_000})
+            made = Task("t/0", "t", 0, "o", (check,), (ReferenceTurn("a"),), tools=("bash",))
+            return await verify(made, box, (Message("user", "o"), Message("assistant", "a")))
+        finally:
+            await box.close()
+
+    verdict = asyncio.run(run())
+    assert not verdict.passed and "without room" in verdict.detail

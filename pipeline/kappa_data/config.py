@@ -65,6 +65,9 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_conversation_tokens: Annotated[
         Positive, Meta(description="stops a conversation whose answers and prompt pass this")
     ] = 120_000
+    max_seconds: Annotated[
+        Seconds, Meta(description="of answers and tool calls together, per conversation")
+    ] = 3600.0
     call_seconds: Annotated[Seconds, Meta(description="time limit of a tool call")] = 10.0
     output_chars: Annotated[Positive, Meta(description="a tool result's length")] = 10_000
     limit: Annotated[

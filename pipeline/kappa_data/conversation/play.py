@@ -126,6 +126,7 @@ class _Play:
         self._tools = definitions(task.tools)
         self._call_ids: set[str] = set()
         self._usage = Usage()
+        self._seconds = 0.0  # as they stand in the journal: a replay must end in the same way
         self._last_call, self._repeats = "", 0
         self._steps = {"assistant": 0, "user": 0, "tool": 0}
         self._bench: Workbench | None = None
@@ -267,6 +268,7 @@ class _Play:
             self._usage.completion_tokens + answer.usage.completion_tokens,
             self._usage.requests + answer.usage.requests,
         )
+        self._seconds += answer.seconds
         return answer
 
     def _check_answer(self, answer: ChatAnswer) -> None:
@@ -283,6 +285,8 @@ class _Play:
             used = round(len(compact_json(self._assistant_messages())) / CHARS_PER_TOKEN)
         if used > self._run.config.max_conversation_tokens:
             self._end("too many tokens", f"{used} tokens of prompt and answer")
+        if self._seconds > self._run.config.max_seconds:
+            self._end("too much time", f"{self._seconds:.0f} s of answers and tool calls")
 
     def _check_loop(self, calls: Sequence[ReadCall]) -> None:
         for read in calls:
@@ -304,11 +308,13 @@ class _Play:
         entry = self._known.get((key, state))
         if entry and entry.result:
             bench.note(tool, read.arguments)
+            self._seconds += entry.seconds
             return entry.result
         self._may_go_on()
-        result = await bench.call(tool, read.arguments)
+        result, seconds = await bench.call(tool, read.arguments)
+        self._seconds += seconds
         self._run.counts.ran += 1
-        self._run.journal.append(Entry(self._slot.id, key, state, result=result))
+        self._run.journal.append(Entry(self._slot.id, key, state, result=result, seconds=seconds))
         return result
 
     async def _verdict(self) -> Verdict:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
@@ -44,9 +45,17 @@ class Workbench:
         self.state = self.after(tool, arguments)
         self._calls.append((tool, arguments))
 
-    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """Runs a call; SandboxDown where that failed in a fresh box too."""
-        result = await self.use(lambda box: box.call(tool, arguments))
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> tuple[ToolResult, float]:
+        """Runs a call: its result, and the seconds that it took in its box alone.
+
+        SandboxDown where that failed in a fresh box too.
+        """
+
+        async def timed(box: Box) -> tuple[ToolResult, float]:
+            started = time.monotonic()
+            return await box.call(tool, arguments), round(time.monotonic() - started, 3)
+
+        result = await self.use(timed)
         self.note(tool, arguments)
         return result
 

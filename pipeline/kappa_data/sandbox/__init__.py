@@ -11,9 +11,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from kappa_data.errors import SandboxDown
 from kappa_data.records import Grounding
 
 NO_FILES: Mapping[str, str] = MappingProxyType({})
+
+
+class NoRoom(SandboxDown):
+    """Files do not fit into a box's workspace: its fixture is too large, or the guest filled it."""
 
 
 class Limits(Struct, frozen=True):

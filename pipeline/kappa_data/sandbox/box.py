@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data.errors import SandboxDown
-from kappa_data.sandbox import Limits, ToolResult
+from kappa_data.sandbox import Limits, NoRoom, ToolResult
 from kappa_data.sandbox.child import Child
 from kappa_data.sandbox.output import clip, visible, with_note
 from kappa_data.sandbox.tools import complaint
@@ -92,7 +92,7 @@ class BubblewrapBox:
                 raise ValueError(f"not a plain path within the workspace: {path!r}")
         reply, _ = await self._exchange({"op": "put", "files": dict(files)})
         if reply.failed is not None:
-            raise SandboxDown(f"sandbox: the box has no room for {visible(reply.failed.encode())}")
+            raise NoRoom(f"sandbox: the box has no room for {visible(reply.failed.encode())}")
 
     async def read(self, path: str) -> str | None:
         """The text of a regular file, relative to the workspace; see `Box.read`."""

@@ -23,7 +23,7 @@ from kappa_data.records import (
     Verdict,
     compact_json,
 )
-from kappa_data.sandbox import Box
+from kappa_data.sandbox import Box, NoRoom
 
 _EVIDENCE = 300
 """characters of a command's output, from its end, in a verdict"""
@@ -120,7 +120,10 @@ async def _fault(check: Check, box: Box | None, messages: Sequence[Message]) -> 
 
 async def _command_fault(check: CommandCheck, box: Box) -> str:
     if check.files:
-        await box.put(check.files)
+        try:
+            await box.put(check.files)
+        except NoRoom:
+            return "the workspace was left without room for the files of a check"
     result = await box.call("bash", {"command": check.command})
     output = result.content.strip()
     end = f": {output[-_EVIDENCE:]}" if output else ""

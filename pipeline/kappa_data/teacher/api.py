@@ -42,13 +42,17 @@ class ChatRequest(Struct, frozen=True):
 
 
 class ChatAnswer(Struct, frozen=True):
-    """One answer; `finish_reason` is the endpoint's: stop, tool_calls, length, content_filter."""
+    """One answer; `finish_reason` is the endpoint's: stop, tool_calls, length, content_filter.
+
+    `seconds` is how long this one request took, without retries and pauses.
+    """
 
     content: str
     reasoning: str | None
     tool_calls: tuple[ToolCall, ...]
     finish_reason: str
     usage: Usage
+    seconds: float = 0.0
 
 
 class Teacher(Protocol):

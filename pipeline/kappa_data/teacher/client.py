@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 import openai
 
 from kappa_data.errors import TeacherDown, UsageError
@@ -103,15 +105,17 @@ class OpenAITeacher:
     async def _try(self, request: ChatRequest) -> ChatAnswer:
         values = wire.body(request, self._host, self._metadata)
         async with self._window:
+            started = time.monotonic()
             try:
                 data = await self._post(values)
             except TeacherError as error:
                 self._window.report(limited=error.kind == "rate_limit")
                 raise
+            seconds = round(time.monotonic() - started, 3)
         self._window.report(limited=False)
         answer = wire.answer(data)
         self._answers += 1
-        return answer
+        return msgspec.structs.replace(answer, seconds=seconds)
 
     async def _post(self, values: dict[str, Any]) -> bytes:
         try:

@@ -50,7 +50,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """One line; exactly one of `answer`, `result` and `verdict` is there.
 
     `digest` is of the request, the call with all calls before it, or task and transcript.
-    `max_tokens` and `model` are what the answer was asked with.
+    `max_tokens` and `model` are what the answer was asked with, `seconds` what the tool call took.
     """
 
     slot: str
@@ -61,6 +61,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     verdict: Verdict | None = None
     model: str = ""
     max_tokens: int | None = None
+    seconds: float = 0.0
 
 
 class Journal:
