@@ -6,14 +6,15 @@ STAMP = $(VENV)/.installed
 # The demo reads nothing from the user's environment: no key, no endpoint, no settings.
 CLEAN = env -i PATH="$(PATH)" HOME="$(HOME)" TERM="$(TERM)" LANG=C.UTF-8
 
-.PHONY: help setup sandbox demo check test test-extras written clean
+.PHONY: help setup system demo check test test-extras written clean
 help:
 	@echo "make demo    set up and run the whole machine offline: personas -> packed rows"
 	@echo "make check   formatting, lint and types"
 	@echo "make test    all tests of the core"
 	@echo "make test-extras   tests that need heavy peers, a browser or a trainer"
 
-setup: $(STAMP) sandbox
+setup: system
+	@$(MAKE) --no-print-directory $(STAMP)
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kappa-data needs Python 3.11 or newer; say make PYTHON=python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -21,8 +22,8 @@ $(STAMP): pyproject.toml
 	touch $(STAMP)
 
 # bubblewrap isolates the tool calls. With root or sudo it is installed, else the command is said.
-sandbox:
-	@command -v bwrap >/dev/null || sh scripts/install-bubblewrap.sh
+system:
+	@sh scripts/system-packages.sh $(PYTHON)
 
 demo: setup
 	$(CLEAN) $(BIN)/kappa-data run --personas all --teacher embedded
