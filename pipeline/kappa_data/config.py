@@ -40,7 +40,7 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
     families: Annotated[tuple[str, ...], Meta(description="task families, or 'all'")] = ("all",)
     tasks: Annotated[
         int, Meta(gt=0, description="tasks per family (fewer where a family has fewer)")
-    ] = 3
+    ] = 2
     validation: Annotated[Share, Meta(description="share of the tasks in validation")] = 0.1
     test: Annotated[Share, Meta(description="share of the tasks in test")] = 0.1
     seed: Annotated[int, Meta(description="draws the splits and the order")] = 0
