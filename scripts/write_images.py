@@ -21,6 +21,7 @@ from rich.text import Text
 from kappa_data.browse import find
 from kappa_data.config import TokenizeConfig
 from kappa_data.formats.samples import choices, samples
+from kappa_data.recipe import newest
 from kappa_data.records import Conversation
 from kappa_data.show import show_conversation, show_tokens
 
@@ -35,7 +36,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         command = [sys.executable, "-m", "kappa_data", "generate", "-q", *RUN]
         subprocess.run(command, cwd=place, check=True, stdout=subprocess.DEVNULL)
-        conversation = find(Path(place) / "data" / "persona_kappa", CONVERSATION, None).conversation
+        root = Path(place) / "data" / "persona_kappa"
+        made = newest(root, "generate")
+        assert made is not None
+        conversation = find(root, [made], CONVERSATION, None).conversation
     draw("conversation", f"kappa-data show {CONVERSATION}", 0, conversation, show_conversation)
     draw("tokens", f"kappa-data show {CONVERSATION} --tokens", 40, conversation, tokens)
 

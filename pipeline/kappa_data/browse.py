@@ -16,10 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data import recipe
-from kappa_data.config import TokenizeConfig, nearest
+from kappa_data.config import Settings, TokenizeConfig, nearest
 from kappa_data.errors import UsageError
 from kappa_data.formats.samples import choices, samples
 from kappa_data.records import Conversation, Finding, Rejected
+from kappa_data.resources import Resources
 from kappa_data.show import show_conversation, show_tokens
 from kappa_data.store import Sealed
 from kappa_data.terminal import console
@@ -35,12 +36,18 @@ class Found(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-def find(root: Path, wanted: str | None, seed: int | None) -> Found:
+def outputs_of(root: Path, settings: Settings, resources: Resources) -> list[Sealed]:
+    """Where conversations lie, the furthest first: what is up to date, else what was made last."""
+    now = {step.stage.name: step.sealed for step in recipe.status(settings, resources, root)}
+    found = (now.get(name) or recipe.newest(root, name) for name in SOURCES)
+    return [each for each in found if each is not None]
+
+
+def find(root: Path, outputs: list[Sealed], wanted: str | None, seed: int | None) -> Found:
     """The conversation whose id is, or begins with, `wanted`; any one where it is None.
 
     Raises UsageError where there is none, or several begin so.
     """
-    outputs = [each for each in (recipe.newest(root, name) for name in SOURCES) if each]
     if not outputs:
         raise UsageError(f"{root}: no conversations yet; run `kappa-data run` first")
     if wanted is None:

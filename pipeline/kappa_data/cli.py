@@ -5,6 +5,7 @@ Modules are imported inside the commands, so that --help answers at once.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,8 @@ STAGE_HELP = {
 STAGE_FLAGS = {stage: (stage,) for stage in STAGE_HELP} | {"generate": ("plan", "generate")}
 EVERYTHING = tuple(STAGE_HELP)
 
+SET = "conversations"
+
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="forget the settings that earlier commands were given")
 ]
@@ -67,6 +70,9 @@ def main() -> None:
     arguments = globals_last(sys.argv[1:]) or ["--help"]
     try:
         code = app(arguments, prog_name="kappa-data", standalone_mode=False)
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except USAGE_ERROR as error:
         path = error.ctx.command_path if error.ctx else "kappa-data"
         wrong = UsageError(f"{error.format_message().rstrip('.')}; see `{path} --help`")
@@ -143,9 +149,13 @@ def status(*, common: Common) -> dict[str, Any]:
         }
         for step in steps
     ]
+    imported = [
+        {"stage": name, "status": "sealed", "key": each.manifest.key, "records": each.count(SET)}
+        for name, each in recipe.imports(common.root).items()
+    ]
     if not common.json:
-        terminal.print_status(stages)
-    return {"dataset": str(common.root), "stages": stages}
+        terminal.print_status([*imported, *stages])
+    return {"dataset": str(common.root), "stages": stages, "imports": imported}
 
 
 @command(app, "show")
@@ -167,7 +177,8 @@ def show(
     if (conversation is None) != random:
         raise UsageError("show: name a conversation, or say --random; not both")
     settings = _settings(common)
-    found = browse.find(common.root, conversation, seed)
+    outputs = browse.outputs_of(common.root, settings, _resources(common))
+    found = browse.find(common.root, outputs, conversation, seed)
     if common.json:
         return browse.as_json(found, settings.tokenize, tokens=tokens)
     browse.print_found(found, settings.tokenize, tokens=tokens)
@@ -382,6 +393,8 @@ def _build(
     reporter = progress.for_stderr(common.quiet or common.json)
     if kept:
         reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
+    if dropped := session.dropped(common.root, own, said):
+        reporter.note(f"not kept, say it again to keep it: {remembered.describe(dropped)}")
     stages = [
         session.summary(sealed, built)
         for sealed, built in session.build(

@@ -149,7 +149,7 @@ class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
     teacher_terms: Annotated[
         str, Meta(description="what the teacher's licence says of its output; '' is said as such")
     ] = ""
-    title: Annotated[str, Meta(description="heading of the dataset card")] = "persona_kappa"
+    title: Annotated[str, Meta(description="heading of the card; '': the dataset's name")] = ""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,10 +53,11 @@ def push(release: Path, target: str, options: Options, progress: Progress) -> di
             "generate with --model, or say --allow-embedded"
         )
     what = f"{len(released.files) + 1} files, {size / 1e6:.1f} MB"
+    kind = "Hub repository" if is_repository(target) else "folder"
     summary = {"target": target, "files": len(released.files) + 1, "bytes": size}
     if options.dry_run:
-        return summary | {"status": "dry-run", "said": f"would send {what} to {target}"}
-    if is_repository(target):
+        return summary | {"status": "dry-run", "said": f"would send {what} to the {kind} {target}"}
+    if kind == "Hub repository":
         progress.note(f"push: {what} to the Hub repository {target}")
         url = _to_hub(release, target, options)
         return summary | {"status": "pushed", "url": url, "said": f"sent {what} to {url}"}

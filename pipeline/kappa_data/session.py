@@ -11,7 +11,7 @@ from typing import Any
 
 from kappa_data import config, recipe, remembered, stage
 from kappa_data.config import Settings
-from kappa_data.errors import UsageError
+from kappa_data.errors import StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed, disk_errors, lock
@@ -46,28 +46,28 @@ def settings_of(
     )
     settings = config.load(config_file, environment, kept, flags)
     if "generate" in own:
-        _check_teacher(settings, said, remembered.load(root))
+        _check_teacher(settings, said, flags, remembered.load(root))
     if own != {"plan"}:
         # The teacher is kept even where nobody named it: no later command changes it unasked.
         said = remembered.merge(said, {"generate": {"model": settings.generate.model}})
     return settings, said, kept
 
 
-def _check_teacher(settings: Settings, said: Layer, before: Layer) -> None:
+def _check_teacher(settings: Settings, said: Layer, flags: Layer, before: Layer) -> None:
     """UsageError where a command would quietly put the embedded teacher in a real one's place."""
     told, model = said.get("generate", {}), settings.generate.model
-    if "model" in told or model != EMBEDDED:
+    if model != EMBEDDED:
         return
     last = before.get("generate", {}).get("model", EMBEDDED)
-    if last != EMBEDDED:
+    if last != EMBEDDED and "model" not in told:
         raise UsageError(
             f"generate: this dataset's teacher is {last} and this command names none: "
             f"say --model {last}, or --teacher embedded"
         )
-    if told.get("base_url"):
+    if flags.get("generate", {}).get("base_url"):
         raise UsageError(
-            f"generate: --base-url {settings.generate.base_url} names an endpoint but no model; "
-            "say --model NAME as well"
+            f"generate: --base-url {settings.generate.base_url} names no model: say --model NAME "
+            "as well (the embedded teacher runs by itself)"
         )
 
 
@@ -81,15 +81,15 @@ def build(
 ) -> Iterator[tuple[Sealed, bool]]:
     """Builds up to `target` under the dataset's lock; `keep` is remembered for later commands.
 
-    It is remembered before the work, since that may be stopped and gone on with; but not where a
-    setting turns out to be unusable.
+    It is remembered before the work, since that may be stopped and gone on with; but not where the
+    settings turn out to be unusable, or to leave nothing.
     """
     with disk_errors(root), lock(root):
         before = remembered.load(root)
         remembered.save(root, keep)
         try:
             yield from recipe.build_up_to(target, settings, resources, root, progress)
-        except UsageError:
+        except (UsageError, StageError):
             remembered.save(root, before)
             raise
 
@@ -114,6 +114,20 @@ def seal_import(
     if older:
         progress.note(f"import: in place of the older import of {sealed.manifest.config['name']}")
     return sealed, built
+
+
+def dropped(root: Path, own: Iterable[str], said: Layer) -> Layer:
+    """What earlier commands were told of these stages and this one is not."""
+    before = remembered.load(root)
+    left = {
+        stage: {
+            field: value
+            for field, value in before.get(stage, {}).items()
+            if field not in said.get(stage, {})
+        }
+        for stage in own
+    }
+    return remembered.merge(left)
 
 
 def forget(root: Path) -> None:

@@ -31,7 +31,7 @@ def run(ctx: Context[PackConfig]) -> Outcome:
     if len(refused) == len(samples):
         raise StageError(
             f"pack: no sample is left: {len(refused)} of {len(samples)} are longer than a row of "
-            f"{seq_len} tokens; raise --seq-len, or see what was rejected with `kappa-data status`"
+            f"{seq_len} tokens; raise --seq-len"
         )
     figures: dict[str, Any] = {"samples": len(samples) - len(refused), "splits": {}}
     for split in SPLITS:

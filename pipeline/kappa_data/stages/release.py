@@ -70,7 +70,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
     folder = ctx.folder / DATASET
     write_durably(folder / "README.md", _card(ctx, counts, figures).encode())
     manifest = {
-        "title": ctx.config.title,
+        "title": _title(ctx),
         "kappa_data": package_version(),
         "figures": figures,
         "teachers": dict(counts["teacher"]),
@@ -117,7 +117,7 @@ def _card(
     mine = counts["generated persona"]
     body = ctx.resources.render(
         CARD,
-        title=_inline(ctx.config.title),
+        title=_inline(_title(ctx)),
         license=_inline(ctx.config.license),
         license_is_stated=ctx.config.license != DEFAULT_LICENSE,
         teacher_terms=_inline(ctx.config.teacher_terms),
@@ -145,7 +145,7 @@ def _card(
         "conversations": [split for split in SPLITS if counts["split"][split]],
         "packed": [split for split in SPLITS if ctx.inputs["pack"].count(split)],
     }
-    return f"---\n{_front_matter(ctx.config, figures, counts, filled)}\n---\n\n{body}\n"
+    return f"---\n{_front_matter(ctx, figures, counts, filled)}\n---\n\n{body}\n"
 
 
 def _speakers(personas: int, without: bool) -> str:
@@ -196,8 +196,13 @@ def _shares(counter: Counter[str]) -> list[tuple[str, int, str]]:
     return [(_inline(name), n, f"{n / total:.1%}") for name, n in sorted(counter.items())]
 
 
+def _title(ctx: Context[ReleaseConfig]) -> str:
+    """The heading of the card: what was asked for, else the dataset's name."""
+    return ctx.config.title or ctx.root.name
+
+
 def _front_matter(
-    config: ReleaseConfig,
+    ctx: Context[ReleaseConfig],
     figures: Mapping[str, Any],
     counts: Mapping[str, Counter[str]],
     filled: Mapping[str, list[Split]],
@@ -211,6 +216,7 @@ def _front_matter(
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
 
+    config = ctx.config
     imported = figures["imported"]
     # Nobody chose the default for foreign conversations: they keep the licence of their source.
     kept = imported and config.license == DEFAULT_LICENSE
@@ -222,7 +228,7 @@ def _front_matter(
         "kappa-data": True,
     }
     data = DatasetCardData(
-        pretty_name=_one_line(config.title),
+        pretty_name=_one_line(_title(ctx)),
         license="other" if kept else _one_line(config.license),
         license_name="see-the-card" if kept else None,
         language=None if imported else ["en"],

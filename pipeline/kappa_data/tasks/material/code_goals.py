@@ -102,8 +102,8 @@ def ask_value(w: Wording, code: Codebase, probe: str, value: str) -> Goal:
             "file was <touched|changed> for it. <It can be repeated|You can repeat it> with "
             "`python3 -c` from the top folder.",
             "The result is {value}. I ran `{probe}` against the current state of `{module}`<, so "
-            "this is the real output|>; the call <does not change|leaves> anything on disk< as "
-            "it is|>, and it needs nothing beyond an import from `{dotted}`.",
+            "this is the real output|>; the call <changes nothing on disk|leaves all "
+            "files as they are>, and it needs nothing beyond an import from `{dotted}`.",
         ),
         probe=probe,
         value=in_code(value),
@@ -135,8 +135,9 @@ def more(w: Wording, code: Codebase) -> str:
             "that <matters|counts> here.",
             "<You can check|Anyone can check> this with `{command}` <from the top folder|in the "
             "folder that holds `{package}`>, which runs everything in {tests}.",
-            "<Should|If> a copy of `{package}` <be|is> installed somewhere else, it <has to "
-            "be|must be> installed again to <get|pick up> this state of `{module}`.",
+            "<Should a copy of `{package}` be|If a copy of `{package}` is> installed somewhere "
+            "else, it <has to be|must be> installed again to <get|pick up> this state of "
+            "`{module}`.",
             "The README of `{package}` <says|describes> how to run the tests, and that <is still "
             "right|still holds>; it <needs|needed> no change.",
             "`{module}` only <uses|imports> the standard library, so <nothing has|there is "

@@ -24,7 +24,7 @@ _NOT_NOUNS = frozenset(
     (
         *("same", "first", "second", "third", "last", "next", "other", "former", "latter"),
         *("whole", "rest", "only", "most", "least", "best", "very", "following", "above", "below"),
-        *("wrong", "right", "true", "false", "fact", "case"),
+        *("wrong", "right", "true", "false", "fact", "case", "already", "others"),
     )
 )
 _REFUSES = re.compile(
