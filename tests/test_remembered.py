@@ -62,3 +62,24 @@ def test_push_builds_nothing_that_could_cost(tmp_path):
 def test_terminal_codes_in_an_error_are_written_out(tmp_path):
     done = kappa("show", "\x1b[31mred\u202e", cwd=tmp_path)
     assert "\x1b" not in done.stderr and "\u202e" not in done.stderr
+
+
+def test_a_setting_that_leaves_nothing_is_not_kept(tmp_path):
+    assert kappa("generate", *FEW, cwd=tmp_path).returncode == 0
+    one_line(kappa("pack", "--seq-len", "16", cwd=tmp_path), 1, "no sample is left")
+    assert kappa("push", "./out", "--allow-embedded", cwd=tmp_path).returncode == 0
+
+
+def test_what_a_command_drops_is_said(tmp_path):
+    assert kappa("plan", *FEW, cwd=tmp_path).returncode == 0
+    done = kappa("plan", "--families", "identity", "--tasks", "1", cwd=tmp_path)
+    assert "not kept" in done.stderr and "plan.personas=none" in done.stderr
+
+
+def test_show_follows_the_status(tmp_path):
+    many = ("--families", "identity", "--tasks", "1", "--personas", "none,lawful_good")
+    for personas in (FEW, many, FEW):
+        assert kappa("run", *personas, cwd=tmp_path).returncode == 0
+    for seed in range(4):
+        shown = said(kappa("show", "--random", "--seed", seed, "--json", cwd=tmp_path))
+        assert shown["conversation"]["id"] == "identity/0:none"
