@@ -207,7 +207,7 @@ def ask_lines(w: Wording, chore: Chore) -> Goal:
             "size <is|stays> the same.",
             "It is {lines} lines, {bytes} bytes. I measured {path} with wc and did not change "
             "it. The last line, `{last}`, ends with a line break, so a tool that counts line "
-            "ends and one that counts lines <agree|come to the same number> on the {topic}.",
+            "ends and one that counts lines <agree|come to the same number> here.",
         ),
         **facts,
     )
@@ -243,7 +243,7 @@ def ask_checksum(w: Wording, chore: Chore) -> Goal:
             "the point.",
             "Done: `sha256sum -c {sums}` <reports|prints> OK for {path}. The receiver needs both "
             "files in the same layout. A different line ending or a byte more in {path} is "
-            "enough to make the check fail, so send the {topic} as a file and do not paste it.",
+            "enough to make the check fail, so send it as a file and do not paste it.",
         ),
         **facts,
     )
