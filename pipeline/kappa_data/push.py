@@ -6,7 +6,6 @@ comes last, for the same reason.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.progress import Progress
+from kappa_data.resources import sha256_of
 from kappa_data.store import MANIFEST, disk_errors
 
 REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -121,11 +121,8 @@ def _whole(folder: Path, released: Released) -> bool:
     """Whether every file lies in `folder` with its sha256."""
     for name, each in released.files.items():
         path = folder / name
-        if not path.is_file() or path.is_symlink():
+        if not path.is_file() or path.is_symlink() or sha256_of(path) != each["sha256"]:
             return False
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != each["sha256"]:
-                return False
     return True
 
 

@@ -72,10 +72,7 @@ class Resources:
 
     def digests(self, names: Iterable[str]) -> dict[str, str]:
         """sha256 of each named file, by name."""
-        return {
-            name: hashlib.sha256(self.path(name).read_bytes()).hexdigest()
-            for name in sorted(set(names))
-        }
+        return {name: sha256_of(self.path(name)) for name in sorted(set(names))}
 
     def digest(self, names: Iterable[str]) -> str:
         """One sha256 over the named files and their names."""
@@ -99,6 +96,12 @@ class Resources:
             lstrip_blocks=True,
             autoescape=False,  # the result is a prompt, not a page
         )
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 (hex) of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(parts: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -267,6 +267,3 @@ def disk_errors(place: Path) -> Iterator[None]:
             blamed = error.filename or place
             raise UsageError(f"{blamed}: {error.strerror}; check rights and --data-dir") from error
         raise
-
-
-Writer = Callable[[str, type[Struct]], ShardWriter]

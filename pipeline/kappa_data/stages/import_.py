@@ -6,7 +6,6 @@ place of the older import of its name.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ from kappa_data.importing.files import check_source
 from kappa_data.importing.place import LineError
 from kappa_data.importing.reader import FORMATS, read_conversations
 from kappa_data.records import Conversation, Rejected
-from kappa_data.resources import digest_of
+from kappa_data.resources import digest_of, sha256_of
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Sealed, open_sealed
 
@@ -45,23 +44,18 @@ def config_for(source: str, format: str, strict: bool = False) -> ImportConfig:
         raise UsageError(f"--format {format}: known are {', '.join(FORMATS)}")
     path = Path(source)
     if path.is_dir():
-        digests = {str(each.relative_to(path)): _sha256(each) for each in _files(path)}
+        digests = {str(each.relative_to(path)): sha256_of(each) for each in _files(path)}
         return ImportConfig(path.resolve().name, digest_of(digests), format, source, strict)
     if not path.is_file():
         check_source(source)
         return ImportConfig(source, _commit(source), format, source, strict)
     if path.stat().st_size == 0:
         raise UsageError(f"{source}: the file is empty; name a file with conversations")
-    return ImportConfig(path.name, _sha256(path), format, source, strict)
+    return ImportConfig(path.name, sha256_of(path), format, source, strict)
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(each for each in folder.rglob("*") if each.is_file())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _commit(name: str) -> str:

@@ -8,7 +8,6 @@ dataset/packed/train-00000.parquet
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig
 from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Split
+from kappa_data.resources import sha256_of
 from kappa_data.stage import Context, Outcome, package_version
 from kappa_data.store import MANIFEST, Sealed, write_durably
 
@@ -275,7 +275,6 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
     """Bytes and sha256 of every file of the dataset."""
     found = {}
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(path)
         found[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
     return found
