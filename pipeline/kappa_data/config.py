@@ -100,6 +100,7 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ("generate", "import")
     min_chars: Annotated[int, Meta(ge=0, description="shortest final answer")] = 1
     leak_ngram: Annotated[Positive, Meta(description="words in a row shared with the brief")] = 8
+    workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
 class DedupeConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,12 +109,19 @@ class DedupeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     threshold: Annotated[float, Meta(gt=0.0, le=1.0, description="Jaccard similarity")] = 0.8
     ngram: Annotated[Positive, Meta(description="words per shingle")] = 5
     seed: Annotated[int, Meta(description="draws the hash functions of MinHash")] = 0
+    workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
 class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How a conversation becomes training documents."""
 
-    profile: Annotated[str, Meta(description="vllm-responses, vllm-chat or kappa")] = (
+    format: Annotated[
+        str, Meta(description="harmony, or chat-template: any model's, by its tokenizer")
+    ] = "harmony"
+    tokenizer: Annotated[
+        str, Meta(description="chat-template: a tokenizer's folder, or its name on a hub")
+    ] = ""
+    profile: Annotated[str, Meta(description="harmony: vllm-responses, vllm-chat or kappa")] = (
         "vllm-responses"
     )
     train_on: Annotated[str, Meta(description="each_step, last_turn or all_turns")] = "each_step"
@@ -124,7 +132,14 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
         "2025-08-05"
     )
     last_date: Annotated[str, Meta(description="... to here, both included")] = "2026-12-31"
-    seed: Annotated[int, Meta(description="draws dates and efforts")] = 0
+    switches: Annotated[
+        dict[str, float],
+        Meta(
+            description="mix of how a later `Persona:` is sent: a further system message where it"
+            " stands (in_place), or the leading one replaced"
+        ),
+    ] = msgspec.field(default_factory=lambda: {"in_place": 0.5, "replaced": 0.5})
+    seed: Annotated[int, Meta(description="draws dates, efforts and switches")] = 0
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
@@ -134,10 +149,32 @@ class PackConfig(Struct, frozen=True, forbid_unknown_fields=True):
     seq_len: Annotated[
         int, Meta(gt=0, le=MAX_SEQ_LEN, description="tokens per row, at most 2^20")
     ] = 131_072
+    rows: Annotated[
+        int, Meta(ge=0, description="rows of train that are wanted; 0: as many as it fills")
+    ] = 0
+    strategy: Annotated[
+        str, Meta(description="balanced: every row costs the same; bfd: best fit decreasing")
+    ] = "balanced"
     global_batch: Annotated[
         Positive, Meta(description="rows per step: train has a multiple of it")
     ] = 1
+    dp_ranks: Annotated[
+        Positive,
+        Meta(description="rows that run side by side: they cost the same within a step"),
+    ] = 1
+    over_length: Annotated[
+        str,
+        Meta(
+            description="a sample longer than a row: drop, split-turns (keep the turns that fit)"
+            " or error"
+        ),
+    ] = "drop"
+    cost: Annotated[
+        tuple[float, float],
+        Meta(description="FLOPs of a document: per token, and per token squared"),
+    ] = (7.2e9, 98_304.0)
     seed: Annotated[int, Meta(description="draws the order of the rows")] = 0
+    workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
 class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
