@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from kappa_data.formats.harmony import Counts
 from kappa_data.formats.samples import Choices, choices, samples
 from kappa_data.records import Conversation, Finding, Rejected, Sample
 from kappa_data.stage import Context, Outcome
+from kappa_data.store import Part, Piece, ShardWriter
 
 NOTHING_TRAINED = "no trained tokens"
 MALFORMED_TOOLS = "malformed tools"
@@ -27,6 +29,16 @@ class Tokenized(Struct, frozen=True):
     samples: tuple[Sample, ...]
     counts: Counts | None
     rejected: Rejected | None
+
+
+class Done(Struct, frozen=True):
+    """What one part of the input became."""
+
+    samples: Piece
+    quarantine: Piece
+    totals: dict[str, int]
+    untrained: dict[str, int]
+    rejected: dict[str, int]
 
 
 def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
@@ -44,19 +56,39 @@ def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
 
 def run(ctx: Context[TokenizeConfig]) -> Outcome:
     """Seals "samples", and "quarantine": conversations in which nothing can be trained."""
-    chosen = choices(ctx.config)
     source = ctx.inputs["dedupe"]
+    work = partial(tokenize_part, choices(ctx.config), ctx.folder)
+    parts = list(enumerate(source.parts("conversations")))
+    done: list[Done] = []
+    with ctx.progress.task("tokenize", total=source.count("conversations")) as bar:
+        for each in map_ordered(work, parts, workers=ctx.config.workers):
+            done.append(each)
+            bar.advance(each.totals["conversations"])
+    totals: Counter[str] = sum((Counter(each.totals) for each in done), Counter())
+    if not totals["samples"]:
+        raise StageError(
+            f"tokenize: no sample is left of {totals['conversations']} conversations; "
+            "see what was rejected with `kappa-data status`"
+        )
+    ctx.gather("samples", Sample, [each.samples for each in done])
+    ctx.gather("quarantine", Rejected, [each.quarantine for each in done])
+    untrained: Counter[str] = sum((Counter(each.untrained) for each in done), Counter())
+    rejected: Counter[str] = sum((Counter(each.rejected) for each in done), Counter())
+    return Outcome(rejected=dict(sorted(rejected.items())), figures=_figures(totals, untrained))
+
+
+def tokenize_part(chosen: Choices, folder: Path, numbered: tuple[int, Part]) -> Done:
+    """Writes one part's samples and rejections into `folder`."""
+    number, part = numbered
     totals: Counter[str] = Counter()
     untrained: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
     with (
-        ctx.writer("samples", Sample) as written,
-        ctx.writer("quarantine", Rejected) as quarantine,
-        ctx.progress.task("tokenize", total=source.count("conversations")) as bar,
+        ShardWriter(folder, "samples", Sample, number, None) as written,
+        ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
     ):
-        conversations = source.read("conversations", Conversation)
-        work = partial(tokenize, chosen)
-        for made in map_ordered(work, conversations, workers=ctx.config.workers):
+        for conversation in part.read(Conversation):
+            made = tokenize(chosen, conversation)
             totals["conversations"] += 1
             if made.rejected is not None:
                 rejected[made.rejected.findings[0].rule] += 1
@@ -64,13 +96,7 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
             for sample in made.samples:
                 written.write(sample)
             _count(totals, untrained, made)
-            bar.advance(1)
-    if not totals["samples"]:
-        raise StageError(
-            f"tokenize: no sample is left of {totals['conversations']} conversations; "
-            "see what was rejected with `kappa-data status`"
-        )
-    return Outcome(rejected=dict(sorted(rejected.items())), figures=_figures(totals, untrained))
+    return Done(written.piece, quarantine.piece, dict(totals), dict(untrained), dict(rejected))
 
 
 def _count(totals: Counter[str], untrained: Counter[str], made: Tokenized) -> None:
