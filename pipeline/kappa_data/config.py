@@ -295,7 +295,7 @@ def parse_value(stage: str, field: str, text: str) -> Any:
     kind = get_type_hints(config)[field]
     if kind is str:
         return text
-    if kind == tuple[str, ...]:
+    if kind == tuple[str, ...] and not text.lstrip().startswith("["):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
         return tomllib.loads(f"value = {text}")["value"]

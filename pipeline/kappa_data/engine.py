@@ -11,9 +11,10 @@ import gc
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import TypeVar
 
 A = TypeVar("A")
@@ -24,23 +25,25 @@ AHEAD = 2  # items in flight per worker, so that none waits for the slowest
 OBJECTS_PER_COLLECTION = 200_000
 
 
-def map_ordered(fn: Callable[[A], B], items: Sequence[A], *, workers: int) -> Iterator[B]:
+def map_ordered(fn: Callable[[A], B], items: Iterable[A], *, workers: int) -> Iterator[B]:
     """fn(item) for each item, in order; an exception of `fn` flies where its result would stand.
 
-    `workers` processes at most; 0: one per core. One item, or one worker: in this process. `fn`,
-    items and results must pickle: processes are spawned, so `fn` is a module's function or a
-    partial.
+    `workers` processes; 0: one per core. One item, or one worker: in this process. `fn`, items and
+    results must pickle: processes are spawned, so `fn` is a module's function or a partial. Items
+    are taken only a few ahead.
     """
-    workers = min(workers or len(os.sched_getaffinity(0)), len(items))
-    if workers > 1:
-        yield from _map_in_processes(fn, items, workers)
+    source = iter(items)
+    head = list(islice(source, 2))
+    workers = workers or len(os.sched_getaffinity(0))
+    if workers > 1 and len(head) > 1:
+        yield from _map_in_processes(fn, chain(head, source), workers)
         return
     with _fewer_collections():
-        for item in items:
+        for item in chain(head, source):
             yield fn(item)
 
 
-def _map_in_processes(fn: Callable[[A], B], items: Sequence[A], workers: int) -> Iterator[B]:
+def _map_in_processes(fn: Callable[[A], B], items: Iterable[A], workers: int) -> Iterator[B]:
     # Spawned, not forked: a fork copies locks that threads of this process may hold.
     pool = ProcessPoolExecutor(
         workers,

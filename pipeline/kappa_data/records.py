@@ -254,6 +254,16 @@ class Sample(Struct, frozen=True, eq=False):
     mask: Int8s
 
 
+class Cut(Struct, frozen=True):
+    """A sample longer than a row, of which pack keeps the turns that fit: its first `tokens`."""
+
+    sample_id: str
+    tokens: int
+    n_loss_tokens: Annotated[int, Meta(description="trained tokens that stay")]
+    of_tokens: Annotated[int, Meta(description="the whole sample")]
+    of_loss_tokens: int
+
+
 class Row(Struct, frozen=True, eq=False):
     """One packed sequence.
 

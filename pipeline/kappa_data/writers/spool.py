@@ -8,34 +8,22 @@ document after the other.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from kappa_data.records import Int8s, Int32s
 
 
-class Place(NamedTuple):
-    """Where a document lies: the number of its part, its first token there, and its length."""
-
-    part: int
-    start: int
-    length: int
-
-
-def write(folder: Path, part: int, documents: Iterable[tuple[Int32s, Int8s]]) -> list[int]:
-    """Writes the documents of one part; the length of each, in tokens."""
-    lengths = []
+def write(folder: Path, part: int, documents: Iterable[tuple[Int32s, Int8s]]) -> None:
+    """Writes the documents of one part."""
     ids_path, mask_path = _paths(folder, part)
     with ids_path.open("wb") as ids_file, mask_path.open("wb") as mask_file:
         for ids, mask in documents:
             ids_file.write(ids.astype(np.int32, copy=False).tobytes())
             mask_file.write(mask.astype(np.int8, copy=False).tobytes())
-            lengths.append(len(ids))
-    return lengths
 
 
 class Spool:
@@ -47,14 +35,15 @@ class Spool:
             for part in range(parts)
         ]
 
-    def read(self, place: Place) -> tuple[Int32s, Int8s]:
-        """ids int32[n] and mask int8[n] of one document."""
-        ids_file, mask_file = self._files[place.part]
-        ids = os.pread(ids_file, 4 * place.length, 4 * place.start)
-        mask = os.pread(mask_file, place.length, place.start)
+    def read(self, part: int, start: int, length: int) -> tuple[Int32s, Int8s]:
+        """ids int32[length] and mask int8[length] of the document that begins at token `start`."""
+        ids_file, mask_file = self._files[part]
+        ids = os.pread(ids_file, 4 * length, 4 * start)
+        mask = os.pread(mask_file, length, start)
         return np.frombuffer(ids, dtype=np.int32), np.frombuffer(mask, dtype=np.int8)
 
     def close(self) -> None:
+        """Closes every file."""
         for descriptor in (each for pair in self._files for each in pair):
             os.close(descriptor)
 
@@ -76,5 +65,5 @@ def remove(folder: Path, parts: int) -> None:
             path.unlink()
 
 
-def _paths(folder: Path, part: int) -> Sequence[Path]:
+def _paths(folder: Path, part: int) -> tuple[Path, Path]:
     return folder / f"tokens-{part:05d}.tmp", folder / f"masks-{part:05d}.tmp"
