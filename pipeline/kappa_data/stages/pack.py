@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from kappa_data.config import PackConfig
 from kappa_data.errors import StageError
-from kappa_data.packing import pack
+from kappa_data.packing import Cost, Documents, plan
 from kappa_data.records import SPLITS, Finding, Rejected, Row, Sample, Split
 from kappa_data.stage import Context, Outcome
 from kappa_data.writers.rows import make_row
@@ -43,24 +45,33 @@ def run(ctx: Context[PackConfig]) -> Outcome:
 
 def _pack_split(ctx: Context[PackConfig], samples: list[Sample], split: Split) -> dict[str, Any]:
     seq_len = ctx.config.seq_len
-    plan = pack(
-        [len(sample.ids) for sample in samples],
+    names = sorted({sample.persona or "none" for sample in samples})
+    codes = {name: code for code, name in enumerate(names)}
+    planned = plan(
+        Documents(
+            np.array([len(sample.ids) for sample in samples], dtype=np.int64),
+            np.array([sample.n_loss_tokens for sample in samples], dtype=np.int64),
+            np.array([codes[sample.persona or "none"] for sample in samples], dtype=np.int64),
+        ),
         seq_len=seq_len,
         batch=ctx.config.global_batch if split == "train" else 1,
+        dp_ranks=ctx.config.dp_ranks if split == "train" else 1,
+        strategy=ctx.config.strategy,
+        cost=Cost(*ctx.config.cost),
         seed=f"{ctx.config.seed}:{split}",
     )
     with ctx.writer(split, Row) as rows:
-        for members in plan:
+        for members in planned:
             rows.write(make_row([samples[each] for each in members], seq_len))
     tokens = Counter[str]()
     for sample in samples:
         tokens[sample.persona or "none"] += len(sample.ids)
     used = tokens.total()
     return {
-        "rows": len(plan),
+        "rows": len(planned),
         "samples": len(samples),
         "tokens": used,
         "trained tokens": sum(sample.n_loss_tokens for sample in samples),
-        "density": round(used / (len(plan) * seq_len), 6) if plan else None,
+        "density": round(used / (len(planned) * seq_len), 6) if planned else None,
         "shares": {name: round(part / used, 4) for name, part in sorted(tokens.items())},
     }
