@@ -29,7 +29,7 @@ def figures(
     persona in any step, in percentage points.
     """
     if not rows:
-        return {"rows": 0}
+        return {"rows": 0, "density": None}
     n = len(rows)
     index = np.concatenate(rows)
     of_row = np.repeat(np.arange(n), [len(row) for row in rows])

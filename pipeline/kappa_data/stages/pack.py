@@ -16,9 +16,9 @@ import numpy as np
 from msgspec import Struct
 
 from kappa_data import packing
-from kappa_data.config import PackConfig
+from kappa_data.config import PackConfig, nearest
 from kappa_data.engine import map_ordered
-from kappa_data.errors import StageError
+from kappa_data.errors import StageError, UsageError
 from kappa_data.records import SPLITS, Cut, Finding, Int8s, Int32s, Rejected, Row, Sample, Split
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
@@ -81,8 +81,12 @@ class Samples:
 
     def place(self, index: int) -> tuple[str, str, int, int, int]:
         """Id, persona, part, first token there and length of one sample."""
-        numbers = (int(each[index]) for each in (self.part, self.start, self.lengths))
-        return (self.ids[index], str(self.speakers[self.persona[index]]), *numbers)
+        part, start, length = (int(each[index]) for each in (self.part, self.start, self.lengths))
+        return self.ids[index], self.speaker(index), part, start, length
+
+    def speaker(self, index: int) -> str:
+        """The persona of one sample, or "none"."""
+        return str(self.speakers[self.persona[index]])
 
 
 class Planned(NamedTuple):
@@ -104,7 +108,7 @@ class Written(Struct, frozen=True):
 def run(ctx: Context[PackConfig]) -> Outcome:
     """Seals one set of rows a split, "cut" (what --over-length shortened) and "quarantine"."""
     config, source = ctx.config, ctx.inputs["tokenize"]
-    packing.check(config)
+    _check_settings(config)
     parts = list(enumerate(source.parts("samples")))
     laid_out: list[LaidOut] = []
     pieces: dict[str, list[Piece]] = {split: [] for split in SPLITS}
@@ -116,7 +120,7 @@ def run(ctx: Context[PackConfig]) -> Outcome:
             bar.advance(len(each.ids) + len(each.refused))
         samples = Samples(laid_out)
         refused = [rejected for each in laid_out for rejected in each.refused]
-        _check(config, samples, refused)
+        _check_samples(config, samples, refused)
         bar.say("planning")
         plans = {split: _plan(config, samples, split) for split in SPLITS}
         bar.say("writing")
@@ -133,8 +137,8 @@ def run(ctx: Context[PackConfig]) -> Outcome:
         _not_wanted(samples, at, config.rows) for plan in plans.values() for at in plan.not_wanted
     ]
     with ctx.writer("cut", Cut) as shortened, ctx.writer("quarantine", Rejected) as quarantine:
-        for each in cut:
-            shortened.write(each)
+        for one in cut:
+            shortened.write(one)
         for rejected in refused:
             quarantine.write(rejected)
     return _outcome(config, plans, cut, Counter(each.findings[0].rule for each in refused))
@@ -181,7 +185,34 @@ def write_shard(folder: Path, parts: int, seq_len: int, shard: Shard) -> Written
     return Written(shard.split, rows.piece, sum(map(len, shard.rows)))
 
 
-def _check(config: PackConfig, samples: Samples, refused: Sequence[Rejected]) -> None:
+def _check_settings(config: PackConfig) -> None:
+    """UsageError for settings that cannot be used, before any work is done."""
+    policies = ("drop", "split-turns", "error")
+    if config.over_length not in policies:
+        raise UsageError(
+            f'pack.over_length: there is no "{config.over_length}"; '
+            f"{nearest(config.over_length, policies)}"
+        )
+    if config.rows % config.global_batch:
+        raise UsageError(
+            f"pack: --rows {config.rows} is no multiple of --global-batch {config.global_batch}"
+        )
+    nothing = packing.Documents(_numbers([]), _numbers([]), _numbers([]))
+    packing.plan(nothing, strategy=config.strategy, **_shape(config, SPLITS[0]))
+
+
+def _shape(config: PackConfig, split: Split) -> dict[str, Any]:
+    """What the planner is told, beside the documents. Only train is read in global steps."""
+    train = split == SPLITS[0]
+    return {
+        "seq_len": config.seq_len,
+        "batch": config.global_batch if train else 1,
+        "dp_ranks": config.dp_ranks if train else 1,
+        "cost": packing.Cost(*config.cost),
+    }
+
+
+def _check_samples(config: PackConfig, samples: Samples, refused: Sequence[Rejected]) -> None:
     """StageError where nothing can be packed, or something is too long and must not be."""
     seq_len = config.seq_len
     if refused and config.over_length == "error":
@@ -198,34 +229,28 @@ def _check(config: PackConfig, samples: Samples, refused: Sequence[Rejected]) ->
 
 def _plan(config: PackConfig, samples: Samples, split: Split) -> Planned:
     """The rows of one split; of train no more than --rows asks for, from samples drawn by seed."""
-    train = split == SPLITS[0]
-    shape = {
-        "seq_len": config.seq_len,
-        "batch": config.global_batch if train else 1,
-        "dp_ranks": config.dp_ranks if train else 1,
-    }
-    cost = packing.Cost(*config.cost)
+    shape = _shape(config, split)
     found = np.flatnonzero(samples.split == split)
-    wanted = config.rows if train else 0
+    wanted = config.rows if split == SPLITS[0] else 0
     order = np.random.Generator(np.random.PCG64(config.seed)).permutation(found)
     reached = np.cumsum(samples.lengths[order])
     room = wanted * config.seq_len
     while True:
         chosen = np.sort(order[reached <= room]) if wanted else found
         documents = samples.documents(chosen)
-        rows = packing.plan(
-            documents, **shape, strategy=config.strategy, cost=cost, seed=f"{config.seed}:{split}"
-        )
+        seed = f"{config.seed}:{split}"
+        rows = packing.plan(documents, strategy=config.strategy, seed=seed, **shape)
         if not wanted or len(rows) <= wanted:
             break
         room -= config.seq_len // 16  # so little that the wanted rows stay full
     figures = {
-        "rows": len(rows),
         "samples": len(chosen),
         "tokens": int(documents.lengths.sum()),
         "trained tokens": int(documents.trained.sum()),
-        **packing.figures(rows, documents, **shape, cost=cost, names=samples.speakers.tolist()),
+        **packing.figures(rows, documents, **shape),
     }
+    shares = zip(samples.speakers.tolist(), figures.pop("shares", ()), strict=False)
+    figures["shares"] = {name: share for name, share in shares if share}
     return Planned([chosen[row] for row in rows], np.setdiff1d(found, chosen), figures)
 
 
@@ -268,7 +293,7 @@ def _too_long(sample: Sample, seq_len: int) -> Rejected:
 
 
 def _not_wanted(samples: Samples, index: int, rows: int) -> Rejected:
-    name = str(samples.speakers[samples.persona[index]])
+    name = samples.speaker(index)
     persona = None if name == NO_PERSONA else name
     return _refused(samples.ids[index], persona, NOT_WANTED, f"{rows} rows are full without it")
 
