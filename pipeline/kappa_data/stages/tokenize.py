@@ -15,6 +15,7 @@ from kappa_data.engine import map_ordered
 from kappa_data.errors import StageError
 from kappa_data.formats.harmony import Counts
 from kappa_data.formats.samples import Choices, choices, samples
+from kappa_data.formats.vocabulary import encoder
 from kappa_data.records import Conversation, Finding, Rejected, Sample
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
@@ -24,11 +25,15 @@ MALFORMED_TOOLS = "malformed tools"
 
 
 class Tokenized(Struct, frozen=True):
-    """What became of one conversation: its samples, or why there are none."""
+    """What became of one conversation: its samples, or why there are none.
+
+    `note` says why its process encodes with the slower encoder, else ''.
+    """
 
     samples: tuple[Sample, ...]
     counts: Counts | None
     rejected: Rejected | None
+    note: str = ""
 
 
 class Done(Struct, frozen=True):
@@ -48,7 +53,7 @@ def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
     except msgspec.MsgspecError as error:
         return Tokenized((), None, _rejected(conversation, MALFORMED_TOOLS, str(error)))
     if made:
-        return Tokenized(made, counts, None)
+        return Tokenized(made, counts, None, encoder(chosen.encoder).fallback)
     reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(counts.untrained.items()))
     evidence = f"{counts.steps} assistant steps: {reasons or 'none'}"
     return Tokenized((), counts, _rejected(conversation, NOTHING_TRAINED, evidence))
@@ -83,6 +88,7 @@ def tokenize_part(chosen: Choices, folder: Path, numbered: tuple[int, Part]) -> 
     totals: Counter[str] = Counter()
     untrained: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
+    notes: set[str] = set()
     with (
         ShardWriter(folder, "samples", Sample, number, None) as written,
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
@@ -90,6 +96,9 @@ def tokenize_part(chosen: Choices, folder: Path, numbered: tuple[int, Part]) -> 
         for conversation in part.read(Conversation):
             made = tokenize(chosen, conversation)
             totals["conversations"] += 1
+            if made.note and made.note not in notes:
+                notes.add(made.note)
+                ctx.progress.note(f"tokenize: {made.note}; the ids are the same, it takes longer")
             if made.rejected is not None:
                 rejected[made.rejected.findings[0].rule] += 1
                 quarantine.write(made.rejected)
