@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from kappa_data.formats.profiles import Profile
 from kappa_data.formats.typescript import namespace, parse_tools
@@ -21,6 +21,10 @@ from kappa_data.records import FunctionCall, Message
 Atom = int | str
 OPEN: tuple[Atom, ...] = (START, "assistant")  # opens a generation: the server writes it
 PERSONA = "Persona: "
+INSTRUCTING = ("system", "developer")
+# A persona that changes in mid-conversation: a further system message where it stands, or the
+# client edits its leading one.
+Switch = Literal["in_place", "replaced"]
 
 
 class Part(NamedTuple):
@@ -49,7 +53,8 @@ class Server:
     """What a server of this profile writes for one conversation.
 
     `date` is the ISO date and `effort` the reasoning effort of the request; a profile may fix the
-    one and has a default for the other. Raises msgspec.MsgspecError if `tools` is malformed.
+    one and has a default for the other. `switch` is how the client sends a persona that changes in
+    mid-conversation, see `_switches`. Raises msgspec.MsgspecError if `tools` is malformed.
     """
 
     def __init__(
@@ -60,16 +65,25 @@ class Server:
         *,
         date: str,
         effort: str | None,
+        switch: Switch = "in_place",
     ) -> None:
+        def preamble(leading: str | None) -> tuple[Atom, ...]:
+            return _preamble(leading, tools, profile, date, effort)
+
         self._profile = profile
-        leading = messages[0] if messages and messages[0].role in ("system", "developer") else None
-        self.preamble = _preamble(
-            None if leading is None else leading.content, tools, profile, date, effort
-        )
-        names = _tool_names(messages)
+        lifted = bool(messages) and messages[0].role in INSTRUCTING
+        self.preamble = preamble(messages[0].content if lifted else None)
+        names, renamed = _tool_names(messages, profile)
         self._history = [
-            [] if message is leading else self._parts(message, names[number])
+            [] if lifted and number == 0 else self._parts(message, names[number])
             for number, message in enumerate(messages)
+        ]
+        switches = _switches(messages) if switch == "replaced" else []
+        # In prompts after message `since` another preamble, and message `number` written so:
+        self._preambles = [(since, preamble(leading)) for since, leading in switches]
+        self._rewritten: list[tuple[int, int, list[Part]]] = [
+            *((since, since, []) for since, _ in switches),
+            *((since, each, self._parts(messages[each], name)) for since, each, name in renamed),
         ]
 
     def prompt(self, step: int) -> list[Atom]:
@@ -78,7 +92,13 @@ class Server:
         A final answer ends the life of the reasoning before it: vLLM drops the analysis before
         the last final of the history.
         """
-        history = list(chain.from_iterable(self._history[:step]))
+        preamble, shown = self.preamble, self._history[:step]
+        for since, other in self._preambles:
+            preamble = other if since < step else preamble
+        for since, number, parts in self._rewritten:
+            if since < step:
+                shown[number] = parts
+        history = list(chain.from_iterable(shown))
         last_final = max(
             (number for number, part in enumerate(history) if part.channel == "final"), default=-1
         )
@@ -87,10 +107,13 @@ class Server:
             for number, part in enumerate(history)
             if part.channel != "analysis" or number > last_final
         )
-        return [*self.preamble, *chain.from_iterable(kept), *OPEN]
+        return [*preamble, *chain.from_iterable(kept), *OPEN]
 
     def history(self, number: int) -> list[Atom]:
-        """The atoms of one message as history, with the reasoning that the client sends back."""
+        """The atoms of one message as history, with the reasoning that the client sends back.
+
+        A switch of the persona always stands in place here: in one sequence it has no other.
+        """
         return list(chain.from_iterable(part.atoms for part in self._history[number]))
 
     def _parts(self, message: Message, tool: str) -> list[Part]:
@@ -170,13 +193,50 @@ def _tools_section(tools: str | None) -> str:
     return namespace(parsed) if parsed else ""
 
 
-def _tool_names(messages: Sequence[Message]) -> list[str]:
-    """For each message the tool that it answers for: that of the nearest call with its id before
-    it, else the name that it carries itself. '' for messages that are no tool results."""
+def _switches(messages: Sequence[Message]) -> list[tuple[int, str | None]]:
+    """Where a client that edits its leading message does so: the index of the message that says it,
+    and what leads from there on (None: nothing).
+
+    A switch is a later system or developer message that begins with `Persona: `; all its content
+    takes the place of the leading message, or becomes one. An empty message takes a leading persona
+    away. The switch itself is not sent. Every other system message stays where it is.
+    """
+    lifted = bool(messages) and messages[0].role in INSTRUCTING
+    leading = messages[0].content if lifted else None
+    switches: list[tuple[int, str | None]] = []
+    for number, message in enumerate(messages):
+        if message.role not in INSTRUCTING or (lifted and number == 0):
+            continue
+        ends = not message.content and leading is not None and leading.startswith(PERSONA)
+        if ends or message.content.startswith(PERSONA):
+            leading = message.content or None
+            switches.append((number, leading))
+    return switches
+
+
+def _tool_names(
+    messages: Sequence[Message], profile: Profile
+) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """For each message the tool that it answers for, '' for messages that are no tool results.
+
+    That is the tool of the nearest call with its id before it, else the name that it carries
+    itself. vLLM's chat interface knows no such name, and looks for the id in the whole request, of
+    which it takes the last call: where an id comes back, the second list says from which message on
+    (first index) a result (second index) gets another name.
+    """
+    chat = profile.history == "chat"
     calls: dict[str, str] = {}
-    names = []
-    for message in messages:
-        calls.update({call.id: call.function.name for call in message.tool_calls})
-        known = calls.get(message.tool_call_id or "", message.name or "")
-        names.append(known if message.role == "tool" else "")
-    return names
+    results: dict[str, list[int]] = {}
+    names: list[str] = []
+    renamed: list[tuple[int, int, str]] = []
+    for number, message in enumerate(messages):
+        for call in message.tool_calls:
+            calls[call.id] = name = call.function.name
+            renamed += [(number, each, name) for each in results.get(call.id, ()) if chat]
+        answered = message.tool_call_id or ""
+        if message.role == "tool":
+            results.setdefault(answered, []).append(number)
+            names.append(calls.get(answered, "" if chat else message.name or ""))
+        else:
+            names.append("")
+    return names, renamed
