@@ -126,9 +126,9 @@ def arguments(rng: Random) -> str:
 
 
 def tools(rng: Random) -> list[dict[str, Any]]:
-    """Function definitions in OpenAI form; [] in a third of the cases."""
+    """Function definitions in OpenAI form; sometimes []."""
     made: list[dict[str, Any]] = []
-    for _ in range(rng.choice((0, 1, 2))):
+    for _ in range(rng.choice((0, 1, 2, 3))):
         function: dict[str, Any] = {"name": rng.choice(NAMES)}
         if rng.random() < 0.8:
             function["description"] = rng.choice((text(rng), "One.\nTwo.\r\nThree.\n", None))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Literal, NamedTuple
 
 from kappa_data.formats.profiles import Profile
@@ -53,8 +53,8 @@ class Server:
     """What a server of this profile writes for one conversation.
 
     `date` is the ISO date and `effort` the reasoning effort of the request; a profile may fix the
-    one and has a default for the other. `switch` is how the client sends a persona that changes in
-    mid-conversation, see `_switches`. Raises msgspec.MsgspecError if `tools` is malformed.
+    one and has a default for the other. `switch` says how the client sends a persona that changes
+    in mid-conversation, see `edited`. Raises msgspec.MsgspecError if `tools` is malformed.
     """
 
     def __init__(
@@ -67,24 +67,23 @@ class Server:
         effort: str | None,
         switch: Switch = "in_place",
     ) -> None:
-        def preamble(leading: str | None) -> tuple[Atom, ...]:
-            return _preamble(leading, tools, profile, date, effort)
-
         self._profile = profile
-        lifted = bool(messages) and messages[0].role in INSTRUCTING
-        self.preamble = preamble(messages[0].content if lifted else None)
+        leading = messages[0].content if _lifted(messages) else None
+        self.preamble = _preamble(leading, tools, profile, date, effort)
         names, renamed = _tool_names(messages, profile)
         self._history = [
-            [] if lifted and number == 0 else self._parts(message, names[number])
+            self._parts(message, names[number]) if number or leading is None else []
             for number, message in enumerate(messages)
         ]
-        switches = _switches(messages) if switch == "replaced" else []
-        # In prompts after message `since` another preamble, and message `number` written so:
-        self._preambles = [(since, preamble(leading)) for since, leading in switches]
-        self._rewritten: list[tuple[int, int, list[Part]]] = [
-            *((since, since, []) for since, _ in switches),
-            *((since, each, self._parts(messages[each], name)) for since, each, name in renamed),
+        self._renamed = [
+            (since, number, self._parts(messages[number], name)) for since, number, name in renamed
         ]
+        switches = _switches(messages) if switch == "replaced" else []
+        self._after: list[tuple[int, int, Server]] = []  # a switch, messages less, what follows
+        for since, end in pairwise([*switches, len(messages)]):
+            sent = edited(messages[:end])
+            server = Server(sent, tools, profile, date=date, effort=effort)
+            self._after.append((since, end - len(sent), server))
 
     def prompt(self, step: int) -> list[Atom]:
         """The atoms before the generation of message `step`, `<|start|>assistant` included.
@@ -92,10 +91,11 @@ class Server:
         A final answer ends the life of the reasoning before it: vLLM drops the analysis before
         the last final of the history.
         """
-        preamble, shown = self.preamble, self._history[:step]
-        for since, other in self._preambles:
-            preamble = other if since < step else preamble
-        for since, number, parts in self._rewritten:
+        for since, fewer, server in reversed(self._after):
+            if since < step:
+                return server.prompt(step - fewer)
+        shown = self._history[:step]
+        for since, number, parts in self._renamed:
             if since < step:
                 shown[number] = parts
         history = list(chain.from_iterable(shown))
@@ -107,12 +107,12 @@ class Server:
             for number, part in enumerate(history)
             if part.channel != "analysis" or number > last_final
         )
-        return [*preamble, *chain.from_iterable(kept), *OPEN]
+        return [*self.preamble, *chain.from_iterable(kept), *OPEN]
 
     def history(self, number: int) -> list[Atom]:
         """The atoms of one message as history, with the reasoning that the client sends back.
 
-        A switch of the persona always stands in place here: in one sequence it has no other.
+        A switch of the persona stands in place here, whatever `switch` is.
         """
         return list(chain.from_iterable(part.atoms for part in self._history[number]))
 
@@ -193,24 +193,36 @@ def _tools_section(tools: str | None) -> str:
     return namespace(parsed) if parsed else ""
 
 
-def _switches(messages: Sequence[Message]) -> list[tuple[int, str | None]]:
-    """Where a client that edits its leading message does so: the index of the message that says it,
-    and what leads from there on (None: nothing).
+def edited(messages: Sequence[Message]) -> list[Message]:
+    """The messages of a client that switches the persona by editing its leading message.
 
-    A switch is a later system or developer message that begins with `Persona: `; all its content
-    takes the place of the leading message, or becomes one. An empty message takes a leading persona
-    away. The switch itself is not sent. Every other system message stays where it is.
+    A later system or developer message that begins with `Persona: ` is a switch. It takes the place
+    of the leading message with all its content, or becomes one. An empty one takes a leading
+    persona away, so that no message leads. Other system messages stay where they are.
     """
-    lifted = bool(messages) and messages[0].role in INSTRUCTING
-    leading = messages[0].content if lifted else None
-    switches: list[tuple[int, str | None]] = []
-    for number, message in enumerate(messages):
-        if message.role not in INSTRUCTING or (lifted and number == 0):
-            continue
-        ends = not message.content and leading is not None and leading.startswith(PERSONA)
-        if ends or message.content.startswith(PERSONA):
-            leading = message.content or None
-            switches.append((number, leading))
+    switches = _switches(messages)
+    if not switches:
+        return list(messages)
+    left_out = {*switches, 0} if _lifted(messages) else set(switches)
+    kept = [message for number, message in enumerate(messages) if number not in left_out]
+    leading = messages[switches[-1]]
+    return [leading, *kept] if leading.content else kept
+
+
+def _lifted(messages: Sequence[Message]) -> bool:
+    """Whether the first message goes into the preamble."""
+    return bool(messages) and messages[0].role in INSTRUCTING
+
+
+def _switches(messages: Sequence[Message]) -> list[int]:
+    """The indices of the messages that switch the persona."""
+    leading = messages[0].content if _lifted(messages) else ""
+    switches = []
+    for number, message in enumerate(messages[1:], 1):
+        ends = not message.content and leading.startswith(PERSONA)
+        if message.role in INSTRUCTING and (ends or message.content.startswith(PERSONA)):
+            leading = message.content
+            switches.append(number)
     return switches
 
 
