@@ -27,22 +27,10 @@ from harmony_cases import (
 )
 from kappa_data.config import TokenizeConfig
 from kappa_data.errors import UsageError
-from kappa_data.formats.harmony import (
-    prompt_ids,
-    render,
-    render_with_counts,
-)
+from kappa_data.formats.harmony import prompt_ids, render, render_with_counts
 from kappa_data.formats.profiles import PROFILES, Profile, profile
 from kappa_data.formats.samples import choices, samples
-from kappa_data.formats.vocabulary import (
-    CALL,
-    END,
-    FIRST_SPECIAL,
-    RETURN,
-    START,
-    STOPS,
-    decode,
-)
+from kappa_data.formats.vocabulary import CALL, END, FIRST_SPECIAL, RETURN, START, STOPS, decode
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
 

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harmony_cases import (
-    oss_encoding,
-)
+from harmony_cases import oss_encoding
 from kappa_data.formats.typescript import Function, Tool, namespace, parse_tools
 
 words = st.sampled_from(["a", "the value", "two\nlines", "", "x\r\ny\n", 'é"q', "a\r", "a\r\r\n\n"])
