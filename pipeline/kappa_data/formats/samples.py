@@ -16,17 +16,19 @@ from msgspec import Struct
 
 from kappa_data.config import TokenizeConfig, nearest
 from kappa_data.errors import UsageError
-from kappa_data.formats.harmony import Counts, TrainOn, render_with_counts
-from kappa_data.formats.profiles import Profile, profile
+from kappa_data.formats.construction import Counts, Format, TrainOn
+from kappa_data.formats.harmony import Harmony
+from kappa_data.formats.profiles import profile
 from kappa_data.records import Conversation, Sample
 
 Effort = Literal["low", "medium", "high"]
+FORMATS = ("harmony", "chat-template")
 
 
 class Choices(Struct, frozen=True):
     """A checked TokenizeConfig: an ISO date, a number of days from it on, weights of efforts."""
 
-    profile: Profile
+    format: Format
     train_on: TrainOn
     first_date: str
     days: int
@@ -65,7 +67,7 @@ def choices(config: TokenizeConfig) -> Choices:
     if not efforts:
         raise UsageError("tokenize.efforts: no effort has a weight; for instance {medium = 1}")
     return Choices(
-        profile=profile(config.profile),
+        format=_format(config),
         train_on=_train_on(config.train_on),
         first_date=config.first_date,
         days=days,
@@ -77,11 +79,12 @@ def choices(config: TokenizeConfig) -> Choices:
 def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, ...], Counts]:
     """The samples of a conversation, numbered from 0, and what became of its steps.
 
-    () where nothing in it can be trained. Raises msgspec.MsgspecError where `tools` is malformed.
+    () where nothing in it can be trained. Raises msgspec.MsgspecError where `tools` is malformed,
+    and construction.Unrenderable where the format refuses the conversation.
     """
     date, effort = chosen.draw(conversation.id)
-    documents, counts = render_with_counts(
-        conversation, chosen.profile, date=date, effort=effort, train_on=chosen.train_on
+    documents, counts = chosen.format.documents(
+        conversation, date=date, effort=effort, train_on=chosen.train_on
     )
     made = tuple(
         Sample(
@@ -97,6 +100,19 @@ def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, 
         for number, document in enumerate(documents)
     )
     return made, counts
+
+
+def _format(config: TokenizeConfig) -> Format:
+    if config.format == "harmony":
+        return Harmony(profile(config.profile))
+    if config.format == "chat-template":
+        # transformers takes seconds to load: only where it is asked for.
+        from kappa_data.formats.chat_template import chat_template
+
+        return chat_template(config.tokenizer)
+    raise UsageError(
+        f'tokenize.format: there is no "{config.format}"; {nearest(config.format, FORMATS)}'
+    )
 
 
 def _date(field: str, text: str) -> datetime.date:

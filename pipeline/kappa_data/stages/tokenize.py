@@ -12,7 +12,7 @@ from msgspec import Struct
 from kappa_data.config import TokenizeConfig
 from kappa_data.engine import map_ordered
 from kappa_data.errors import StageError
-from kappa_data.formats.harmony import Counts
+from kappa_data.formats.construction import Counts, Unrenderable
 from kappa_data.formats.samples import Choices, choices, samples
 from kappa_data.records import Conversation, Finding, Rejected, Sample
 from kappa_data.stage import Context, Outcome
@@ -35,6 +35,8 @@ def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
         made, counts = samples(conversation, chosen)
     except msgspec.MsgspecError as error:
         return Tokenized((), None, _rejected(conversation, MALFORMED_TOOLS, str(error)))
+    except Unrenderable as error:
+        return Tokenized((), None, _rejected(conversation, f"template: {error}", str(error)))
     if made:
         return Tokenized(made, counts, None)
     reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(counts.untrained.items()))
@@ -48,6 +50,7 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
     source = ctx.inputs["dedupe"]
     totals: Counter[str] = Counter()
     untrained: Counter[str] = Counter()
+    unrendered: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
     with (
         ctx.writer("samples", Sample) as written,
@@ -64,13 +67,18 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
             for sample in made.samples:
                 written.write(sample)
             _count(totals, untrained, made)
+            if made.counts is not None:
+                unrendered.update(made.counts.unrendered)
             bar.advance(1)
     if not totals["samples"]:
         raise StageError(
             f"tokenize: no sample is left of {totals['conversations']} conversations; "
             "see what was rejected with `kappa-data status`"
         )
-    return Outcome(rejected=dict(sorted(rejected.items())), figures=_figures(totals, untrained))
+    figures = chosen.format.figures() | _figures(totals, untrained)
+    if unrendered:
+        figures["left out by the template"] = dict(sorted(unrendered.items()))
+    return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
 
 
 def _count(totals: Counter[str], untrained: Counter[str], made: Tokenized) -> None:
