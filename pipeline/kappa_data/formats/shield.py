@@ -110,7 +110,8 @@ class Shield:
         start = text.index(core)
         lengths = range(1, min(len(core), self._longest) + 1)
         found = set()
-        if core in self._all or any(core[-length:] in self._beginnings for length in lengths):
+        inside = "\0" not in core and core in self._all
+        if inside or any(core[-length:] in self._beginnings for length in lengths):
             found.add(start + len(core) - 1)
         if any(core[:length] in self._ends for length in lengths):
             found.add(start)
