@@ -213,7 +213,7 @@ def sentences(*, legacy: bool, corpus: str = "") -> str:
     return json.dumps(state)
 
 
-def written(folder: Path, state: str, template: str | None, **special: str) -> Path:
+def written(folder: Path, state: str, template: str | None, **special: Any) -> Path:
     """A tokenizer's folder as it lies on a hub."""
     folder.mkdir(parents=True)
     (folder / "tokenizer.json").write_text(state)
@@ -658,6 +658,9 @@ def test_a_folder_that_cannot_be_used_says_so(tmp_path: Path, make: Make) -> Non
     usage(tmp_path / "empty", "holds no tokenizer")
     usage(written(tmp_path / "base", byte_level(), None, **special), "no chat template")
     usage(written(tmp_path / "broken", "{", PLAIN, **special), "no tokenizer")
+    model = '{"version":"1.0","added_tokens":[],"model":{"type":"X"}}'
+    usage(written(tmp_path / "unknown", model, PLAIN, **special), "no tokenizer")
+    usage(written(tmp_path / "number", byte_level(), None, chat_template=5), "cannot be used")
     usage(written(tmp_path / "syntax", byte_level(), "{% if %}", **special), "cannot be used")
     usage(written(tmp_path / "refuses", byte_level(), "{{ raise_exception('no') }}", **special),
           "cannot render a question and an answer: no")  # fmt: skip

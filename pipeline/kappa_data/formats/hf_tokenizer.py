@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import logging
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,7 @@ def _raise_exception(message: object) -> None:
 
 def _load(folder: Path) -> Any:
     """The tokenizer as transformers loads it."""
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that there is no torch
     try:
         from transformers import AutoTokenizer
     except ImportError:
@@ -210,7 +210,8 @@ def _load(folder: Path) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
-    # A folder from outside can be wrong in as many ways as transformers has readers.
+    # A folder from outside can be wrong in as many ways as transformers has readers, and the reader
+    # in Rust raises nothing more special.
     except Exception as error:  # noqa: BLE001
         raise UsageError(f"{folder}: no tokenizer: {one_line(str(error))[:200]}") from None
     if not getattr(tokenizer, "is_fast", False):
@@ -228,7 +229,7 @@ def load(folder: Path) -> HfTokenizer:
     """The tokenizer of a folder, loaded once in a process."""
     try:
         return HfTokenizer(folder)
-    except (jinja2.TemplateError, ValueError) as error:
+    except (jinja2.TemplateError, AttributeError, TypeError, ValueError) as error:
         raise UsageError(
             f"{folder}: its chat template cannot be used: {one_line(str(error))[:200]}"
         ) from None
