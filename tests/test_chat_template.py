@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import pickle
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -18,14 +20,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from rich.console import Console
 
 import kappa_data
-from kappa_data.config import TokenizeConfig
+from kappa_data.config import DedupeConfig, TokenizeConfig
 from kappa_data.errors import EnvironmentLacks, UsageError
 from kappa_data.formats.construction import Counts, Rendered, TrainOn, Unrenderable
 from kappa_data.formats.shield import FIRST, Shield
 from kappa_data.formats.tokenizer_files import digest, folder_of
+from kappa_data.progress import Quiet
+from kappa_data.recipe import TOKENIZE
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall, compact_json
+from kappa_data.resources import Resources
+from kappa_data.show import show_tokens
+from kappa_data.stage import Context, Outcome, Stage, build
+from kappa_data.store import Sealed
 
 transformers = pytest.importorskip("transformers")
 import tokenizers  # noqa: E402
@@ -108,11 +117,16 @@ HEADERS = """
 {{- message.content | trim + '<|eot_id|>' }}{% endif %}{% endfor %}
 {%- if add_generation_prompt %}
 {{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"""
-# Channels; what was the model's stop is another token in the history.
+# Channels; what was the model's stop is another token in the history. Reasoning is dropped as soon
+# as a final answer follows, also in the text that ends in this answer.
 CHANNELS = """
+{%- set ns = namespace(final=-1) %}
+{%- for message in messages %}
+{%- if message.role == 'assistant' and not message.tool_calls %}{% set ns.final = loop.index0 %}
+{%- endif %}{% endfor %}
 {%- for message in messages %}
 {%- if message.role == 'assistant' %}
-{%- if message.thinking and (loop.last or message.tool_calls) %}
+{%- if message.thinking and (loop.last and not add_generation_prompt or loop.index0 > ns.final) %}
 {{- '<|start|>assistant<|channel|>analysis<|message|>' + message.thinking + '<|end|>' }}{% endif %}
 {%- if message.tool_calls %}{% set call = message.tool_calls[0].function %}
 {{- '<|start|>assistant to=functions.' + call.name + '<|channel|>commentary json<|message|>' }}
@@ -738,3 +752,52 @@ def test_samples_come_by_the_settings(make: Make) -> None:
     assert made.pad_id == reference(made).eos_token_id and made.size == len(reference(made))
     with pytest.raises(UsageError, match='did you mean "chat-template"'):
         choices(msgspec.structs.replace(config, format="chat_template"))
+
+
+def sealed(root: Path, source: list[Conversation], config: TokenizeConfig) -> Sealed:
+    """What the stage makes of some conversations."""
+
+    def seal(ctx: Context[DedupeConfig]) -> Outcome:
+        with ctx.writer("conversations", Conversation) as out:
+            for each in source:
+                out.write(each)
+        return Outcome()
+
+    resources = Resources(None)
+    origin = Stage("dedupe", 1, seal, ("conversations",))
+    dedupe, _ = build(origin, DedupeConfig(), {}, resources, root, Quiet())
+    made, _ = build(TOKENIZE, config, {"dedupe": dedupe}, resources, root, Quiet())
+    return made
+
+
+def test_the_stage_says_what_it_used_refused_and_left_out(make: Make, tmp_path: Path) -> None:
+    made = make("headers")
+    two = call(1, a=1), call(2, a=2)
+    refused = (Message("user", "q"), Message("assistant", tool_calls=two))
+    source = [WITH_TOOLS, PLAIN_TALK, Conversation("parallel", refused)]
+    config = TokenizeConfig(format="chat-template", tokenizer=made.folder, workers=1)
+    one = sealed(tmp_path / "one", source, config)
+    assert one.manifest.rejected == {"template: one call at a time": 1}
+    figures = one.manifest.figures
+    assert figures["left out by the template"] == {"reasoning": 4}
+    assert figures["pad id"] == made.pad_id and figures["vocabulary"] == made.size
+    assert figures["stop ids"] == sorted(made.stop_ids) and made.digest in figures["tokenizer"]
+    assert figures["trained steps"] == 6
+
+    copied = tmp_path / "elsewhere"
+    shutil.copytree(made.folder, copied)
+    moved = replace(config, tokenizer=str(copied), workers=2)
+    other = sealed(tmp_path / "two", source, moved)
+    assert other.manifest.key == one.manifest.key and other.digest == one.digest
+    (copied / "chat_template.jinja").write_text(HEADERS + "{# new #}")
+    assert sealed(tmp_path / "two", source, moved).manifest.key != one.manifest.key
+
+
+def test_tokens_are_shown_in_their_own_vocabulary(make: Make) -> None:
+    made = make("thinking")
+    talk = Conversation("s", (Message("user", "</think>?"), Message("assistant", "<|im_end|> no")))
+    [document], _ = built(made, talk)
+    out = io.StringIO()
+    show_tokens(Console(file=out, no_color=True), document.ids, document.mask, form=made)
+    assert "<|im_start|>user\n<\\/think>?<|im_end|>" in out.getvalue()
+    assert "⟦<\\|im_end|> no<|im_end|>⟧" in out.getvalue()

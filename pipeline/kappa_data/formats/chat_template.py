@@ -62,10 +62,10 @@ class ChatTemplate(Struct, frozen=True):
 
     @property
     def specials(self) -> Mapping[int, str]:
-        return load(Path(self.folder)).specials
+        return load(Path(self.folder), self.digest).specials
 
     def decode(self, ids: Iterable[int]) -> str:
-        text: str = load(Path(self.folder)).reference.decode(
+        text: str = load(Path(self.folder), self.digest).reference.decode(
             list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
         )
         return text
@@ -87,7 +87,7 @@ class ChatTemplate(Struct, frozen=True):
         if train_on == "all_turns":
             silent = tuple(replace(each, reasoning=None) for each in conversation.messages)
             conversation = replace(conversation, messages=silent)
-        tokenizer = load(Path(self.folder))
+        tokenizer = load(Path(self.folder), self.digest)
         tokenizer.forget()
         server = _Server(tokenizer, self.stop_ids, conversation, date, effort)
         first = first_trained(conversation.messages, train_on)
@@ -113,7 +113,8 @@ class ChatTemplate(Struct, frozen=True):
 def chat_template(name: str) -> ChatTemplate:
     """The format of a tokenizer's folder or name; UsageError where it cannot be used."""
     folder = folder_of(name)
-    tokenizer = load(folder)
+    sha256 = digest(folder)
+    tokenizer = load(folder, sha256)
     reference = tokenizer.reference
     pad = reference.eos_token_id if reference.pad_token_id is None else reference.pad_token_id
     if pad is None:
@@ -121,7 +122,7 @@ def chat_template(name: str) -> ChatTemplate:
     return ChatTemplate(
         name=name,
         folder=str(folder),
-        digest=digest(folder),
+        digest=sha256,
         pad_id=pad,
         stop_ids=stop_ids(tokenizer),
         size=len(reference),
@@ -187,19 +188,42 @@ class _Server:
         """The step as its template continues a prompt; None where it continues none.
 
         A template that cannot continue a thinking prompt by the reasoning, or leaves it out, is
-        asked for the prompt of a client that turned thinking off.
+        asked for the prompt of a client that turned thinking off. A step without reasoning follows
+        the thinking prompt only where the template has no other that it continues.
         """
         reasoning = (self._messages[number].reasoning or "").strip()
-        for thinking in (True, False) if reasoning else (False,):
-            last = self._given[number]
-            if not thinking:
-                last = {key: value for key, value in last.items() if key not in REASONING}
-            before = self._given[:number]
+        before, last = self._given[:number], self._given[number]
+        for thinking in (True, False) if reasoning else (False, True):
+            if reasoning and not thinking:
+                last = _silent(last)
             prompt = self._render(before, thinking, add_generation_prompt=True)
-            whole = self._render([*before, last], thinking, add_generation_prompt=False)
-            said = whole[len(prompt) :]
-            if whole.startswith(prompt) and (not thinking or reasoning in said):
+            said = self._said(prompt, before, last, thinking)
+            if said is not None and (reasoning in said or not thinking):
                 return _Spoken(prompt, said)
+        return None
+
+    def _said(
+        self, prompt: str, before: list[Any], last: dict[str, Any], thinking: bool
+    ) -> str | None:
+        """What follows a prompt in the whole text; None where the whole does not continue it.
+
+        A template may drop earlier reasoning as soon as an answer follows: then the whole differs
+        from the prompt before the answer. What was said is still known where the same text without
+        earlier reasoning is continued by it, and it ends the whole, behind the same opening.
+        """
+        whole = self._render([*before, last], thinking, add_generation_prompt=False)
+        if whole.startswith(prompt):
+            return whole[len(prompt) :]
+        history = self._render(before, thinking, add_generation_prompt=False) if before else ""
+        opening = prompt[len(history) :] if prompt.startswith(history) else ""
+        silent = [_silent(each) for each in before]
+        if not opening or silent == before:
+            return None
+        shorter = self._render(silent, thinking, add_generation_prompt=True)
+        longer = self._render([*silent, last], thinking, add_generation_prompt=False)
+        said = longer[len(shorter) :]
+        if longer.startswith(shorter) and said and whole.endswith(opening + said):
+            return said
         return None
 
     def _render(self, messages: list[Any], thinking: bool, *, add_generation_prompt: bool) -> str:
@@ -246,6 +270,11 @@ class _Server:
             self.without_reasoning += 1
         elif not message.reasoning:
             self.without_reasoning += 1
+
+
+def _silent(given: dict[str, Any]) -> dict[str, Any]:
+    """A message as a template gets it, without its reasoning."""
+    return {key: value for key, value in given.items() if key not in REASONING}
 
 
 def _stands_in(text: str, part: str) -> bool:

@@ -23,6 +23,7 @@ from jinja2.utils import Namespace
 from kappa_data.errors import EnvironmentLacks, UsageError
 from kappa_data.formats.construction import Unrenderable
 from kappa_data.formats.shield import RESERVED, Shield
+from kappa_data.formats.tokenizer_files import digest
 from kappa_data.printable import one_line
 from kappa_data.records import Int32s
 
@@ -53,6 +54,10 @@ class HfTokenizer:
         added = [each for each in state["added_tokens"] if each["content"].strip()]
         self.shield = Shield({each["content"] for each in added})
         self.specials = {each["id"]: each["content"] for each in added}
+        # What can end a generation; the other added tokens are tags that a model writes on its way.
+        self.ending = {each["id"] for each in added if each["special"]}
+        if self.reference.eos_token_id is not None:
+            self.ending.add(self.reference.eos_token_id)
         self._backend, self._real_ids = _behind(self.shield, state)
         self._leaks = self._control_in_text()
         self._environment = _environment(self.shield)
@@ -225,8 +230,13 @@ def _load(folder: Path) -> Any:
 
 
 @lru_cache(maxsize=1)  # a worker has one
-def load(folder: Path) -> HfTokenizer:
-    """The tokenizer of a folder, loaded once in a process."""
+def load(folder: Path, sha256: str) -> HfTokenizer:
+    """The tokenizer of a folder, loaded once in a process; `sha256` is the digest of its files.
+
+    Raises UsageError where it cannot be used, or is another one by now.
+    """
+    if digest(folder) != sha256:
+        raise UsageError(f"{folder}: its files changed while they were in use; run it again")
     try:
         return HfTokenizer(folder)
     except (jinja2.TemplateError, AttributeError, TypeError, ValueError) as error:

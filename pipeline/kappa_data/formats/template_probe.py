@@ -45,31 +45,36 @@ TOOL = {
 def stop_ids(tokenizer: HfTokenizer) -> frozenset[int]:
     """The ids that end what the model says; UsageError where the template cannot be used."""
     try:
-        stops = {_stop(tokenizer, ANSWER, AGAIN, None)}
+        answer = _stop(tokenizer, ANSWER, AGAIN, None)
     except Unrenderable as error:
         raise UsageError(
             f"{tokenizer.folder}: its template cannot render a question and an answer: {error}"
         ) from None
-    with contextlib.suppress(Unrenderable):  # no tools: who has some is refused when it comes
-        stops.add(_stop(tokenizer, CALL, RESULT, [TOOL]))
-    found = {tokenizer.id_of(alias) for alias in stops if alias is not None}
-    if not found:
+    if answer is None:
         raise UsageError(
             f"{tokenizer.folder}: its template writes no stop token after an answer, so nothing "
             "says where a model has to end; use another template"
         )
+    call = None
+    with contextlib.suppress(Unrenderable):  # no tools: who has some is refused when it comes
+        call = _stop(tokenizer, CALL, RESULT, [TOOL], known=answer)
     end = tokenizer.reference.eos_token_id
-    return frozenset(found if end is None else found | {end})
+    return frozenset({answer} | {each for each in (call, end) if each is not None})
 
 
 def _stop(
-    tokenizer: HfTokenizer, spoken: dict[str, Any], then: dict[str, Any], tools: list[Any] | None
-) -> str | None:
-    """The alias of the token that ends `spoken`.
+    tokenizer: HfTokenizer,
+    spoken: dict[str, Any],
+    then: dict[str, Any],
+    tools: list[Any] | None,
+    known: int | None = None,
+) -> int | None:
+    """The id that ends `spoken`; None where nothing does.
 
     A template may close the whole text with a further token (it stands only at the very end), or
     write another one into the history than the model emits: so what stands in both decides, and
-    where there is nothing, the end.
+    where there is nothing, the end. There the tokenizer's own end token or the `known` stop is
+    taken, else the last special token; a tag like `</tool_call>`, which is none, never.
     """
     last = _text(tokenizer, [USER, spoken], tools)
     middle = _text(tokenizer, [USER, spoken, then], tools)
@@ -77,7 +82,13 @@ def _stop(
         return None
     tail = last[last.rindex(END) + len(END) :]
     common = _common(tail, middle[middle.index(END) + len(END) :])
-    in_both, at_end = RESERVED.findall(common), RESERVED.findall(tail)
+    in_both, at_end = (
+        [each for each in map(tokenizer.id_of, RESERVED.findall(text)) if each in tokenizer.ending]
+        for text in (common, tail)
+    )
+    for each in (tokenizer.reference.eos_token_id, known):
+        if each in in_both:
+            return each
     return in_both[-1] if in_both else at_end[0] if at_end else None
 
 
