@@ -51,12 +51,13 @@ class Cost(NamedTuple):
             )
         tokens = np.arange(seq_len + 1, dtype=np.float64)
         flops = self.linear * tokens + self.quadratic * tokens * tokens
-        return (flops / flops[-1] * ROW_PRICE).astype(np.int64)
+        prices: Ints = (flops / flops[-1] * ROW_PRICE).astype(np.int64)
+        return prices
 
 
 def sums(rows: Ints, values: Ints, n_rows: int) -> Ints:
     """int64[n_rows]: the sum of `values` in each row, exact (bincount would add floats)."""
-    total = np.zeros(n_rows, dtype=np.int64)
+    total: Ints = np.zeros(n_rows, dtype=np.int64)
     np.add.at(total, rows, values)
     return total
 
