@@ -14,7 +14,7 @@ import numpy as np
 
 from kappa_data.packing.documents import Ints
 
-SCALE = 2**20  # a mean group; squares and products are exact in a float64 below 2^53
+SCALE = 2**14  # a mean unit; sums of products stay whole numbers below 2^53, exact in float64
 WORK = 8_000_000  # pairs of groups that are looked at, at most
 ROUNDS = 200
 GROUPS = 4  # in a step, from which on groups are dealt
@@ -33,7 +33,7 @@ def deal(features: Ints, groups: int, seed: random.Random) -> Ints:
     dealt = dealt.T.copy()
     if steps < 2 or groups < 2:
         return dealt
-    means = np.maximum(features.sum(axis=0) // n, features.max(axis=0) // 64)
+    means = np.maximum(features.sum(axis=0) // n, features.max(axis=0) // 16)
     share = features * SCALE // np.maximum(means, 1)
     share[:, 2:] = features[:, 2:] * SCALE // max(int(features[:, 2:].sum()) // n, 1)
     exact = share.astype(np.float64)
