@@ -1,9 +1,9 @@
 """Compares packers: python benchmarks/packing.py [--documents N] [--peers VENV_PYTHON].
 
 Each packer plans the same documents in a process of its own; its seconds hold its imports and not
-the reading of the documents. Prints a markdown table for each mix. `--peers` names an interpreter
-that has trl, datasets, pyarrow and numpy; without it the peer is left out. axolotl is left out: it
-wants numba, and CUDA packages that it never uses for packing.
+the reading of the documents (processor seconds hold both). Prints a markdown table for each mix.
+`--peers` names an interpreter that has trl, datasets, pyarrow and numpy; without it that peer is
+left out. axolotl is not among them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ lengths, trained, personas = data["lengths"], data["trained"], data["personas"]
 begun += time.perf_counter() - read
 """
 END = """
-seconds = time.perf_counter() - begun
+seconds = [time.perf_counter() - begun, time.process_time()]
 np.save(place + "/members.npy", np.concatenate(rows))
 np.save(place + "/counts.npy", np.array([len(row) for row in rows]))
 print(json.dumps(seconds))
@@ -98,8 +98,8 @@ def documents(lengths: np.ndarray, rng: np.random.Generator) -> Documents:
     return Documents(lengths, trained, rng.choice(len(PERSONAS), len(lengths), p=PERSONAS))
 
 
-def packed(python: str, code: str, place: Path) -> tuple[float, list[np.ndarray]]:
-    """Seconds, and rows of document indices, of one packer in a fresh process."""
+def packed(python: str, code: str, place: Path) -> tuple[list[float], list[np.ndarray]]:
+    """Seconds by the clock and of the processor, and the rows, of one packer in a fresh process."""
     done = subprocess.run(
         [python, "-c", START + code + END, str(place)],
         stdout=subprocess.PIPE,
@@ -110,13 +110,14 @@ def packed(python: str, code: str, place: Path) -> tuple[float, list[np.ndarray]
     return json.loads(done.stdout), np.split(members, np.cumsum(counts)[:-1])
 
 
-def line(name: str, seconds: float, rows: list[np.ndarray], of: Documents) -> str:
+def line(name: str, seconds: list[float], rows: list[np.ndarray], of: Documents) -> str:
     """A line of the table; rows that fill no whole step are left out of the figures of steps."""
     found = figures(rows, of, seq_len=SEQ_LEN)
     whole = rows[: len(rows) // BATCH * BATCH]
     steps = figures(whole, of, seq_len=SEQ_LEN, batch=BATCH, dp_ranks=RANKS)
     cells = (
-        name, f"{seconds:.2f}", found["rows"], f"{100 * found['density']:.3f}",
+        name, f"{seconds[0]:.2f}", f"{seconds[1]:.2f}", found["rows"],
+        f"{100 * found['density']:.3f}",
         f"{found['cost max/mean']:.3f}", f"{found['cost max/bar']:.3f}",
         f"{found['cost max/bound']:.3f}", f"{found['trained per row']['variation']:.4f}",
         f"{steps['step cost max/mean']:.3f}", f"{steps['step trained max/mean']:.3f}",
@@ -126,8 +127,8 @@ def line(name: str, seconds: float, rows: list[np.ndarray], of: Documents) -> st
 
 
 HEAD = (
-    "packer", "seconds", "rows", "density %", "cost max/mean", "/bar", "/bound", "trained CV",
-    "step cost max/mean", "step trained max/mean", "persona deviation, points",
+    "packer", "seconds", "CPU s", "rows", "density %", "cost max/mean", "/bar", "/bound",
+    "trained CV", "step cost max/mean", "step trained max/mean", "persona deviation, points",
     f"waste of {RANKS} ranks %",
 )  # fmt: skip
 
