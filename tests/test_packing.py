@@ -80,7 +80,7 @@ equal = st.builds(lambda n, length: [length] * n, st.integers(1, 80), st.integer
     seed=st.integers(0, 3),
     strategy=st.sampled_from(["balanced", "bfd"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_document_is_placed_once_and_no_row_overflows(lengths, batch, ranks, seed, strategy):
     batch *= ranks
     ours = docs(lengths, seed)
