@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ def sums(rows: Ints, values: Ints, n_rows: int) -> Ints:
     return total
 
 
-def table(rows: Ints, personas: Ints, values: Ints, n_rows: int) -> Any:
+def table(rows: Ints, personas: Ints, values: Ints, n_rows: int) -> Ints:
     """int64[n_rows, p]: the sum of `values` in each row by persona."""
     width = int(personas.max()) + 1
     return sums(rows * width + personas, values, n_rows * width).reshape(n_rows, width)
