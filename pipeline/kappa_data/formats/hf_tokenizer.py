@@ -155,8 +155,8 @@ def _behind(shield: Shield, state: dict[str, Any]) -> tuple[Any, Int32s]:
         each | {"content": shield.aliases.get(each["content"], each["content"])}
         for each in state["added_tokens"]
     ]
-    backend = Tokenizer.from_str(json.dumps(state))
-    real: dict[int, int] = {backend.token_to_id(each["content"]): each["id"] for each in state["added_tokens"]}
+    backend: Any = Tokenizer.from_str(json.dumps(state))
+    real = {backend.token_to_id(each["content"]): each["id"] for each in state["added_tokens"]}
     size = max([*real, *backend.get_vocab().values()]) + 1
     ids = np.arange(size, dtype=np.int32)
     ids[list(real)] = list(real.values())

@@ -35,7 +35,8 @@ class Shield:
         first = FIRST + len(characters)
         self.aliases = {each: chr(first + number) for number, each in enumerate(sorted(tokens))}
         self.tokens = {alias: token for token, alias in self.aliases.items()}
-        self._shown = {ord(hidden): each for each, hidden in self._hidden.items()}
+        self._shown = {hidden: each for each, hidden in self._hidden.items()}
+        self._concealed = re.compile(f"[{''.join(self._shown)}]" if characters else "(?!)")
         written = "|".join(map(re.escape, sorted(tokens, key=len, reverse=True))) or "(?!)"
         self._written = re.compile(written)
         self._spelled = re.compile(f"(?={written})")  # tokens that overlap are found as well
@@ -79,7 +80,7 @@ class Shield:
     def show(self, rendered: str) -> str:
         """A rendered text with the template's tokens as aliases, and all else as it was said."""
         aliased = self._written.sub(lambda found: self.aliases[found[0]], rendered)
-        return aliased.translate(self._shown)
+        return self._concealed.sub(lambda found: self._shown[found[0]], aliased)
 
     def spell(self, aliased: str) -> str:
         """The text that a server would have made: tokens for aliases."""
@@ -95,7 +96,7 @@ class Shield:
         )
 
     def _escaped(self, character: str, ensure_ascii: bool) -> str:
-        original = self._shown.get(ord(character), character)
+        original = self._shown.get(character, character)
         escaped = json.dumps(original, ensure_ascii=ensure_ascii)[1:-1]
         return character if escaped == original else escaped
 
