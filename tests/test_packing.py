@@ -12,6 +12,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from kappa_data.errors import StageError, UsageError
+from kappa_data.formats.vocabulary import ENDOFTEXT
 from kappa_data.packing import Cost, Documents, figures, plan, split_turns
 from kappa_data.packing.documents import row_prices
 from kappa_data.packing.even import even
@@ -348,7 +349,7 @@ def shares(indices, ours):
 def test_figures_of_nothing():
     nothing = docs([])
     assert plan(nothing, seq_len=SEQ) == []
-    assert figures([], nothing, seq_len=SEQ) == {"rows": 0}
+    assert figures([], nothing, seq_len=SEQ) == {"rows": 0, "density": None}
 
 
 def test_what_cannot_be_planned_is_said():
@@ -410,7 +411,7 @@ def proof(row: Row, samples: list[Sample]) -> list[str]:
 
 def test_a_row_gives_its_documents_back():
     samples = [sample(0, 10), sample(1, 20), sample(2, 30)]
-    row = make_row(samples, SEQ)
+    row = make_row(samples, SEQ, ENDOFTEXT)
     assert row.seq_lengths.tolist() == [10, 20, 30, 4]
     assert row.personas == ("none", "true_neutral", "none")
     found = list(documents(row))
@@ -423,7 +424,7 @@ def test_a_row_gives_its_documents_back():
 
 
 def test_a_full_row_has_no_padding_document():
-    row = make_row([sample(0, SEQ)], SEQ)
+    row = make_row([sample(0, SEQ)], SEQ, ENDOFTEXT)
     assert row.seq_lengths.tolist() == [SEQ]
     assert proof(row, [sample(0, SEQ)]) == []
 
@@ -441,6 +442,6 @@ def test_a_full_row_has_no_padding_document():
 )
 def test_proof_finds_every_planted_fault(plant, word):
     samples = [sample(0, 10), sample(1, 20)]
-    row = make_row(samples, SEQ)
+    row = make_row(samples, SEQ, ENDOFTEXT)
     plant(row)
     assert any(word in fault for fault in proof(row, samples))

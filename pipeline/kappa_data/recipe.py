@@ -92,8 +92,8 @@ VALIDATE = Stage(
     found=_checks,
 )
 DEDUPE = Stage("dedupe", 1, _in("dedupe"), ("conversations",), ("validate",))
-TOKENIZE = Stage("tokenize", 1, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
-PACK = Stage("pack", 1, _in("pack"), SPLITS, ("tokenize",))
+TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
+PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(
     "release",
     1,

@@ -90,7 +90,7 @@ class ChatTemplate(Struct, frozen=True):
         *,
         date: str,
         effort: str,
-        switch: Switch,
+        switch: Switch = "in_place",
         train_on: TrainOn,
     ) -> tuple[list[Rendered], Counts]:
         """With all_turns reasoning is left out; it is one document where the template lets it be
@@ -157,7 +157,7 @@ class _Server:
         conversation: Conversation,
         date: str,
         effort: str,
-        switch: Switch,
+        switch: Switch = "in_place",
     ) -> None:
         self._tokenizer = tokenizer
         self._stops = {

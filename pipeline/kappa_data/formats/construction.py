@@ -107,7 +107,7 @@ class Format(Protocol):
         *,
         date: str,
         effort: str,
-        switch: Switch,
+        switch: Switch = "in_place",
         train_on: TrainOn,
     ) -> tuple[list[Rendered], Counts]:
         """The documents of a conversation, in order, and what became of its steps.

@@ -85,7 +85,7 @@ class Harmony(Struct, frozen=True):
         *,
         date: str,
         effort: str,
-        switch: Switch,
+        switch: Switch = "in_place",
         train_on: TrainOn,
     ) -> tuple[list[Rendered], Counts]:
         return render_with_counts(
@@ -214,7 +214,7 @@ def prompt_ids(
     server = Server(messages, tools, profile, date=date, effort=effort)
     ids: list[int] = []
     for atom in server.prompt(len(messages)):
-        ids += [atom] if isinstance(atom, int) else encode(atom)
+        ids += [atom] if isinstance(atom, int) else encode(atom).tolist()
     return ids
 
 

@@ -26,6 +26,7 @@ from kappa_data.writers import spool
 from kappa_data.writers.rows import NO_PERSONA, make_row
 
 TOO_LONG, NOT_WANTED = "longer than a row", "more than --rows"
+VOCABULARY = ("format", "tokenizer", "vocabulary", "pad id", "stop ids")
 SHARDS = 16  # at least so many where there are so many rows: ranks and workers share them
 TOKENS_PER_SHARD = 2**28
 
@@ -109,6 +110,7 @@ def run(ctx: Context[PackConfig]) -> Outcome:
     """Seals one set of rows a split, "cut" (what --over-length shortened) and "quarantine"."""
     config, source = ctx.config, ctx.inputs["tokenize"]
     _check_settings(config)
+    vocabulary = {name: source.manifest.figures[name] for name in VOCABULARY}
     parts = list(enumerate(source.parts("samples")))
     laid_out: list[LaidOut] = []
     pieces: dict[str, list[Piece]] = {split: [] for split in SPLITS}
@@ -124,7 +126,7 @@ def run(ctx: Context[PackConfig]) -> Outcome:
         bar.say("planning")
         plans = {split: _plan(config, samples, split) for split in SPLITS}
         bar.say("writing")
-        write = partial(write_shard, ctx.folder, len(parts), config.seq_len)
+        write = partial(write_shard, ctx.folder, len(parts), config.seq_len, vocabulary["pad id"])
         shards = _shards(plans, samples, config.seq_len)
         for written in map_ordered(write, shards, workers=config.workers):
             pieces[written.split].append(written.piece)
@@ -141,7 +143,10 @@ def run(ctx: Context[PackConfig]) -> Outcome:
             shortened.write(one)
         for rejected in refused:
             quarantine.write(rejected)
-    return _outcome(config, plans, cut, Counter(each.findings[0].rule for each in refused))
+    reasons = Counter(each.findings[0].rule for each in refused)
+    return Outcome(
+        rejected=dict(sorted(reasons.items())), figures=vocabulary | _figures(config, plans, cut)
+    )
 
 
 def lay_out(seq_len: int, over_length: str, folder: Path, numbered: tuple[int, Part]) -> LaidOut:
@@ -173,7 +178,7 @@ def lay_out(seq_len: int, over_length: str, folder: Path, numbered: tuple[int, P
     return out
 
 
-def write_shard(folder: Path, parts: int, seq_len: int, shard: Shard) -> Written:
+def write_shard(folder: Path, parts: int, seq_len: int, pad_id: int, shard: Shard) -> Written:
     """Writes the rows of one shard from the spool."""
     with (
         spool.opened(folder, parts) as documents,
@@ -181,7 +186,7 @@ def write_shard(folder: Path, parts: int, seq_len: int, shard: Shard) -> Written
     ):
         for row in shard.rows:
             members = [Document(id, name, *documents.read(*place)) for id, name, *place in row]
-            rows.write(make_row(members, seq_len))
+            rows.write(make_row(members, seq_len, pad_id))
     return Written(shard.split, rows.piece, sum(map(len, shard.rows)))
 
 
@@ -265,12 +270,9 @@ def _shards(plans: Mapping[Split, Planned], samples: Samples, seq_len: int) -> I
             yield Shard(split, number, rows)
 
 
-def _outcome(
-    config: PackConfig,
-    plans: Mapping[Split, Planned],
-    cut: Sequence[Cut],
-    rejected: Mapping[str, int],
-) -> Outcome:
+def _figures(
+    config: PackConfig, plans: Mapping[Split, Planned], cut: Sequence[Cut]
+) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "samples": sum(plan.figures["samples"] for plan in plans.values()),
         "rows": sum(len(plan.rows) for plan in plans.values()),
@@ -284,7 +286,7 @@ def _outcome(
         figures["rows wanted"] = config.rows
         figures["rows missing"] = config.rows - train["rows"]
         figures["tokens missing"] = max(0, config.rows * config.seq_len - train["tokens"])
-    return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
+    return figures
 
 
 def _too_long(sample: Sample, seq_len: int) -> Rejected:

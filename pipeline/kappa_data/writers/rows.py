@@ -1,7 +1,7 @@
 """Packed rows: the layout of input_ids, assistant_masks and seq_lengths, and its proof.
 
-The padding at the end of a row is one last document of `<|endoftext|>`: a trainer that finds
-documents by positions would otherwise see every pad as one.
+The padding at the end of a row is one last document of the vocabulary's padding id: a trainer that
+finds documents by positions would otherwise see every pad as one.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Document(Protocol):
     def mask(self) -> Int8s: ...
 
 
-def make_row(samples: Sequence[Document], seq_len: int) -> Row:
+def make_row(samples: Sequence[Document], seq_len: int, pad_id: int) -> Row:
     """One row of `seq_len` tokens from samples that fit into it, in their order."""
     lengths = [len(sample.ids) for sample in samples]
     padding = seq_len - sum(lengths)
     if padding < 0:
         raise ValueError(f"{sum(lengths)} tokens do not fit into a row of {seq_len}")
-    ids = np.full(seq_len, ENDOFTEXT, dtype=np.int32)
+    ids = np.full(seq_len, pad_id, dtype=np.int32)
     mask = np.zeros(seq_len, dtype=np.int8)
     start = 0
     for sample in samples:
