@@ -98,6 +98,9 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     sources: Annotated[
         tuple[str, ...], Meta(description="'generate', 'import': where conversations come from")
     ] = ("generate", "import")
+    checks: Annotated[
+        tuple[str, ...], Meta(description="checks by name (docs/checks.md), or 'all'")
+    ] = ("all",)
     min_chars: Annotated[int, Meta(ge=0, description="shortest final answer")] = 1
     leak_ngram: Annotated[Positive, Meta(description="words in a row shared with the brief")] = 8
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0

@@ -250,8 +250,8 @@ class Sample(Struct, frozen=True, eq=False):
     split: Split
     step: Annotated[int, Meta(description="message index of the first trained assistant step")]
     n_loss_tokens: int
-    ids: Int32s
-    mask: Int8s
+    ids: Annotated[Int32s, "as bytes"]
+    mask: Annotated[Int8s, "as bytes"]
 
 
 class Cut(Struct, frozen=True):

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
@@ -36,9 +38,10 @@ BUILDING = ".building"
 RECORDS_PER_SHARD = 20_000
 RECORDS_PER_GROUP = 1_000
 # A row group is also closed when its records pass this. One packed row of 131,072 is a group.
-ARRAY_BYTES_PER_GROUP = 500_000
-TEXT_BYTES_PER_GROUP = 4_000_000
+ROW_BYTES_PER_GROUP = 500_000
+BYTES_PER_GROUP = 4_000_000
 PART_BYTES = 32_000_000
+DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class RecordSet(Struct, frozen=True):
@@ -97,20 +100,62 @@ class Sealed:
             yield from read_shard(shard, record)
 
 
-def read_shard(path: Path, record: type[R], first: int = 0, last: int | None = None) -> Iterator[R]:
-    """The records of one parquet file in order, a row group at a time.
+def read_shard(path: Path, record: type[R]) -> Iterator[R]:
+    """The records of one parquet file in order, a row group at a time."""
+    for batch in _batches(path, 0, None):
+        yield from _records(path, batch, record)
 
-    Of the row groups from `first` to before `last` (None: to the end).
-    """
+
+def _batches(path: Path, first: int, last: int | None) -> Iterator[pa.RecordBatch]:
+    """The row groups from `first` to before `last` (None: to the end), each as one batch."""
     try:
         with pq.ParquetFile(path) as file:
             for group in range(first, file.num_row_groups if last is None else last):
-                for batch in file.read_row_group(group).to_batches():
-                    yield from arrow.records(batch, record)
-    except (OSError, ValueError, msgspec.ValidationError) as error:
-        raise StageError(
-            f"{path}: cannot be read ({error}); remove its folder and run again"
-        ) from error
+                yield from file.read_row_group(group).combine_chunks().to_batches()
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _records(path: Path, batch: pa.RecordBatch, record: type[R]) -> list[R]:
+    try:
+        return arrow.records(batch, record)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> StageError:
+    return StageError(f"{path}: cannot be read ({error}); remove its folder and run again")
+
+
+def _digests_of(shard: Path) -> Path:
+    """Where the digests of a shard's records lie, beside it."""
+    return shard.with_suffix(".sha256")
+
+
+class Group(Generic[R]):
+    """One row group as it was read; its records are made where they are asked for."""
+
+    def __init__(
+        self, shard: Path, batch: pa.RecordBatch, record: type[R], known: bytes | None
+    ) -> None:
+        self._shard, self._batch, self._type, self._known = shard, batch, record, known
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+    @functools.cached_property
+    def records(self) -> list[R]:
+        """The records; StageError where the file is damaged."""
+        return _records(self._shard, self._batch, self._type)
+
+    def without(self, left_out: Collection[int]) -> tuple[pa.RecordBatch, bytes]:
+        """The group less the records at some positions, and the digests of those that stay."""
+        known = self._known or b"".join(map(digest_of_record, self.records))
+        if not left_out:
+            return self._batch, known
+        stays = [at for at in range(len(self)) if at not in left_out]
+        digests = b"".join(known[at * DIGEST_SIZE : (at + 1) * DIGEST_SIZE] for at in stays)
+        return self._batch.take(pa.array(stays, pa.int64())), digests
 
 
 class Part(Struct, frozen=True):
@@ -119,11 +164,23 @@ class Part(Struct, frozen=True):
     shard: Path
     first: int
     last: int
+    start: int  # number of records before it in the shard
     records: int
 
     def read(self, record: type[R]) -> Iterator[R]:
         """Its records in order; StageError where the file is damaged."""
-        return read_shard(self.shard, record, self.first, self.last)
+        for group in self.groups(record):
+            yield from group.records
+
+    def groups(self, record: type[R]) -> Iterator[Group[R]]:
+        """Its row groups in order; StageError where the file is damaged."""
+        beside = _digests_of(self.shard)
+        known = beside.read_bytes() if beside.exists() else None
+        at = self.start * DIGEST_SIZE
+        for batch in _batches(self.shard, self.first, self.last):
+            end = at + len(batch) * DIGEST_SIZE
+            yield Group(self.shard, batch, record, known and known[at:end])
+            at = end
 
     def ids(self) -> list[str]:
         """The ids of its records, and nothing else of them."""
@@ -142,7 +199,7 @@ class Piece(Struct, frozen=True):
     @property
     def records(self) -> int:
         """Number of records."""
-        return len(self.digests) // hashlib.sha256().digest_size
+        return len(self.digests) // DIGEST_SIZE
 
 
 def record_set(folder: Path, name: str, record: type[Struct], pieces: Iterable[Piece]) -> RecordSet:
@@ -162,8 +219,9 @@ def record_set(folder: Path, name: str, record: type[Struct], pieces: Iterable[P
 class ShardWriter:
     """Writes records of one type as parquet shards; a context manager.
 
-    `number` is the first shard's; with `per_shard` None all records go into that one file. A torn
-    file is never seen under its final name. `piece` is what was written, once it is closed.
+    `number` is the first shard's; with `per_shard` None all records go into that one file, and
+    their digests into one beside it, so that a later stage can pass a record on unseen. A torn file
+    is never seen under its final name. `piece` is what was written, once it is closed.
     """
 
     def __init__(
@@ -177,12 +235,14 @@ class ShardWriter:
         self._folder, self._name, self._type = folder, name, record
         self._number, self._per_shard = number, per_shard
         self._arrays = arrow.array_fields(record)
+        rows = bool(set(self._arrays) - set(arrow.byte_fields(record)))
+        self._limit = ROW_BYTES_PER_GROUP if rows else BYTES_PER_GROUP
+        self._level = 3 if rows or not self._arrays else 1  # of zstd
         self._group: list[Any] = []
         self._group_bytes = self._in_shard = 0
         self._shards: list[str] = []
         self._file: pq.ParquetWriter | None = None
         self._digests = bytearray()
-        self._encode = msgspec.msgpack.Encoder(enc_hook=_array_bytes).encode
         self._piece: Piece | None = None
 
     @property
@@ -194,16 +254,25 @@ class ShardWriter:
 
     def write(self, record: Struct) -> None:
         """Adds one record."""
-        encoded = self._encode(record)
+        encoded = _encode(record)
         self._digests += hashlib.sha256(encoded).digest()
         self._group.append(record)
         self._group_bytes += len(encoded)
         self._in_shard += 1
-        limit = ARRAY_BYTES_PER_GROUP if self._arrays else TEXT_BYTES_PER_GROUP
-        if self._group_bytes >= limit or len(self._group) >= RECORDS_PER_GROUP:
+        if self._group_bytes >= self._limit or len(self._group) >= RECORDS_PER_GROUP:
             self._flush()
         if self._in_shard == self._per_shard:
             self._close_shard()
+
+    def write_group(self, batch: pa.RecordBatch, digests: bytes) -> None:
+        """Adds a row group that was read elsewhere, with the digests of its records."""
+        self._flush()
+        if not len(batch):
+            return
+        self._digests += digests
+        self._in_shard += len(batch)
+        self._file = self._file or self._open_shard()
+        self._file.write_batch(batch, row_group_size=len(batch))
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -224,7 +293,7 @@ class ShardWriter:
             self._folder / name,
             arrow.schema(self._type),
             compression="zstd",
-            compression_level=3,
+            compression_level=self._level,
             use_dictionary=plain,  # ids hardly repeat within a page: a dictionary costs 30 %
         )
 
@@ -242,26 +311,36 @@ class ShardWriter:
         self._flush()
         if self._file is not None:
             self._file.close()
-            self._file, self._in_shard = None, 0
             _sync(self._folder / self._shards[-1])
+            if self._per_shard is None:
+                _digests_of(self._folder / self._shards[-1]).write_bytes(self._digests)
+            self._file, self._in_shard = None, 0
 
 
 def _parts(shard: Path) -> Iterator[Part]:
     meta = pq.read_metadata(shard)
     groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
-    first = size = records = 0
+    first = start = size = records = 0
     for number, group in enumerate(groups, start=1):
         size += group.total_byte_size
         records += group.num_rows
         if size >= PART_BYTES or number == len(groups):
-            yield Part(shard, first, number, records)
-            first, size, records = number, 0, 0
+            yield Part(shard, first, number, start, records)
+            first, start, size, records = number, start + records, 0, 0
 
 
 def _array_bytes(value: object) -> bytes:
     if isinstance(value, np.ndarray):
         return value.tobytes()
     raise TypeError(f"{type(value).__name__} has no stable form; keep it as JSON text")
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_array_bytes).encode
+
+
+def digest_of_record(record: Struct) -> bytes:
+    """sha256 of a record, the same in every version of the file format."""
+    return hashlib.sha256(_encode(record)).digest()
 
 
 def open_sealed(folder: Path) -> Sealed | None:

@@ -100,7 +100,7 @@ def _tokens(tokenized: Sealed, family_of: dict[str, str]) -> Counter[str]:
         with pq.ParquetFile(shard) as file:
             columns = ["conversation_id", "split", "mask"]
             for batch in file.iter_batches(columns=columns):
-                lengths = pc.list_value_length(batch["mask"]).to_pylist()
+                lengths = pc.binary_length(batch["mask"]).to_pylist()
                 rows = zip(
                     batch[columns[0]].to_pylist(), batch["split"].to_pylist(), lengths, strict=True
                 )

@@ -198,12 +198,14 @@ def write(folder: Path, item: tuple[int, Part, dict[int, Finding]]) -> Kept:
         ShardWriter(folder, "conversations", Conversation, number, None) as kept,
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
     ):
-        for at, conversation in enumerate(part.read(Conversation)):
-            if at not in found:
-                kept.write(conversation)
-                continue
-            parts = (conversation.id, "dedupe", conversation.persona, (found[at],))
-            quarantine.write(Rejected(*parts, conversation))
+        start = 0
+        for group in part.groups(Conversation):
+            own = {at - start: each for at, each in found.items() if 0 <= at - start < len(group)}
+            kept.write_group(*group.without(own))
+            for at in sorted(own):
+                each = group.records[at]
+                quarantine.write(Rejected(each.id, "dedupe", each.persona, (own[at],), each))
+            start += len(group)
     return Kept(kept.piece, quarantine.piece)
 
 

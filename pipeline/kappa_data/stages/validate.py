@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import pyarrow as pa
 from msgspec import Struct
 
 from kappa_data.config import ValidateConfig
@@ -22,7 +24,7 @@ from kappa_data.records import Conversation, ConversationFinding, Finding, Rejec
 from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
-from kappa_data.validation.checking import all_checks
+from kappa_data.validation.checking import chosen_checks
 from kappa_data.validation.judge import Judge, reason
 
 IMPORT = "import"
@@ -34,6 +36,21 @@ class Source(Struct, frozen=True):
     part: Part
     quarantined: bool
     renamed: dict[int, str]  # position in the part -> the id that it gets
+
+
+class Judged(NamedTuple):
+    """One record: its id, what was found, and what it became."""
+
+    id: str
+    found: tuple[Finding, ...]
+    became: Conversation | Rejected
+
+
+class JudgedGroup(NamedTuple):
+    """One row group; `unchanged` is it as it was read, where nothing in it changed."""
+
+    judged: list[Judged]
+    unchanged: tuple[pa.RecordBatch, bytes] | None
 
 
 class Done(Struct, frozen=True):
@@ -52,7 +69,7 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
     sources = list(enumerate(_sources(ctx)))
     total = sum(source.part.records for _, source in sources)
     done: list[Done] = []
-    all_checks()  # a broken one of somebody's package is said once, here
+    chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
     with ctx.progress.task("validate", total=total) as bar:
         work = partial(validate_part, ctx.config, ctx.resources, ctx.folder)
         for each in map_ordered(work, sources, workers=ctx.config.workers):
@@ -91,41 +108,57 @@ def validate_part(
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
         ShardWriter(folder, "findings", ConversationFinding, number, None) as rows,
     ):
-        for id, found, judged in _judged(source, Judge(config, resources)):
-            for each in found:
-                rows.write(ConversationFinding(id, *msgspec.structs.astuple(each)))
-                rules[each.rule] += 1
-            if isinstance(judged, Conversation):
-                kept.write(judged)
-                counts["out"] += 1
-                counts["untrained steps"] += _untrained(found)
-            else:
-                quarantine.write(judged)
-                rejected[reason(found)] += 1
+        for group in _judged(source, Judge(config, resources)):
+            for each in group.judged:
+                for one in each.found:
+                    rows.write(ConversationFinding(each.id, *msgspec.structs.astuple(one)))
+                    rules[one.rule] += 1
+                if isinstance(each.became, Rejected):
+                    quarantine.write(each.became)
+                    rejected[reason(each.found)] += 1
+                else:
+                    counts["out"] += 1
+                    counts["untrained steps"] += _untrained(each.found)
+            if group.unchanged is not None:
+                kept.write_group(*group.unchanged)
+                continue
+            for each in group.judged:
+                if isinstance(each.became, Conversation):
+                    kept.write(each.became)
     pieces = (kept.piece, quarantine.piece, rows.piece)
     return Done(*pieces, dict(counts), dict(rules), dict(rejected))
 
 
-def _judged(
-    source: Source, judge: Judge
-) -> Iterator[tuple[str, tuple[Finding, ...], Conversation | Rejected]]:
-    """Of every record its id, what was found, and what it became."""
+def _judged(source: Source, judge: Judge) -> Iterator[JudgedGroup]:
+    """What became of the records, a row group at a time."""
     if source.quarantined:
         for refused in source.part.read(Rejected):
-            yield refused.id, refused.findings, refused
+            yield JudgedGroup([Judged(refused.id, refused.findings, refused)], None)
         return
-    for at, original in enumerate(source.part.read(Conversation)):
-        own, notes = original, tuple[Finding, ...]()
-        if at in source.renamed:
-            name = source.renamed[at]
-            notes = (Finding("renamed", "note", -1, f"{original.id} -> {name}"[:200]),)
-            own = msgspec.structs.replace(original, id=name)
-        conversation, found = judge.judge(own)
-        found = notes + found
-        if reason(found):
-            yield own.id, found, Rejected(own.id, "validate", own.persona, found, own)
-        else:
-            yield own.id, found, conversation
+    at = 0
+    for group in source.part.groups(Conversation):
+        judged = [
+            _judge(judge, original, source.renamed.get(at + nth))
+            for nth, original in enumerate(group.records)
+        ]
+        at += len(judged)
+        same = all(
+            one.became is original for one, original in zip(judged, group.records, strict=True)
+        )
+        yield JudgedGroup(judged, group.without(()) if same else None)
+
+
+def _judge(judge: Judge, original: Conversation, name: str | None) -> Judged:
+    """One conversation, under another name where its own is taken."""
+    own, notes = original, tuple[Finding, ...]()
+    if name is not None:
+        notes = (Finding("renamed", "note", -1, f"{original.id} -> {name}"[:200]),)
+        own = msgspec.structs.replace(original, id=name)
+    conversation, found = judge.judge(own)
+    found = notes + found
+    if reason(found):
+        return Judged(own.id, found, Rejected(own.id, "validate", own.persona, found, own))
+    return Judged(own.id, found, conversation)
 
 
 def _sources(ctx: Context[ValidateConfig]) -> Iterator[Source]:
