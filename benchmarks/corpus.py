@@ -2,11 +2,11 @@
 
     python benchmarks/corpus.py --tokens 3e6 --out /tmp/corpus [--mix chat|personas] [--seed 0]
 
-Writes `corpus-NN.jsonl` in OpenAI's chat form, which `kappa-data import` reads; `truth.jsonl`, the
+Writes `conversations/NN.jsonl` in OpenAI's chat form, which `kappa-data import` reads; `truth.jsonl`, the
 planted duplicates with their exact Jaccard similarity; `pairs.jsonl`, the conversations that take
 part in them; `corpus.json`, what it all is. Equal seed, size and text pool give equal bytes. A
-token count is that of the conversations' texts in o200k with the messages' headers, estimated from
-every 32nd conversation; tokenize's manifest has the exact one.
+token count is that of each conversation rendered once, in o200k, estimated from
+every 8th conversation; tokenize's manifest has the exact one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 import multiprocessing
 import os
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +27,13 @@ import numpy as np
 import text_pool
 from conversations import Author, assistant_text, copied, jaccard, nearly, texts_of
 
+VERSION = 2  # of what is written: an older corpus is made again
+FOLDER = "conversations"
 PARTS = 16  # written side by side; fixed, so that the corpus does not depend on the cores
 BYTES_PER_TOKEN = 3.9  # to size the pool and the first conversations
+POOL_MARGIN = 1.1
+PREAMBLE = 210  # tokens before the first user message, on the average of the sets of tools
+PER_MESSAGE = 8  # tokens of a message's header and stop
 EXACT, NEAR = 0.01, 0.02  # planted, as shares of the conversations
 MEDIAN, SIGMA = 2_500, 0.646  # of `chat`: 100,000 conversations are 308 M tokens
 LENGTHS = (  # of `personas`: share of the tokens, shortest, longest
@@ -62,7 +68,7 @@ def conversations(
     author = Author(text, rng)
     waiting: list[tuple[dict[str, Any], int]] = []
     written, number = 0.0, 0
-    seen_chars = seen_tokens = 1.0
+    seen_chars, seen_tokens = BYTES_PER_TOKEN, 1.0
     while written < tokens:
         name = f"c{part:02d}-{number:06d}"
         number += 1
@@ -78,14 +84,15 @@ def conversations(
             kind = "exact" if drawn < EXACT else "near"
             known = {"kind": kind, "of": original["id"], "copy": name, "jaccard": similarity}
         else:
-            ratio = seen_chars / seen_tokens if seen_tokens > 1 else BYTES_PER_TOKEN
-            made = author.conversation(name, length(rng, mix) * ratio)
+            chars_per_token = seen_chars / seen_tokens
+            wanted = max(length(rng, mix) - PREAMBLE, 200)
+            made = author.conversation(name, wanted * chars_per_token)
             chars = sum(map(len, texts_of(made)))
-            if number % 32 == 1:
+            if number % 8 == 1:
                 seen_chars += chars
                 seen_tokens += sum(len(encoding.encode(each)) for each in texts_of(made))
-                seen_tokens += 6 * len(made["messages"])
-            size = int(chars / (seen_chars / seen_tokens)) if seen_tokens > 1 else 0
+                seen_tokens += PER_MESSAGE * len(made["messages"])
+            size = PREAMBLE + int(chars * seen_tokens / seen_chars)
             if size < MOST_COPIED:
                 waiting.append((made, size))
             if len(waiting) > WAITING:
@@ -102,7 +109,7 @@ def write_part(
     hashes: list[np.ndarray] = []
     figures = {"conversations": 0, "tokens": 0, "bytes": 0, "messages": 0}
     with (
-        (out / f"corpus-{part:02d}.jsonl").open("w", encoding="utf-8") as file,
+        (out / FOLDER / f"{part:02d}.jsonl").open("w", encoding="utf-8") as file,
         (out / f"truth-{part:02d}").open("w", encoding="utf-8") as truth,
     ):
         for made, known, size in conversations(text, part, tokens, mix, seed):
@@ -165,7 +172,7 @@ def write_pairs(out: Path) -> dict[str, int]:
     known = [json.loads(line) for line in lines]
     wanted = {name for each in known for name in (each["of"], each["copy"])}
     with (out / "pairs.jsonl").open("w", encoding="utf-8") as pairs:
-        for path in sorted(out.glob("corpus-*.jsonl")):
+        for path in sorted((out / FOLDER).iterdir()):
             with path.open(encoding="utf-8") as file:
                 pairs.writelines(line for line in file if line[8 : line.index('"', 8)] in wanted)
     kinds = [each["kind"] for each in known]
@@ -181,19 +188,18 @@ def make(
     pool: Path | None = None,
 ) -> dict[str, Any]:
     """The corpus in `out`, made where it is not there yet; what is written in its corpus.json."""
-    asked = {"tokens": int(tokens), "mix": mix, "seed": seed}
+    asked = {"tokens": int(tokens), "mix": mix, "seed": seed, "version": VERSION}
     said = out / "corpus.json"
     if said.exists():
         old: dict[str, Any] = json.loads(said.read_text())
         if old["asked"] == asked:
             return old
-    out.mkdir(parents=True, exist_ok=True)
-    for stale in [*out.glob("*.json*"), *out.glob("truth-*"), *out.glob("blocks-*")]:
-        stale.unlink()
+    shutil.rmtree(out, ignore_errors=True)
+    (out / FOLDER).mkdir(parents=True)
     started = time.monotonic()
     pool = pool or out.parent / f"pool-{seed}.txt"
     size = text_pool.build(
-        pool, folders or text_pool.default_folders(), int(tokens * BYTES_PER_TOKEN), seed
+        pool, folders or text_pool.default_folders(), int(tokens * BYTES_PER_TOKEN * POOL_MARGIN), seed
     )
     if not size:
         raise SystemExit("corpus: no text was found; name a folder with --text")
