@@ -30,6 +30,7 @@ PROCESSES = 2
 SEQ_LEN = 131_072
 PERMUTATIONS, BANDS, ROWS = 256, 32, 8  # finds 99.6 % of the pairs at 0.8
 THRESHOLD, NGRAM = 0.8, 5
+FEW = 16  # conversations that show what a step costs before its first one
 MESSAGES_SCHEMA = {
     "type": "array",
     "minItems": 1,
@@ -323,6 +324,19 @@ def rows_of(path: Path) -> Iterator[dict[str, Any]]:
             yield {"id": row["id"], "persona": persona, "tools": tools, "messages": messages}
 
 
+def steps(data: Any, tokenizer: Any, hashing: str, clock: Clock) -> tuple[Any, int, Any]:
+    """(what dedupe drops, how many are valid, the tokens), each step timed."""
+    data = clock.time("validate", lambda: data.filter(valid, num_proc=PROCESSES))
+    sign = functools.partial(signature, hashing=hashing)
+    signed = clock.time("minhash", lambda: data.map(sign, num_proc=PROCESSES))
+    found = clock.time("lsh", lambda: dropped(signed))
+    kept = data.filter(lambda row: row["id"] not in found)
+    encode = functools.partial(tokenized, tokenizer=tokenizer)
+    options = {"num_proc": PROCESSES, "remove_columns": data.column_names}
+    ids = clock.time("tokenize", lambda: kept.map(encode, **options))
+    return found, len(data), ids
+
+
 def run_all(path: Path, pairs: Path, truth: Path, work: Path) -> dict[str, Any]:
     """Times the steps on the slice, and measures recall on the planted pairs."""
     import datasets
@@ -331,30 +345,24 @@ def run_all(path: Path, pairs: Path, truth: Path, work: Path) -> dict[str, Any]:
     datasets.disable_caching()
     datasets.disable_progress_bars()
     tokenizer = make_tokenizer(work)
-    clock = Clock()
-    data = clock.time("load", lambda: datasets.Dataset.from_list(list(rows_of(path))))
-    compared = check_ids(tokenizer, [each["content"] for each in data[0:20]["messages"][3]][:50])
-    whole = len(data)
-    data = clock.time("validate", lambda: data.filter(valid, num_proc=PROCESSES))
-    accepted = len(data)
+    data = datasets.Dataset.from_list(list(rows_of(path)))
+    texts = [each["content"] for row in data.select(range(8))["messages"] for each in row]
+    compared = check_ids(tokenizer, [each for each in texts if each])
     hashing, hash_seconds = faster_hash([data[at] for at in range(min(len(data), 60))])
-    sign = functools.partial(signature, hashing=hashing)
-    signed = clock.time("minhash", lambda: data.map(sign, num_proc=PROCESSES))
-    found = clock.time("lsh", lambda: dropped(signed))
-    data = data.filter(lambda row: row["id"] not in found)
-    encode = functools.partial(tokenized, tokenizer=tokenizer)
-    columns = data.column_names
-    ids = clock.time(
-        "tokenize", lambda: data.map(encode, num_proc=PROCESSES, remove_columns=columns)
-    )
-    for share in (2, 1):
-        part = ids.select(range(len(ids) // share))
-        name = "pack" if share == 1 else "pack of one half"
-        packed = clock.time(name, lambda part=part: pack_dataset(part, SEQ_LEN, "bfd"))
+    # What starting processes and sending them a tokenizer costs is paid once, whatever the size.
+    fixed = Clock()
+    steps(data.select(range(min(FEW, len(data)))), tokenizer, hashing, fixed)
+    clock = Clock()
+    found, accepted, ids = steps(data, tokenizer, hashing, clock)
+    half = ids.select(range(len(ids) // 2))
+    clock.time("pack of one half", lambda: pack_dataset(half, SEQ_LEN, "bfd"))
+    packed = clock.time("pack", lambda: pack_dataset(ids, SEQ_LEN, "bfd"))
     tokens = sum(len(each) for each in ids.with_format("arrow")["input_ids"].to_pylist())
     return {
         "steps": clock.steps,
-        "conversations": whole,
+        "fixed": fixed.steps,
+        "few": FEW,
+        "conversations": len(data),
         "accepted": accepted,
         "dropped": len(found),
         "tokens": tokens,
