@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import json
+import os
 import random
+import select
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from kappa_data import near_duplicates
 from kappa_data.config import TokenizeConfig, ValidateConfig
 from kappa_data.formats.samples import choices
 from kappa_data.formats.vocabulary import encode
 from kappa_data.importing import openai
+from kappa_data.near_duplicates import near_duplicates
 from kappa_data.records import Conversation, Message, canonical_json
 from kappa_data.resources import Resources
 from kappa_data.stages.dedupe import entry_of
@@ -33,6 +36,7 @@ from kappa_data.stages.tokenize import tokenize
 from kappa_data.validation.judge import Judge
 
 NGRAM = 5
+R = TypeVar("R")
 
 
 def texts(size: int) -> dict[str, str]:
@@ -108,6 +112,7 @@ def texts(size: int) -> dict[str, str]:
 
 
 Case = Callable[[str], dict[str, Any]]
+Report = Callable[[str, float], None]
 
 
 def _tool(**changes: Any) -> dict[str, Any]:
@@ -194,47 +199,62 @@ FIELDS: dict[str, Case] = {
 }
 
 
-class _TooLong(Exception):
-    pass
+def in_child(work: Callable[[Report], None], limit: float) -> dict[str, float]:
+    """What `work` reports (stage -> CPU seconds), from a process that is ended `limit` s after the
+    last report: no signal handler of Python's runs within one long call of C."""
+    reads, writes = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reads)
+        work(lambda stage, seconds: _send(writes, stage, seconds))
+        os._exit(0)
+    os.close(writes)
+    found: dict[str, float] = {}
+    with os.fdopen(reads, "rb", buffering=0) as pipe:
+        running = ""
+        while True:
+            ready, _, _ = select.select([pipe], [], [], limit)
+            line = pipe.readline() if ready else b""
+            if not line:
+                break
+            running, _, seconds = line.decode().strip().partition("=")
+            found[running] = float(seconds)
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+            found[running] = limit
+    os.waitpid(child, 0)
+    return found
 
 
-def _end(*_: object) -> None:
-    raise _TooLong
+def _send(pipe: int, stage: str, seconds: float) -> None:
+    os.write(pipe, f"{stage}={seconds}\n".encode())
 
 
-def _timed(work: Callable[[], object], limit: float) -> float:
-    """CPU seconds of `work`; `limit` where it was ended there, if it can be interrupted."""
-    started = time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, limit)
-    try:
-        work()
-    except _TooLong:
-        return limit
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-    return time.process_time() - started
+def _compared(conversation: Conversation) -> object:
+    return near_duplicates([entry_of(conversation).text], threshold=0.8, ngram=NGRAM, seed=0)
 
 
-def _shingled(conversation: Conversation) -> object:
-    return near_duplicates._shingles(entry_of(conversation).text, NGRAM)
+def measure(text: str, field: Case, judge: Judge, chosen: Any, report: Report) -> None:
+    """Reports seconds of each stage for one conversation; an import that is refused ends there.
 
-
-def measure(
-    text: str, field: Case, judge: Judge, chosen: Any, limit: float
-) -> dict[str, float]:
-    """Seconds of each stage for one conversation; an import that is refused ends there."""
+    A stage is announced with 0 s before it begins.
+    """
     raw = field(text)
-    seconds: dict[str, float] = {}
-    made: list[Any] = []
-    seconds["import"] = _timed(lambda: made.append(_converted(raw)), limit)
-    if not made or made[0] is None:
-        return seconds
-    conversation = made[0]
-    seconds["validate"] = _timed(lambda: judge.judge(conversation), limit)
-    seconds["dedupe"] = _timed(lambda: _shingled(conversation), limit)
-    seconds["tokenize"] = _timed(lambda: tokenize(chosen, conversation), limit)
-    seconds["write"] = _timed(lambda: canonical_json(conversation), limit)
-    return seconds
+    conversation = _timed("import", lambda: _converted(raw), report)
+    if conversation is None:
+        return
+    _timed("validate", lambda: judge.judge(conversation), report)
+    _timed("dedupe", lambda: _compared(conversation), report)
+    _timed("tokenize", lambda: tokenize(chosen, conversation), report)
+    _timed("write", lambda: canonical_json(conversation), report)
+
+
+def _timed(stage: str, work: Callable[[], R], report: Report) -> R:
+    report(stage, 0.0)
+    started = time.process_time()
+    result = work()
+    report(stage, time.process_time() - started)
+    return result
 
 
 def _converted(raw: dict[str, Any]) -> Conversation | None:
@@ -254,11 +274,10 @@ def main() -> None:
     parser.add_argument("--over", type=float, default=1.0, help="seconds that are too many")
     parser.add_argument("--limit", type=float, default=20.0, help="seconds after which it is ended")
     given = parser.parse_args()
-    signal.signal(signal.SIGPROF, _end)
     judge = Judge(ValidateConfig(), Resources())
     chosen = choices(TokenizeConfig())
     small = Conversation("warm", (Message("user", "hi"), Message("assistant", "Hello to you.")))
-    judge.judge(small), tokenize(chosen, small), _shingled(small), encode("warm")
+    judge.judge(small), tokenize(chosen, small), _compared(small), encode("warm")
     msgspec.json.encode(small)
     worst: dict[str, dict[str, tuple[float, str]]] = {}
     over: list[tuple[float, str, str, str]] = []
@@ -266,7 +285,8 @@ def main() -> None:
         for name, field in FIELDS.items():
             if (given.only or name) != name or (given.text or kind) != kind:
                 continue
-            for stage, seconds in measure(text, field, judge, chosen, given.limit).items():
+            work = functools.partial(measure, text, field, judge, chosen)
+            for stage, seconds in in_child(work, given.limit).items():
                 row = worst.setdefault(name, {})
                 row[stage] = max(row.get(stage, (0.0, "")), (seconds, kind))
                 if seconds > given.over:
