@@ -22,6 +22,7 @@ LAYERS = (
     },
     {"stages"},
     {"recipe", "schemas", "verify"},
+    {"top_up"},
     {"session", "browse", "terminal", "push"},
     {"options", "cli", "__main__"},
 )  # fmt: skip

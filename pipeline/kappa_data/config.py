@@ -140,6 +140,9 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = msgspec.field(default_factory=lambda: {"in_place": 0.5, "replaced": 0.5})
     seed: Annotated[int, Meta(description="draws dates, efforts and switches")] = 0
+    encoder: Annotated[
+        str, Meta(description="harmony: fast, or reference: slower; the ids are the same"), RUN_ONLY
+    ] = "fast"
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
@@ -295,7 +298,7 @@ def parse_value(stage: str, field: str, text: str) -> Any:
     kind = get_type_hints(config)[field]
     if kind is str:
         return text
-    if kind == tuple[str, ...]:
+    if kind == tuple[str, ...] and not text.lstrip().startswith("["):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
         return tomllib.loads(f"value = {text}")["value"]

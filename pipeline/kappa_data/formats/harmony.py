@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from kappa_data.formats.profiles import Profile
 from kappa_data.formats.prompt import OPEN, Atom, Server, called, said
-from kappa_data.formats.vocabulary import CALL, END, RETURN, encode
+from kappa_data.formats.vocabulary import CALL, END, RETURN, Encode, encode
 from kappa_data.records import Conversation, Int8s, Int32s, Message
 
 TrainOn = Literal["each_step", "last_turn", "all_turns"]
@@ -148,6 +148,7 @@ def render_with_counts(
     date: str,
     effort: str | None,
     train_on: TrainOn = "each_step",
+    encode: Encode = encode,
 ) -> tuple[list[Rendered], Counts]:
     """`render`, and what became of the conversation's steps."""
     turns = _sequential(conversation.messages)
@@ -156,7 +157,7 @@ def render_with_counts(
     )
     steps = _steps(turns, profile, train_on)
     targets = [step for step in steps if step.untrained is None]
-    ids = _Ids()
+    ids = _Ids(encode)
     whole = _one_sequence(server, len(turns), [replace(s, untrained="marked") for s in steps])
     if train_on == "all_turns":
         silent = [replace(step, thought=()) for step in steps]
@@ -212,7 +213,7 @@ def prompt_ids(
     server = Server(messages, tools, profile, date=date, effort=effort)
     ids: list[int] = []
     for atom in server.prompt(len(messages)):
-        ids += [atom] if isinstance(atom, int) else encode(atom)
+        ids += [atom] if isinstance(atom, int) else encode(atom).tolist()
     return ids
 
 
@@ -291,8 +292,11 @@ def _speech(message: Message, profile: Profile) -> tuple[Atom, ...]:
 class _Ids(dict[Atom, Int32s]):
     """The ids of an atom; each text of a conversation is encoded once."""
 
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+
     def __missing__(self, atom: Atom) -> Int32s:
-        ids = np.array([atom] if isinstance(atom, int) else encode(atom), dtype=np.int32)
+        ids = np.array([atom], np.int32) if isinstance(atom, int) else self._encode(atom)
         self[atom] = ids
         return ids
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-import msgspec
 from msgspec import Struct
 
 from kappa_data.config import TokenizeConfig, nearest
 from kappa_data.errors import UsageError
 from kappa_data.formats.harmony import Counts, TrainOn, render_with_counts
 from kappa_data.formats.profiles import Profile, profile
+from kappa_data.formats.vocabulary import Choice, encoder
 from kappa_data.records import Conversation, Sample
 
 Effort = Literal["low", "medium", "high"]
@@ -32,6 +32,7 @@ class Choices(Struct, frozen=True):
     days: int
     efforts: tuple[tuple[str, float], ...]
     seed: int
+    encoder: Choice = "fast"
 
     def draw(self, conversation_id: str) -> tuple[str, str]:
         """The ISO date and the reasoning effort of one conversation."""
@@ -66,11 +67,12 @@ def choices(config: TokenizeConfig) -> Choices:
         raise UsageError("tokenize.efforts: no effort has a weight; for instance {medium = 1}")
     return Choices(
         profile=profile(config.profile),
-        train_on=_train_on(config.train_on),
+        train_on=_one_of("train_on", config.train_on, TrainOn),
         first_date=config.first_date,
         days=days,
         efforts=efforts,
         seed=config.seed,
+        encoder=_one_of("encoder", config.encoder, Choice),
     )
 
 
@@ -81,7 +83,12 @@ def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, 
     """
     date, effort = chosen.draw(conversation.id)
     documents, counts = render_with_counts(
-        conversation, chosen.profile, date=date, effort=effort, train_on=chosen.train_on
+        conversation,
+        chosen.profile,
+        date=date,
+        effort=effort,
+        train_on=chosen.train_on,
+        encode=encoder(chosen.encoder).encode,
     )
     made = tuple(
         Sample(
@@ -106,11 +113,10 @@ def _date(field: str, text: str) -> datetime.date:
         raise UsageError(f'tokenize.{field}: "{text}" is no date; write it as 2026-01-31') from None
 
 
-def _train_on(value: str) -> TrainOn:
-    try:
-        checked: TrainOn = msgspec.convert(value, TrainOn)
-    except msgspec.ValidationError:
+def _one_of(field: str, value: str, known: Any) -> Any:
+    """`value` where it is one of a Literal's."""
+    if value not in get_args(known):
         raise UsageError(
-            f'tokenize.train_on: there is no "{value}"; {nearest(value, get_args(TrainOn))}'
-        ) from None
-    return checked
+            f'tokenize.{field}: there is no "{value}"; {nearest(value, get_args(known))}'
+        )
+    return value

@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from kappa_data.formats.vocabulary import ENDOFTEXT
-from kappa_data.records import Row, Sample
+from kappa_data.records import Int8s, Int32s, Row
 
 NO_PERSONA = "none"
 
 
-def make_row(samples: Sequence[Sample], seq_len: int) -> Row:
+class Document(Protocol):
+    """What a row takes of a sample: ids int32[n] and mask int8[n]."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def persona(self) -> str | None: ...
+    @property
+    def ids(self) -> Int32s: ...
+    @property
+    def mask(self) -> Int8s: ...
+
+
+def make_row(samples: Sequence[Document], seq_len: int) -> Row:
     """One row of `seq_len` tokens from samples that fit into it, in their order."""
     lengths = [len(sample.ids) for sample in samples]
     padding = seq_len - sum(lengths)
