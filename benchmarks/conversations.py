@@ -71,8 +71,21 @@ EDIT = _tool(
 )
 SLOW_BASH = _tool("bash", "Runs a command.", "command", command="Command.", timeout="Seconds.")
 TOOL_SETS = [[BASH, READ, WRITE, EDIT], [SLOW_BASH, READ, WRITE, EDIT], [BASH, READ], [BASH]]
-FOLDERS = "src lib tests docs tools app core build config scripts data include".split()
-ENDINGS = "py md rs ts h c json toml txt js go html".split()
+FOLDERS = [
+    "src",
+    "lib",
+    "tests",
+    "docs",
+    "tools",
+    "app",
+    "core",
+    "build",
+    "config",
+    "scripts",
+    "data",
+    "include",
+]
+ENDINGS = ["py", "md", "rs", "ts", "h", "c", "json", "toml", "txt", "js", "go", "html"]
 
 
 class Author:
@@ -113,7 +126,11 @@ class Author:
             if left < 900:
                 break
             calls = rng.randint(2, 3) if rng.random() < 0.15 else 1
-            step: dict[str, Any] = {"role": "assistant", "content": "", "reasoning": self._thought()}
+            step: dict[str, Any] = {
+                "role": "assistant",
+                "content": "",
+                "reasoning": self._thought(),
+            }
             if rng.random() < 0.05:
                 step["content"] = self.words(80)
             made = [self._call(tools, scale, f"call_{start + len(turn)}_{n}") for n in range(calls)]

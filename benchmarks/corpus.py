@@ -2,10 +2,10 @@
 
     python benchmarks/corpus.py --tokens 3e6 --out /tmp/corpus [--mix chat|personas] [--seed 0]
 
-Writes `conversations/NN.jsonl` in OpenAI's chat form, which `kappa-data import` reads; `truth.jsonl`, the
-planted duplicates with their exact Jaccard similarity; `pairs.jsonl`, the conversations that take
-part in them; `corpus.json`, what it all is. Equal seed, size and text pool give equal bytes. A
-token count is that of each conversation rendered once, in o200k, estimated from
+Writes `conversations/NN.jsonl` in OpenAI's chat form, which `kappa-data import` reads;
+`truth.jsonl`, the planted duplicates with their exact Jaccard similarity; `pairs.jsonl`, the
+conversations that take part in them; `corpus.json`, what it all is. Equal seed, size and text pool
+give equal bytes. A token count is that of each conversation rendered once, in o200k, estimated from
 every 8th conversation; tokenize's manifest has the exact one.
 """
 
@@ -199,7 +199,10 @@ def make(
     started = time.monotonic()
     pool = pool or out.parent / f"pool-{seed}.txt"
     size = text_pool.build(
-        pool, folders or text_pool.default_folders(), int(tokens * BYTES_PER_TOKEN * POOL_MARGIN), seed
+        pool,
+        folders or text_pool.default_folders(),
+        int(tokens * BYTES_PER_TOKEN * POOL_MARGIN),
+        seed,
     )
     if not size:
         raise SystemExit("corpus: no text was found; name a folder with --text")

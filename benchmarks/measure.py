@@ -69,9 +69,8 @@ def _tree(pid: int) -> list[int]:
 def _children(pid: int) -> list[int]:
     children = []
     try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                children += map(int, file.read().split())
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += map(int, (task / "children").read_text().split())
     except OSError:  # it has ended meanwhile
         return []
     return children
@@ -79,7 +78,9 @@ def _children(pid: int) -> list[int]:
 
 def _pss(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/smaps_rollup") as file:
-            return next((int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0)
+        with Path(f"/proc/{pid}/smaps_rollup").open() as file:
+            return next(
+                (int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:")), 0
+            )
     except OSError:
         return 0

@@ -97,7 +97,9 @@ def _cpu() -> float:
 
 def lean(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Messages less the nulls that Arrow puts for keys of other messages."""
-    return [{key: each for key, each in message.items() if each is not None} for message in messages]
+    return [
+        {key: each for key, each in message.items() if each is not None} for message in messages
+    ]
 
 
 # --- validate ------------------------------------------------------------------------------------
@@ -211,9 +213,7 @@ def dropped(dataset: Any) -> dict[str, tuple[str, float]]:
                 str(persona),
                 MinHashLSH(THRESHOLD, num_perm=PERMUTATIONS, params=(BANDS, ROWS)),
             )
-            made = MinHash(
-                hashvalues=values, permutations=blank.permutations, scheme=blank.scheme
-            )
+            made = MinHash(hashvalues=values, permutations=blank.permutations, scheme=blank.scheme)
             best = (0.0, "")
             for other in index.query(made):
                 ours, theirs = sets(at), sets(kept[other])

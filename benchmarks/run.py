@@ -1,6 +1,6 @@
 """Times validate, dedupe, tokenize and pack through the command line, and the peers beside them.
 
-    python benchmarks/run.py --tokens 308e6 --peers PEERS_PYTHON [--mix chat|personas] [--out F.json]
+    python benchmarks/run.py --tokens 308e6 --peers PEERS_PYTHON [--mix personas] [--out F.json]
     python benchmarks/run.py --growth 30e6,100e6,308e6,600e6
 
 Every stage runs cold, as a process of its own, on a fresh data folder that holds links to one
@@ -57,9 +57,7 @@ def run_stages(folder: Path, *, verify: bool) -> dict[str, Any]:
     data = folder / "run"
     shutil.rmtree(data, ignore_errors=True)
     (data / DATASET).mkdir(parents=True)
-    shutil.copytree(
-        source / DATASET / "import", data / DATASET / "import", copy_function=os.link
-    )
+    shutil.copytree(source / DATASET / "import", data / DATASET / "import", copy_function=os.link)
     found: dict[str, Any] = {}
     for stage in STAGES:
         result, figures = kappa(data, stage, "--set", "validate.sources=import")
@@ -194,7 +192,7 @@ def one_size(given: argparse.Namespace, tokens: float, *, peers: bool) -> dict[s
 
 def machine() -> dict[str, Any]:
     """What it ran on."""
-    with open("/proc/cpuinfo") as file:
+    with Path("/proc/cpuinfo").open() as file:
         models = {line.partition(":")[2].strip() for line in file if line.startswith("model name")}
     return {
         "cores": len(os.sched_getaffinity(0)),

@@ -21,9 +21,55 @@ from pathlib import Path
 import xxhash
 
 SUFFIXES = frozenset(
-    ".py .pyi .md .rst .txt .h .hpp .hh .c .cc .cpp .js .mjs .ts .rs .json .html .css .pm .pl .sh "
-    ".toml .yaml .yml .gz .xml .vim .el .tex .po .cmake .m4 .tcl .rb .lua .go .java .1 .3 .5 .7 .8 "
-    ".ini .cfg .tmpl .in .sql".split()
+    [
+        "py",
+        "pyi",
+        "md",
+        "rst",
+        "txt",
+        "h",
+        "hpp",
+        "hh",
+        "c",
+        "cc",
+        "cpp",
+        "js",
+        "mjs",
+        "ts",
+        "rs",
+        "json",
+        "html",
+        "css",
+        "pm",
+        "pl",
+        "sh",
+        "toml",
+        "yaml",
+        "yml",
+        "gz",
+        "xml",
+        "vim",
+        "el",
+        "tex",
+        "po",
+        "cmake",
+        "m4",
+        "tcl",
+        "rb",
+        "lua",
+        "go",
+        "java",
+        "1",
+        "3",
+        "5",
+        "7",
+        "8",
+        "ini",
+        "cfg",
+        "tmpl",
+        "in",
+        "sql",
+    ]
 )
 NAMES = frozenset(("license", "copying", "copyright", "readme", "changelog", "authors", "news"))
 SMALLEST, LARGEST = 400, 3_000_000  # bytes of a file
@@ -72,18 +118,19 @@ def _files(folders: Sequence[Path], seed: int) -> list[str]:
     for folder in folders:
         for place, _, names in os.walk(folder):
             for name in names:
-                stem, suffix = os.path.splitext(name.lower())
-                if suffix in SUFFIXES or stem in NAMES:
-                    found.add(os.path.join(place, name))
+                stem, dot, suffix = name.lower().rpartition(".")
+                if (dot and suffix in SUFFIXES) or (stem or suffix) in NAMES:
+                    found.add(f"{place}/{name}")
     return sorted(found, key=lambda each: xxhash.xxh3_64_intdigest(os.fsencode(each), seed))
 
 
 def _text(file: str) -> str:
     """The file's text; "" where it is no text of a useful size."""
     try:
-        if os.path.islink(file) or not SMALLEST <= os.path.getsize(file) <= LARGEST:
+        path = Path(file)
+        if path.is_symlink() or not SMALLEST <= path.stat().st_size <= LARGEST:
             return ""
-        data = Path(file).read_bytes()
+        data = path.read_bytes()
         if file.endswith(".gz"):
             data = gzip.decompress(data)
         text = data.decode()
@@ -204,4 +251,3 @@ class Text:
             taken.append(line)
             size += len(line) + 1
         return "\n".join(taken).strip("\n") or "-"
-

@@ -18,6 +18,7 @@ import os
 import random
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -290,6 +291,7 @@ def main() -> None:
                 row = worst.setdefault(name, {})
                 row[stage] = max(row.get(stage, (0.0, "")), (seconds, kind))
                 if seconds > given.over:
+                    print(f"{seconds:.2f} s  {stage} {name}: {kind}", file=sys.stderr)
                     over.append((seconds, stage, name, kind))
     stages = ("import", "validate", "dedupe", "tokenize", "write")
     print(f"| field | {' | '.join(stages)} |\n| --- |{' --- |' * len(stages)}")
