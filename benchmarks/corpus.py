@@ -54,7 +54,7 @@ def length(rng: random.Random, mix: str) -> float:
     # Log-uniform within a bucket: its mean is (high - low) / ln(high / low).
     weights = [share * math.log(high / low) / (high - low) for share, low, high in LENGTHS]
     _, low, high = rng.choices(LENGTHS, weights)[0]
-    return low * (high / low) ** rng.random()
+    return float(low * (high / low) ** rng.random())
 
 
 def conversations(

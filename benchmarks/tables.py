@@ -17,14 +17,14 @@ PEERS = {
 def conversation_tokens(stages: dict[str, Any]) -> float:
     """Tokens of the conversations that tokenize saw, each rendered once."""
     figures = stages["tokenize"]["figures"]
-    return float(figures["tokens"] / figures["inflation"])
+    return float(figures["tokens"]) / float(figures["inflation"])
 
 
 def rendered(result: dict[str, Any]) -> float:
     """Tokens of all conversations: those of tokenize, and dedupe's share that is gone."""
     stages = result["stages"]
     kept = stages["dedupe"]["figures"]["out"] / stages["dedupe"]["figures"]["in"]
-    return conversation_tokens(stages) / kept
+    return conversation_tokens(stages) / float(kept)
 
 
 def one(result: dict[str, Any]) -> str:

@@ -20,57 +20,11 @@ from pathlib import Path
 
 import xxhash
 
-SUFFIXES = frozenset(
-    [
-        "py",
-        "pyi",
-        "md",
-        "rst",
-        "txt",
-        "h",
-        "hpp",
-        "hh",
-        "c",
-        "cc",
-        "cpp",
-        "js",
-        "mjs",
-        "ts",
-        "rs",
-        "json",
-        "html",
-        "css",
-        "pm",
-        "pl",
-        "sh",
-        "toml",
-        "yaml",
-        "yml",
-        "gz",
-        "xml",
-        "vim",
-        "el",
-        "tex",
-        "po",
-        "cmake",
-        "m4",
-        "tcl",
-        "rb",
-        "lua",
-        "go",
-        "java",
-        "1",
-        "3",
-        "5",
-        "7",
-        "8",
-        "ini",
-        "cfg",
-        "tmpl",
-        "in",
-        "sql",
-    ]
+_SUFFIXES = (
+    "py pyi md rst txt h hpp hh c cc cpp js mjs ts rs json html css pm pl sh toml yaml yml gz xml "
+    "vim el tex po cmake m4 tcl rb lua go java 1 3 5 7 8 ini cfg tmpl in sql"
 )
+SUFFIXES = frozenset(_SUFFIXES.split())
 NAMES = frozenset(("license", "copying", "copyright", "readme", "changelog", "authors", "news"))
 SMALLEST, LARGEST = 400, 3_000_000  # bytes of a file
 LONGEST_LINE = 1_000  # minified code and data lie in longer ones
