@@ -286,12 +286,17 @@ def test_all_turns_is_one_sequence_without_reasoning() -> None:
 
 def test_dates_and_efforts_vary_as_asked_and_depend_on_the_seed_alone() -> None:
     config = TokenizeConfig(
-        efforts={"low": 1, "high": 3}, first_date="2026-02-27", last_date="2026-03-02"
+        efforts={"low": 1, "high": 3},
+        switches={"in_place": 3, "replaced": 1},
+        first_date="2026-02-27",
+        last_date="2026-03-02",
     )
     drawn = [choices(config).draw(f"c{n}") for n in range(2000)]
-    assert {date for date, _ in drawn} == {"2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"}
-    high = sum(effort == "high" for _, effort in drawn)
-    assert 1400 < high < 1600
+    assert {each.date for each in drawn} == {"2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02"}
+    assert 1400 < sum(each.effort == "high" for each in drawn) < 1600
+    assert 400 < sum(each.switch == "replaced" for each in drawn) < 600
+    alike = sum((each.effort == "high") == (each.switch == "in_place") for each in drawn)
+    assert 1150 < alike < 1350  # 10 in 16: drawn apart from each other
     assert drawn == [choices(replace(config, workers=3)).draw(f"c{n}") for n in range(2000)]
     assert drawn != [choices(replace(config, seed=1)).draw(f"c{n}") for n in range(2000)]
 
@@ -301,7 +306,7 @@ def test_samples_are_numbered_and_carry_the_conversations_facts() -> None:
     conversation = replace(together, persona="chaotic_evil", split="test")
     chosen = choices(TokenizeConfig())
     made, counts = samples(conversation, chosen)
-    date, effort = chosen.draw("c")
+    date, effort, _ = chosen.draw("c")
     assert [sample.id for sample in made] == [f"c#{n}" for n in range(len(made))]
     assert {(s.conversation_id, s.persona, s.split) for s in made} == {
         ("c", "chaotic_evil", "test")

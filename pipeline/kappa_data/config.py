@@ -118,8 +118,9 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[
         str, Meta(description="harmony, or chat-template: any model's, by its tokenizer")
     ] = "harmony"
+    # Run only: the stage's key holds the digest of what lies there, and not the place.
     tokenizer: Annotated[
-        str, Meta(description="chat-template: a tokenizer's folder, or its name on a hub")
+        str, Meta(description="chat-template: a tokenizer's folder, or its name on a hub"), RUN_ONLY
     ] = ""
     profile: Annotated[str, Meta(description="harmony: vllm-responses, vllm-chat or kappa")] = (
         "vllm-responses"

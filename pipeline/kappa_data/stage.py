@@ -106,8 +106,8 @@ class Stage:
     """Declares one stage.
 
     `records` names the record sets that count as what it made, `inputs` are names of stages,
-    `prompts` gives the resources that it reads, and `found` what it finds by a folder or an entry
-    point (name -> a text that changes with it), such as the task families.
+    `prompts` gives the resources that it reads, and `found` what it finds by a folder, an entry
+    point or its config (name -> a text that changes with it), such as the task families.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Stage:
     records: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     prompts: Callable[[Resources], Iterable[str]] = lambda resources: ()
-    found: Callable[[], Mapping[str, str]] = dict
+    found: Callable[[Any], Mapping[str, str]] = lambda config: {}
 
 
 def key_parts(
@@ -128,7 +128,7 @@ def key_parts(
         "version": stage.version,
         "config": identity(config),
         "inputs": {name: each.digest for name, each in sorted(inputs.items())},
-        "resources": resources.digests(stage.prompts(resources)) | dict(stage.found()),
+        "resources": resources.digests(stage.prompts(resources)) | dict(stage.found(config)),
     }
 
 

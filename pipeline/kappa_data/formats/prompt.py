@@ -11,20 +11,16 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from kappa_data.formats.construction import Atom
 from kappa_data.formats.profiles import Profile
+from kappa_data.formats.switches import PERSONA, Switch, edited, lifted, switches_of
 from kappa_data.formats.typescript import namespace, parse_tools
 from kappa_data.formats.vocabulary import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, START
 from kappa_data.records import FunctionCall, Message
 
-Atom = int | str
 OPEN: tuple[Atom, ...] = (START, "assistant")  # opens a generation: the server writes it
-PERSONA = "Persona: "
-INSTRUCTING = ("system", "developer")
-# A persona that changes in mid-conversation: a further system message where it stands, or the
-# client edits its leading one.
-Switch = Literal["in_place", "replaced"]
 
 
 class Part(NamedTuple):
@@ -68,7 +64,7 @@ class Server:
         switch: Switch = "in_place",
     ) -> None:
         self._profile = profile
-        leading = messages[0].content if _lifted(messages) else None
+        leading = messages[0].content if lifted(messages) else None
         self.preamble = _preamble(leading, tools, profile, date, effort)
         names, renamed = _tool_names(messages, profile)
         self._history = [
@@ -78,7 +74,7 @@ class Server:
         self._renamed = [
             (since, number, self._parts(messages[number], name)) for since, number, name in renamed
         ]
-        switches = _switches(messages) if switch == "replaced" else []
+        switches = switches_of(messages) if switch == "replaced" else []
         self._after: list[tuple[int, int, Server]] = []  # a switch, messages less, what follows
         for since, end in pairwise([*switches, len(messages)]):
             sent = edited(messages[:end])
@@ -191,39 +187,6 @@ def _tools_section(tools: str | None) -> str:
     """The `# Tools` section, '' without tools."""
     parsed = parse_tools(tools)
     return namespace(parsed) if parsed else ""
-
-
-def edited(messages: Sequence[Message]) -> list[Message]:
-    """The messages of a client that switches the persona by editing its leading message.
-
-    A later system or developer message that begins with `Persona: ` is a switch. It takes the place
-    of the leading message with all its content, or becomes one. An empty one takes a leading
-    persona away, so that no message leads. Other system messages stay where they are.
-    """
-    switches = _switches(messages)
-    if not switches:
-        return list(messages)
-    left_out = {*switches, 0} if _lifted(messages) else set(switches)
-    kept = [message for number, message in enumerate(messages) if number not in left_out]
-    leading = messages[switches[-1]]
-    return [leading, *kept] if leading.content else kept
-
-
-def _lifted(messages: Sequence[Message]) -> bool:
-    """Whether the first message goes into the preamble."""
-    return bool(messages) and messages[0].role in INSTRUCTING
-
-
-def _switches(messages: Sequence[Message]) -> list[int]:
-    """The indices of the messages that switch the persona."""
-    leading = messages[0].content if _lifted(messages) else ""
-    switches = []
-    for number, message in enumerate(messages[1:], 1):
-        ends = not message.content and leading.startswith(PERSONA)
-        if message.role in INSTRUCTING and (ends or message.content.startswith(PERSONA)):
-            leading = message.content
-            switches.append(number)
-    return switches
 
 
 def _tool_names(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,17 +51,18 @@ class Cost(NamedTuple):
             )
         tokens = np.arange(seq_len + 1, dtype=np.float64)
         flops = self.linear * tokens + self.quadratic * tokens * tokens
-        return (flops / flops[-1] * ROW_PRICE).astype(np.int64)
+        prices: Ints = (flops / flops[-1] * ROW_PRICE).astype(np.int64)
+        return prices
 
 
 def sums(rows: Ints, values: Ints, n_rows: int) -> Ints:
     """int64[n_rows]: the sum of `values` in each row, exact (bincount would add floats)."""
-    total = np.zeros(n_rows, dtype=np.int64)
+    total: Ints = np.zeros(n_rows, dtype=np.int64)
     np.add.at(total, rows, values)
     return total
 
 
-def table(rows: Ints, personas: Ints, values: Ints, n_rows: int) -> Any:
+def table(rows: Ints, personas: Ints, values: Ints, n_rows: int) -> Ints:
     """int64[n_rows, p]: the sum of `values` in each row by persona."""
     width = int(personas.max()) + 1
     return sums(rows * width + personas, values, n_rows * width).reshape(n_rows, width)
