@@ -278,7 +278,7 @@ def main() -> None:
     judge = Judge(ValidateConfig(), Resources())
     chosen = choices(TokenizeConfig())
     small = Conversation("warm", (Message("user", "hi"), Message("assistant", "Hello to you.")))
-    judge.judge(small), tokenize(chosen, small), _compared(small), encode("warm")
+    judge.judge(small), tokenize(chosen, small), _compared(small), encode("." * given.size)
     msgspec.json.encode(small)
     worst: dict[str, dict[str, tuple[float, str]]] = {}
     over: list[tuple[float, str, str, str]] = []
