@@ -21,7 +21,7 @@ LAYERS = (
         "importing", "conversation", "packing", "near_duplicates", "strict_json", "show",
     },
     {"stages"},
-    {"recipe", "schemas", "verify"},
+    {"recipe", "schemas", "verify", "dataset", "packed_files"},
     {"session", "browse", "terminal", "push"},
     {"options", "cli", "__main__"},
 )  # fmt: skip
