@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from pathlib import Path
 
+import jsonschema
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from kappa_data.checks import leaked_brief, persona_in_reasoning
 from kappa_data.checks._facts import Facts
+from kappa_data.checks._names import may_name, names_pattern
+from kappa_data.checks._text import folded, ngrams
+from kappa_data.checks._tools import _flat
 from kappa_data.importing.reader import read_conversations
 from kappa_data.records import (
     Conversation,
@@ -330,3 +338,70 @@ def test_renumbering_keeps_pairs_and_needs_them():
 def test_mending_leaves_the_clean_alone():
     whole = talk(provenance=Provenance("generate", "executed", "embedded"))
     assert repair(whole) == (whole, ())
+
+
+# --- fast ways, against the plain ones ---------------------------------------------------------
+
+ODD = "aAbB iIıİkKKsSſß'’_-.\u0301\u00e9e\u00b2ﬁ\u2003漢"
+
+
+@given(st.text(ODD, max_size=30), st.text(ODD, max_size=12), st.integers(1, 5))
+@settings(max_examples=400, deadline=None)
+def test_texts_that_share_a_run_of_words_are_looked_at(text, middle, n):
+    hidden = leaked_brief._brief(f"{middle} {text}", n)
+    for said in (text, f"x {text} y", text.upper(), f"{middle}{text}"):
+        if hidden.runs & ngrams(said, n):
+            assert hidden.may_stand_in(said)
+
+
+@given(st.text("chaotıİcCHAOTIC_- neutralNEUTRALſ goodGOO", max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_a_text_with_a_name_may_have_one(text):
+    names = ("chaotic_good", "neutral")
+    if re.search(names_pattern(names), text, re.IGNORECASE):
+        assert may_name(text, names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my PERSONA", "I stay in character", "break Character", "roleplaying", "a ROLE-play",
+        "told to sound like", "expected to come across", "my hidden brief", "my alignment",
+        "my system brief", "in the voice of", "İn the Style of", "supposed to talk",
+    ],
+)  # fmt: skip
+def test_talk_of_the_part_is_never_passed_over(text):
+    assert re.search(persona_in_reasoning._ABOUT, text, re.IGNORECASE)
+    assert any(part in folded(text) for part in persona_in_reasoning._PARTS)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([1.0, 1.5]) | st.text("ab"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab"), inner, max_size=2),
+    max_leaves=4,
+)
+TYPES = st.sampled_from(["string", "integer", "number", "boolean", "array", "object", "null"])
+PROPERTIES = st.dictionaries(
+    st.text("ab", max_size=2),
+    st.just({})
+    | st.fixed_dictionaries({"type": TYPES | st.lists(TYPES, min_size=1, unique=True)})
+    | st.fixed_dictionaries({"type": TYPES, "enum": st.lists(VALUES, min_size=1)})
+    | st.fixed_dictionaries({"description": st.just("x"), "type": TYPES}),
+    max_size=3,
+)
+
+
+@given(
+    PROPERTIES,
+    st.lists(st.text("ab", max_size=2), unique=True, max_size=2),
+    st.none() | st.booleans() | st.just({"type": "string"}),
+    st.dictionaries(st.text("ab", max_size=2), VALUES, max_size=3),
+)
+@settings(max_examples=500, deadline=None)
+def test_flat_schemas_take_nothing_that_the_library_refuses(properties, required, more, arguments):
+    schema = {"type": "object", "properties": properties, "required": required}
+    if more is not None:
+        schema["additionalProperties"] = more
+    flat = _flat(schema)
+    if flat is not None and flat.fits(arguments):
+        assert jsonschema.Draft202012Validator(schema).is_valid(arguments)

@@ -59,7 +59,11 @@ def rows_of(split: str) -> list[Row]:
         if number % 5 == 0:
             lengths = np.array([20, SEQ - 20])  # full: no padding
         made.append(
-            make_row([sample(f"{split}{number}.{n}", each) for n, each in enumerate(lengths)], SEQ)
+            make_row(
+                [sample(f"{split}{number}.{n}", each) for n, each in enumerate(lengths)],
+                SEQ,
+                199_999,
+            )
         )
     return made
 

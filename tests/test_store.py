@@ -42,12 +42,11 @@ CONVERSATIONS = st.builds(
 )
 
 
-def write(folder: Path, records: list, kind: type) -> store.RecordSet:
-    with store.ShardWriter(folder, "x", kind) as writer:
+def write(folder: Path, records: list, kind: type, per_shard: int = 100) -> store.RecordSet:
+    with store.ShardWriter(folder, "x", kind, per_shard=per_shard) as writer:
         for record in records:
             writer.write(record)
-    assert writer.result is not None
-    return writer.result
+    return store.record_set(folder, "x", kind, [writer.piece])
 
 
 @given(records=st.lists(CONVERSATIONS, max_size=5))
@@ -59,13 +58,12 @@ def test_conversations_come_back_as_they_were(tmp_path_factory, records):
     assert result.records == len(records)
 
 
-def test_digest_is_over_rows_not_files(tmp_path, monkeypatch):
+def test_digest_is_over_rows_not_files(tmp_path):
     records = [Slot(str(n), "t", "f", None, "train") for n in range(50)]
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one = write(tmp_path / "a", records, Slot)
-    monkeypatch.setattr(store, "RECORDS_PER_SHARD", 7)
-    two = write(tmp_path / "b", records, Slot)
+    two = write(tmp_path / "b", records, Slot, per_shard=7)
     assert len(two.shards) == 8
     assert one.digest == two.digest
     assert write(tmp_path / "a", records[::-1], Slot).digest != one.digest

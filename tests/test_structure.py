@@ -22,6 +22,7 @@ LAYERS = (
     },
     {"stages"},
     {"recipe", "schemas", "verify", "dataset", "packed_files"},
+    {"top_up"},
     {"session", "browse", "terminal", "push"},
     {"options", "cli", "__main__"},
 )  # fmt: skip

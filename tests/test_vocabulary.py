@@ -151,8 +151,9 @@ def test_a_missing_encoder_falls_back_and_says_so(fresh, monkeypatch):
     assert found.name == "bpe-openai"
     assert found.fallback == "gigatoken cannot be used: No module named 'gigatoken'"
     assert found.encode("hello world").tolist() == [24912, 2375]
-    made = tokenize(choices(TokenizeConfig()), TALK)
-    assert made.note == found.fallback and made.samples
+    chosen = choices(TokenizeConfig())
+    assert tokenize(chosen, TALK).samples
+    assert chosen.format.note == found.fallback
 
 
 def wrong(text: str) -> Any:
@@ -185,7 +186,7 @@ def test_a_difference_during_the_run_stops_it(fresh, monkeypatch):
 
 def test_the_setting_changes_the_encoder_and_not_the_ids():
     fast, reference = (choices(TokenizeConfig(encoder=each)) for each in ("fast", "reference"))
-    assert (fast.encoder, reference.encoder) == ("fast", "reference")
+    assert (fast.format.encoder, reference.format.encoder) == ("fast", "reference")
     (one,), _ = samples(TALK, fast)
     (two,), _ = samples(TALK, reference)
     assert one.ids.tolist() == two.ids.tolist() and one.ids.dtype == two.ids.dtype == np.int32

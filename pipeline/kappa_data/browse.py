@@ -91,10 +91,11 @@ def print_found(found: Found, config: TokenizeConfig, *, tokens: bool) -> None:
         show_conversation(out, found.conversation, found.findings)
         out.print(f"\nfrom {found.place}", style="dim", markup=False)
         return
-    made, counts = samples(found.conversation, choices(config))
+    chosen = choices(config)
+    made, counts = samples(found.conversation, chosen)
     for sample in made:
         out.print(f"\n{sample.id}", style="bold", markup=False)
-        show_tokens(out, sample.ids, sample.mask)
+        show_tokens(out, sample.ids, sample.mask, form=chosen.format)
     if not made:
         out.print(f"nothing in it is trained: {counts.untrained}", markup=False)
 

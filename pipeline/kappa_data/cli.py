@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,6 +58,12 @@ SET = "conversations"
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="forget the settings that earlier commands were given")
 ]
+TopUp = Annotated[
+    bool,
+    typer.Option(
+        "--top-up", help="plan as many tasks as fill the rows that `pack --rows` asked for"
+    ),
+]
 Teacher = Annotated[
     str | None,
     typer.Option(
@@ -104,7 +111,16 @@ def _register(stage: str) -> None:
     ) -> dict[str, Any]:
         return _build(stage, (stage,), common, flags, fresh)
 
-    function = build if stage == "generate" else build_without_teacher
+    def build_or_top_up(
+        *, common: Common, flags: Layer, fresh: Fresh = False, top_up: TopUp = False
+    ) -> dict[str, Any]:
+        return _top_up(common, flags) if top_up else _build(stage, (stage,), common, flags, fresh)
+
+    special: dict[str, Callable[..., dict[str, Any]]] = {
+        "plan": build_or_top_up,
+        "generate": build,
+    }
+    function = special.get(stage, build_without_teacher)
     command(app, stage, STAGE_FLAGS[stage], STAGE_HELP[stage])(function)
 
 
@@ -372,6 +388,29 @@ def _assigned(common: Common, flags: Layer) -> Layer:
         stage, field, value = config.parse_set(assignment)
         layer.setdefault(stage, {})[field] = value
     return layer
+
+
+def _top_up(common: Common, flags: Layer) -> dict[str, Any]:
+    """Plans what is missing; every other setting of the plan stays as it was."""
+    from kappa_data import progress
+    from kappa_data.top_up import top_up
+
+    if flags:
+        raise UsageError("plan --top-up keeps the plan's settings: give it no other of them")
+    settings = _settings(common)
+    found = top_up(common.root, settings, _resources(common))
+    reporter = progress.for_stderr(common.quiet or common.json)
+    reporter.note(
+        f"plan: {found.rows_before:,} of {found.rows:,} rows are there, "
+        f"{found.tokens_missing:,} tokens are missing: {found.tasks:,} tasks per family "
+        f"(before: {found.tasks_before:,})"
+    )
+    result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
+    if not common.json:
+        from kappa_data import terminal
+
+        terminal.print_lines(["next: kappa-data pack   (what was generated is kept)"])
+    return {**result, "top_up": found}
 
 
 def _build(

@@ -98,6 +98,9 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     sources: Annotated[
         tuple[str, ...], Meta(description="'generate', 'import': where conversations come from")
     ] = ("generate", "import")
+    checks: Annotated[
+        tuple[str, ...], Meta(description="checks by name (docs/checks.md), or 'all'")
+    ] = ("all",)
     min_chars: Annotated[int, Meta(ge=0, description="shortest final answer")] = 1
     leak_ngram: Annotated[Positive, Meta(description="words in a row shared with the brief")] = 8
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
@@ -118,8 +121,9 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[
         str, Meta(description="harmony, or chat-template: any model's, by its tokenizer")
     ] = "harmony"
+    # Run only: the stage's key holds the digest of what lies there, and not the place.
     tokenizer: Annotated[
-        str, Meta(description="chat-template: a tokenizer's folder, or its name on a hub")
+        str, Meta(description="chat-template: a tokenizer's folder, or its name on a hub"), RUN_ONLY
     ] = ""
     profile: Annotated[str, Meta(description="harmony: vllm-responses, vllm-chat or kappa")] = (
         "vllm-responses"
@@ -298,7 +302,7 @@ def parse_value(stage: str, field: str, text: str) -> Any:
     kind = get_type_hints(config)[field]
     if kind is str:
         return text
-    if kind == tuple[str, ...]:
+    if kind == tuple[str, ...] and not text.lstrip().startswith("["):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     try:
         return tomllib.loads(f"value = {text}")["value"]

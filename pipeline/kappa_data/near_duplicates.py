@@ -16,7 +16,7 @@ import functools
 import itertools
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ import rensa
 
 PERMUTATIONS = 256
 RECALL_AT_THRESHOLD = 0.99
-BATCH = 2_000
+BATCH = 256
 
 UInt64s = np.ndarray[Any, np.dtype[np.uint64]]
 
@@ -46,22 +46,26 @@ def near_duplicates(
     the threshold is missed with a probability of at most 1 - RECALL_AT_THRESHOLD, one above it with
     a smaller one.
     """
-    rows = rows_per_band(threshold)
-    bands = _bands(texts, ngram, rows, seed)
+    sets = [shingles(text, ngram) for text in texts]
+    return compare(signatures(sets, threshold, seed), sets.__getitem__, threshold)
+
+
+def compare(
+    bands: UInt64s, shingles_of: Callable[[int], UInt64s], threshold: float
+) -> list[tuple[int, int, float]]:
+    """`near_duplicates` from the texts' signatures; `shingles_of` is asked for candidates only."""
     shared = _shared(bands)
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
-    shingles: dict[int, UInt64s] = {}
     dropped = []
     for index in np.flatnonzero(shared.any(axis=1)).tolist():
         keys = [(band, int(bands[index, band])) for band in np.flatnonzero(shared[index]).tolist()]
-        own = _shingles(texts[index], ngram)
         candidates = sorted({kept for key in keys for kept in buckets.get(key, ())})
-        scored = [(jaccard(own, shingles[kept]), -kept) for kept in candidates]
+        own = shingles_of(index)
+        scored = [(jaccard(own, shingles_of(kept)), -kept) for kept in candidates]
         best, nearest = max(scored, default=(0.0, 0))
         if best >= threshold:
             dropped.append((-nearest, index, best))
             continue
-        shingles[index] = own
         for key in keys:
             buckets[key].append(index)
     return dropped
@@ -85,22 +89,23 @@ def jaccard(a: UInt64s, b: UInt64s) -> float:
     return common / (len(a) + len(b) - common)
 
 
-def _bands(texts: Sequence[str], ngram: int, rows: int, seed: int) -> UInt64s:
-    """uint64[texts, bands]: one number for each band; 0 throughout for a text without shingles."""
-    bands = np.zeros((len(texts), PERMUTATIONS // rows), dtype=np.uint64)
-    for start in range(0, len(texts), BATCH):
-        sets = [_shingles(text, ngram) for text in texts[start : start + BATCH]]
-        full = [index for index, each in enumerate(sets) if len(each)]
+def signatures(sets: Sequence[UInt64s], threshold: float, seed: int) -> UInt64s:
+    """uint64[sets, bands] of sets of shingles: one number for each band; 0 throughout for an empty
+    set."""
+    rows = rows_per_band(threshold)
+    bands = np.zeros((len(sets), PERMUTATIONS // rows), dtype=np.uint64)
+    for start in range(0, len(sets), BATCH):
+        full = [at for at in range(start, min(start + BATCH, len(sets))) if len(sets[at])]
         if not full:
             continue
-        flat = np.concatenate([sets[index] for index in full])
-        ends = itertools.accumulate((len(sets[index]) for index in full), initial=0)
+        flat = np.concatenate([sets[at] for at in full])
+        ends = itertools.accumulate((len(sets[at]) for at in full), initial=0)
         matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
             flat, np.fromiter(ends, dtype=np.uint64), PERMUTATIONS, seed
         )
-        signatures = np.array(matrix.to_rows(), dtype=np.uint64)
-        grouped = signatures.reshape(len(full), -1, rows)
-        bands[[start + index for index in full]] = _folded(np.moveaxis(grouped, 2, 0))
+        values = np.array(matrix.to_rows(), dtype=np.uint64)
+        grouped = values.reshape(len(full), -1, rows)
+        bands[full] = _folded(np.moveaxis(grouped, 2, 0))
     return bands
 
 
@@ -113,8 +118,8 @@ def _shared(bands: UInt64s) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return shared
 
 
-def _shingles(text: str, ngram: int) -> UInt64s:
-    """Sorted hashes of the distinct word n-grams.
+def shingles(text: str, ngram: int) -> UInt64s:
+    """Sorted hashes of the distinct word n-grams of a text; none where it has fewer words.
 
     The hash of a piece of the text is the difference of two prefix sums (Karp, Rabin 1987, modulo
     2^64 over random values for the bytes), so that no word is ever touched by itself.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from kappa_data.config import Settings
+from kappa_data.config import Settings, TokenizeConfig
 from kappa_data.progress import Progress
 from kappa_data.records import SPLITS
 from kappa_data.resources import Resources
@@ -47,7 +47,7 @@ def _all_prompts(resources: Resources) -> list[str]:
     return [*resources.names("prompts", ".j2"), *_personas(resources)]
 
 
-def _families() -> dict[str, str]:
+def _families(_: Struct) -> dict[str, str]:
     from kappa_data.sandbox.programs import find
     from kappa_data.tasks.catalog import families
 
@@ -57,10 +57,19 @@ def _families() -> dict[str, str]:
     }
 
 
-def _checks() -> dict[str, str]:
+def _checks(_: Struct) -> dict[str, str]:
     from kappa_data.validation.checking import all_checks
 
     return {f"check {each.name}": ", ".join(each.rules) for each in all_checks()}
+
+
+def _tokenizer(config: TokenizeConfig) -> dict[str, str]:
+    """The digest of a tokenizer that is no part of the package: what it is, not where it lies."""
+    if config.format != "chat-template":
+        return {}
+    from kappa_data.formats.tokenizer_files import digest, folder_of
+
+    return {"tokenizer": digest(folder_of(config.tokenizer))}
 
 
 def _card(resources: Resources) -> list[str]:
@@ -83,8 +92,8 @@ VALIDATE = Stage(
     found=_checks,
 )
 DEDUPE = Stage("dedupe", 1, _in("dedupe"), ("conversations",), ("validate",))
-TOKENIZE = Stage("tokenize", 1, _in("tokenize"), ("samples",), ("dedupe",))
-PACK = Stage("pack", 1, _in("pack"), SPLITS, ("tokenize",))
+TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
+PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(
     "release",
     1,

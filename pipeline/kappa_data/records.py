@@ -19,17 +19,18 @@ Split = Literal["train", "validation", "test"]
 Grounding = Literal["executed", "simulated", "imported", "unsafe-local", "none"]
 Severity = Literal["reject", "untrain", "note"]
 
+# Records hold no cycle (gc=False): to look for one among millions costs more than to read them.
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-class FunctionCall(Struct, frozen=True):
+class FunctionCall(Struct, frozen=True, gc=False):
     """What is called; `arguments` is the JSON text exactly as the assistant wrote it."""
 
     name: str
     arguments: str
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Struct, frozen=True, gc=False):
     """One tool call in OpenAI chat form."""
 
     id: str
@@ -37,7 +38,7 @@ class ToolCall(Struct, frozen=True):
     type: Literal["function"] = "function"
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """One message in OpenAI chat form, with the training facts beside it."""
 
     role: Role
@@ -59,7 +60,7 @@ class Message(Struct, frozen=True):
     ] = None
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """What the teacher billed for one conversation, in tokens and requests."""
 
     prompt_tokens: int = 0
@@ -67,7 +68,7 @@ class Usage(Struct, frozen=True):
     requests: int = 0
 
 
-class Provenance(Struct, frozen=True):
+class Provenance(Struct, frozen=True, gc=False):
     """Where a conversation comes from; enough to make it again."""
 
     source: Literal["generate", "import"]
@@ -81,14 +82,14 @@ class Provenance(Struct, frozen=True):
     usage: Usage = Usage()
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """What the task's verifier said about the finished conversation."""
 
     passed: bool
     detail: Annotated[str, Meta(description="the first check that failed, in words")] = ""
 
 
-class Conversation(Struct, frozen=True):
+class Conversation(Struct, frozen=True, gc=False):
     """One conversation. `tools` is JSON text of OpenAI tool definitions; None: none or undeclared.
 
     Absent, null and empty tools have this one form; keys keep their order (it reaches the prompt).
@@ -106,7 +107,7 @@ class Conversation(Struct, frozen=True):
     verdict: Verdict | None = None
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """What a check found; `message` is the index in `messages` (-1: the whole conversation)."""
 
     rule: str
@@ -115,7 +116,7 @@ class Finding(Struct, frozen=True):
     evidence: str
 
 
-class Rejected(Struct, frozen=True):
+class Rejected(Struct, frozen=True, gc=False):
     """One slot or conversation in quarantine: why, where and, if there is one, the conversation."""
 
     id: str
@@ -125,7 +126,7 @@ class Rejected(Struct, frozen=True):
     conversation: Conversation | None = None
 
 
-class ConversationFinding(Struct, frozen=True):
+class ConversationFinding(Struct, frozen=True, gc=False):
     """One row of validate's set "findings": a finding and the conversation that it is about."""
 
     conversation_id: str
@@ -249,8 +250,18 @@ class Sample(Struct, frozen=True, eq=False):
     split: Split
     step: Annotated[int, Meta(description="message index of the first trained assistant step")]
     n_loss_tokens: int
-    ids: Int32s
-    mask: Int8s
+    ids: Annotated[Int32s, "as bytes"]
+    mask: Annotated[Int8s, "as bytes"]
+
+
+class Cut(Struct, frozen=True):
+    """A sample longer than a row, of which pack keeps the turns that fit: its first `tokens`."""
+
+    sample_id: str
+    tokens: int
+    n_loss_tokens: Annotated[int, Meta(description="trained tokens that stay")]
+    of_tokens: Annotated[int, Meta(description="the whole sample")]
+    of_loss_tokens: int
 
 
 class Row(Struct, frozen=True, eq=False):

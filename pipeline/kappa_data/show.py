@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from kappa_data.formats.vocabulary import ENDOFTEXT, SPECIALS, START, decode
+from kappa_data.formats.construction import Format
+from kappa_data.formats.harmony import Harmony
+from kappa_data.formats.profiles import VLLM_RESPONSES
+from kappa_data.formats.vocabulary import SPECIALS, START
 from kappa_data.printable import plain, written
 from kappa_data.records import Conversation, Finding, Int8s, Int32s, Message
 
@@ -32,7 +35,8 @@ TRAINED, CONTEXT = "#101010 on #a6d189", "dim"
 TRAINED_SPECIAL, SPECIAL = "bold #ffffff on #2e7d32", "bold magenta"
 
 # In a token view these mean something: a text that contains them must not look like the view.
-_SIGNS = re.compile(r"<\||[⟦⟧]")
+_SIGNS = r"<\||[⟦⟧]"
+HARMONY = Harmony(VLLM_RESPONSES)
 
 
 def show_conversation(
@@ -101,9 +105,13 @@ def _findings(console: Console, findings: Sequence[Finding], message: int) -> No
 
 
 def show_tokens(
-    console: Console, ids: Int32s, mask: Int8s, lengths: Sequence[int] | Int32s | None = None
+    console: Console,
+    ids: Int32s,
+    mask: Int8s,
+    lengths: Sequence[int] | Int32s | None = None,
+    form: Format = HARMONY,
 ) -> None:
-    """Prints ids int32[n] as text, coloured by mask int8[n], with a legend.
+    """Prints ids int32[n] of a format as text, coloured by mask int8[n], with a legend.
 
     A packed row gives the lengths of its documents (they sum to n); None is one document.
     """
@@ -115,7 +123,7 @@ def show_tokens(
         start += length
         title = f"document {number}: {length:,} tokens, {int(trained.sum()):,} trained"
         console.print(Rule(Text(title), align="left", style="dim"))
-        _line(console, _document(part, trained, plainly))
+        _line(console, _document(part, trained, plainly, form))
 
 
 def _legend(plainly: bool) -> Text:
@@ -133,13 +141,13 @@ def _legend(plainly: bool) -> Text:
     )
 
 
-def _document(ids: Int32s, mask: Int8s, plainly: bool) -> Text:
+def _document(ids: Int32s, mask: Int8s, plainly: bool, form: Format) -> Text:
     """One document; every harmony message begins a line."""
     text, first = Text(), True
     for trained, start, end in _spans(mask):
         if trained and plainly:
             text.append("⟦")
-        for special, piece in _pieces(ids[start:end]):
+        for special, piece in _pieces(ids[start:end], form):
             if special and piece == SPECIALS[START] and not first:
                 text.append("\n")
             first = False
@@ -160,21 +168,23 @@ def _spans(mask: Int8s) -> Iterator[tuple[bool, int, int]]:
             yield bool(mask[start]), start, end
 
 
-def _pieces(ids: Int32s) -> Iterator[tuple[bool, str]]:
+def _pieces(ids: Int32s, form: Format) -> Iterator[tuple[bool, str]]:
     """Runs of ids as (special, text); repeated padding is counted, not repeated."""
-    for special, run in groupby(ids.tolist(), lambda each: each if each in SPECIALS else None):
+    specials = form.specials
+    spelled = "|".join(map(re.escape, sorted(specials.values(), key=len, reverse=True)))
+    signs = re.compile(f"{_SIGNS}|{spelled}")
+    for special, run in groupby(ids.tolist(), lambda each: each if each in specials else None):
         tokens = list(run)
         if special is None:
-            written = _SIGNS.sub(lambda found: _sign(found[0]), plain(decode(tokens)))
-            yield False, written
-        elif special == ENDOFTEXT and len(tokens) > 1:
-            yield True, f"{SPECIALS[special]} × {len(tokens):,}"
+            yield False, signs.sub(lambda found: _sign(found[0]), plain(form.decode(tokens)))
+        elif special == form.pad_id and len(tokens) > 1:
+            yield True, f"{specials[special]} × {len(tokens):,}"
         else:
-            yield from ((True, SPECIALS[special]) for _ in tokens)
+            yield from ((True, specials[special]) for _ in tokens)
 
 
 def _sign(found: str) -> str:
-    return "<\\|" if found == "<|" else written(found)
+    return written(found) if found in "⟦⟧" else f"{found[0]}\\{found[1:]}"
 
 
 def _line(console: Console, text: Text) -> None:

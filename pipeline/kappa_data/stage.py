@@ -28,17 +28,20 @@ from kappa_data.resources import Resources, digest_of
 from kappa_data.store import (
     MANIFEST,
     Manifest,
+    Piece,
     RecordSet,
     Sealed,
     ShardWriter,
     building,
     disk_errors,
     open_sealed,
+    record_set,
     write_durably,
 )
 
 C = TypeVar("C", bound=Struct)
 KEY_CHARS = 16
+Made = RecordSet | tuple[type[Struct], ShardWriter]
 
 
 class Outcome(Struct, frozen=True):
@@ -58,14 +61,27 @@ class Context(Generic[C]):
     root: Path
     progress: Progress
     folder: Path
-    _made: dict[str, ShardWriter | RecordSet] = field(default_factory=dict)
+    _made: dict[str, Made] = field(default_factory=dict)
 
     def writer(self, name: str, record: type[Struct]) -> ShardWriter:
         """A writer for the record set `name` of this stage's output ("a/b": a subfolder)."""
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         writer = ShardWriter(self.folder, name, record)
-        self._made[name] = writer
+        self._made[name] = (record, writer)
         return writer
+
+    def gather(self, name: str, record: type[Struct], pieces: Iterable[Piece]) -> None:
+        """Makes the record set `name` of what several processes wrote, in the order of `pieces`."""
+        self._made[name] = record_set(self.folder, name, record, pieces)
+
+    def sets(self) -> dict[str, RecordSet]:
+        """The record sets that were made, by name; RuntimeError where one was never closed."""
+        return {
+            name: made
+            if isinstance(made, RecordSet)
+            else record_set(self.folder, name, made[0], [made[1].piece])
+            for name, made in self._made.items()
+        }
 
     def adopt(self, name: str, source: Sealed, of: str) -> None:
         """Takes over the record set `of` of an input as `name`, by link: sealed files never change.
@@ -90,8 +106,8 @@ class Stage:
     """Declares one stage.
 
     `records` names the record sets that count as what it made, `inputs` are names of stages,
-    `prompts` gives the resources that it reads, and `found` what it finds by a folder or an entry
-    point (name -> a text that changes with it), such as the task families.
+    `prompts` gives the resources that it reads, and `found` what it finds by a folder, an entry
+    point or its config (name -> a text that changes with it), such as the task families.
     """
 
     name: str
@@ -100,7 +116,7 @@ class Stage:
     records: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     prompts: Callable[[Resources], Iterable[str]] = lambda resources: ()
-    found: Callable[[], Mapping[str, str]] = dict
+    found: Callable[[Any], Mapping[str, str]] = lambda config: {}
 
 
 def key_parts(
@@ -112,7 +128,7 @@ def key_parts(
         "version": stage.version,
         "config": identity(config),
         "inputs": {name: each.digest for name, each in sorted(inputs.items())},
-        "resources": resources.digests(stage.prompts(resources)) | dict(stage.found()),
+        "resources": resources.digests(stage.prompts(resources)) | dict(stage.found(config)),
     }
 
 
@@ -146,7 +162,7 @@ def build(
         manifest = Manifest(
             **parts,
             key=key,
-            sets={name: _result(name, each) for name, each in context._made.items()},
+            sets=context.sets(),
             rejected=dict(sorted(outcome.rejected.items())),
             figures=outcome.figures,
             seconds=round(time.monotonic() - started, 3),
@@ -165,10 +181,3 @@ def package_version() -> str:
         return version("kappa-data")
     except PackageNotFoundError:
         return "checkout"
-
-
-def _result(name: str, made: ShardWriter | RecordSet) -> RecordSet:
-    result = made.result if isinstance(made, ShardWriter) else made
-    if result is None:
-        raise RuntimeError(f"record set {name!r} was opened and never closed")
-    return result

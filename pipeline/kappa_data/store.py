@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
@@ -35,8 +37,11 @@ MANIFEST = "manifest.json"
 BUILDING = ".building"
 RECORDS_PER_SHARD = 20_000
 RECORDS_PER_GROUP = 1_000
-# A row group is also closed when its arrays pass this: one packed row of 131,072 is a group.
-ARRAY_BYTES_PER_GROUP = 500_000
+# A row group is also closed when its records pass this. One packed row of 131,072 is a group.
+ROW_BYTES_PER_GROUP = 500_000
+BYTES_PER_GROUP = 4_000_000
+PART_BYTES = 32_000_000
+DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class RecordSet(Struct, frozen=True):
@@ -85,6 +90,10 @@ class Sealed:
         """The files of a set, in order."""
         return [self.dir / shard for shard in self.manifest.sets[name].shards]
 
+    def parts(self, name: str) -> list[Part]:
+        """The records of a set, cut into runs of row groups of about PART_BYTES, in order."""
+        return [part for shard in self.shards(name) for part in _parts(shard)]
+
     def read(self, name: str, record: type[R]) -> Iterator[R]:
         """The records of a set in order, streamed; StageError where a file is damaged."""
         for shard in self.shards(name):
@@ -93,46 +102,177 @@ class Sealed:
 
 def read_shard(path: Path, record: type[R]) -> Iterator[R]:
     """The records of one parquet file in order, a row group at a time."""
+    for batch in _batches(path, 0, None):
+        yield from _records(path, batch, record)
+
+
+def _batches(path: Path, first: int, last: int | None) -> Iterator[pa.RecordBatch]:
+    """The row groups from `first` to before `last` (None: to the end), each as one batch."""
     try:
         with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                for batch in file.read_row_group(group).to_batches():
-                    yield from arrow.records(batch, record)
-    except (OSError, ValueError, msgspec.ValidationError) as error:
-        raise StageError(
-            f"{path}: cannot be read ({error}); remove its folder and run again"
-        ) from error
+            for group in range(first, file.num_row_groups if last is None else last):
+                yield from file.read_row_group(group).combine_chunks().to_batches()
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _records(path: Path, batch: pa.RecordBatch, record: type[R]) -> list[R]:
+    try:
+        return arrow.records(batch, record)
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> StageError:
+    return StageError(f"{path}: cannot be read ({error}); remove its folder and run again")
+
+
+def _digests_of(shard: Path) -> Path:
+    """Where the digests of a shard's records lie, beside it."""
+    return shard.with_suffix(".sha256")
+
+
+class Group(Generic[R]):
+    """One row group as it was read; its records are made where they are asked for."""
+
+    def __init__(
+        self, shard: Path, batch: pa.RecordBatch, record: type[R], known: bytes | None
+    ) -> None:
+        self._shard, self._batch, self._type, self._known = shard, batch, record, known
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+    @functools.cached_property
+    def records(self) -> list[R]:
+        """The records; StageError where the file is damaged."""
+        return _records(self._shard, self._batch, self._type)
+
+    def without(self, left_out: Collection[int]) -> tuple[pa.RecordBatch, bytes]:
+        """The group less the records at some positions, and the digests of those that stay."""
+        known = self._known or b"".join(map(digest_of_record, self.records))
+        if not left_out:
+            return self._batch, known
+        stays = [at for at in range(len(self)) if at not in left_out]
+        digests = b"".join(known[at * DIGEST_SIZE : (at + 1) * DIGEST_SIZE] for at in stays)
+        return self._batch.take(pa.array(stays, pa.int64())), digests
+
+
+class Part(Struct, frozen=True):
+    """A run of row groups of one shard: what one process works on at a time."""
+
+    shard: Path
+    first: int
+    last: int
+    start: int  # number of records before it in the shard
+    records: int
+
+    def read(self, record: type[R]) -> Iterator[R]:
+        """Its records in order; StageError where the file is damaged."""
+        for group in self.groups(record):
+            yield from group.records
+
+    def groups(self, record: type[R]) -> Iterator[Group[R]]:
+        """Its row groups in order; StageError where the file is damaged."""
+        beside = _digests_of(self.shard)
+        known = beside.read_bytes() if beside.exists() else None
+        at = self.start * DIGEST_SIZE
+        for batch in _batches(self.shard, self.first, self.last):
+            end = at + len(batch) * DIGEST_SIZE
+            yield Group(self.shard, batch, record, known and known[at:end])
+            at = end
+
+    def ids(self) -> list[str]:
+        """The ids of its records, and nothing else of them."""
+        groups = range(self.first, self.last)
+        with pq.ParquetFile(self.shard) as file:
+            ids: list[str] = file.read_row_groups(groups, columns=["id"])["id"].to_pylist()
+        return ids
+
+
+class Piece(Struct, frozen=True):
+    """What a writer wrote: its files, and the sha256 of every record, one after the other."""
+
+    shards: tuple[str, ...]
+    digests: bytes
+
+    @property
+    def records(self) -> int:
+        """Number of records."""
+        return len(self.digests) // DIGEST_SIZE
+
+
+def record_set(folder: Path, name: str, record: type[Struct], pieces: Iterable[Piece]) -> RecordSet:
+    """The record set that pieces make, in their order; an empty one gets a file with its schema."""
+    whole, shards, count = hashlib.sha256(), list[str](), 0
+    for piece in pieces:
+        whole.update(piece.digests)
+        shards += piece.shards
+        count += piece.records
+    if not shards:
+        shards = [f"{name}-00000.parquet"]
+        pq.write_table(arrow.table([], record), folder / shards[0])
+        _sync(folder / shards[0])
+    return RecordSet(record.__name__, count, whole.hexdigest(), tuple(shards))
 
 
 class ShardWriter:
     """Writes records of one type as parquet shards; a context manager.
 
-    A torn file is never seen under its final name. `result` holds the record set after the end.
+    `number` is the first shard's; with `per_shard` None all records go into that one file, and
+    their digests into one beside it, so that a later stage can pass a record on unseen. A torn file
+    is never seen under its final name. `piece` is what was written, once it is closed.
     """
 
-    def __init__(self, folder: Path, name: str, record: type[Struct]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        record: type[Struct],
+        number: int = 0,
+        per_shard: int | None = RECORDS_PER_SHARD,
+    ) -> None:
         self._folder, self._name, self._type = folder, name, record
+        self._number, self._per_shard = number, per_shard
         self._arrays = arrow.array_fields(record)
+        rows = bool(set(self._arrays) - set(arrow.byte_fields(record)))
+        self._limit = ROW_BYTES_PER_GROUP if rows else BYTES_PER_GROUP
+        self._level = 3 if rows or not self._arrays else 1  # of zstd
         self._group: list[Any] = []
-        self._group_bytes = self._in_shard = self._records = 0
+        self._group_bytes = self._in_shard = 0
         self._shards: list[str] = []
         self._file: pq.ParquetWriter | None = None
-        self._hash = hashlib.sha256()
-        self._encode = msgspec.msgpack.Encoder(enc_hook=_array_bytes).encode
-        self.result: RecordSet | None = None
+        self._digests = bytearray()
+        self._piece: Piece | None = None
+
+    @property
+    def piece(self) -> Piece:
+        """What was written; RuntimeError where the writer was not closed without an error."""
+        if self._piece is None:
+            raise RuntimeError(f"record set {self._name!r} was opened and never closed")
+        return self._piece
 
     def write(self, record: Struct) -> None:
         """Adds one record."""
-        self._hash.update(self._encode(record))
+        encoded = _encode(record)
+        self._digests += hashlib.sha256(encoded).digest()
         self._group.append(record)
-        self._group_bytes += sum(getattr(record, name).nbytes for name in self._arrays)
-        self._records += 1
+        self._group_bytes += len(encoded)
         self._in_shard += 1
-        full = self._group_bytes >= ARRAY_BYTES_PER_GROUP or len(self._group) >= RECORDS_PER_GROUP
-        if full:
+        if self._group_bytes >= self._limit or len(self._group) >= RECORDS_PER_GROUP:
             self._flush()
-        if self._in_shard >= RECORDS_PER_SHARD:
+        if self._in_shard == self._per_shard:
             self._close_shard()
+
+    def write_group(self, batch: pa.RecordBatch, digests: bytes) -> None:
+        """Adds a row group that was read elsewhere, with the digests of its records."""
+        self._flush()
+        if not len(batch):
+            return
+        self._digests += digests
+        self._in_shard += len(batch)
+        self._file = self._file or self._open_shard()
+        self._file.write_batch(batch, row_group_size=len(batch))
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -142,22 +282,18 @@ class ShardWriter:
             if self._file is not None:
                 self._file.close()
             return
-        if not self._shards:
-            self._open_shard()  # an empty set still has one file, with its schema
         self._close_shard()
-        self.result = RecordSet(
-            self._type.__name__, self._records, self._hash.hexdigest(), tuple(self._shards)
-        )
+        self._piece = Piece(tuple(self._shards), bytes(self._digests))
 
-    def _open_shard(self) -> None:
-        name = f"{self._name}-{len(self._shards):05d}.parquet"
+    def _open_shard(self) -> pq.ParquetWriter:
+        name = f"{self._name}-{self._number + len(self._shards):05d}.parquet"
         self._shards.append(name)
         plain = [f.name for f in arrow.schema(self._type) if f.name not in self._arrays]
-        self._file = pq.ParquetWriter(
+        return pq.ParquetWriter(
             self._folder / name,
             arrow.schema(self._type),
             compression="zstd",
-            compression_level=3,
+            compression_level=self._level,
             use_dictionary=plain,  # ids hardly repeat within a page: a dictionary costs 30 %
         )
 
@@ -165,8 +301,7 @@ class ShardWriter:
         if not self._group:
             return
         if self._file is None:
-            self._open_shard()
-        assert self._file is not None
+            self._file = self._open_shard()
         self._file.write_table(
             arrow.table(self._group, self._type), row_group_size=len(self._group)
         )
@@ -176,14 +311,36 @@ class ShardWriter:
         self._flush()
         if self._file is not None:
             self._file.close()
-            self._file, self._in_shard = None, 0
             _sync(self._folder / self._shards[-1])
+            if self._per_shard is None:
+                _digests_of(self._folder / self._shards[-1]).write_bytes(self._digests)
+            self._file, self._in_shard = None, 0
+
+
+def _parts(shard: Path) -> Iterator[Part]:
+    meta = pq.read_metadata(shard)
+    groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
+    first = start = size = records = 0
+    for number, group in enumerate(groups, start=1):
+        size += group.total_byte_size
+        records += group.num_rows
+        if size >= PART_BYTES or number == len(groups):
+            yield Part(shard, first, number, start, records)
+            first, start, size, records = number, start + records, 0, 0
 
 
 def _array_bytes(value: object) -> bytes:
     if isinstance(value, np.ndarray):
         return value.tobytes()
     raise TypeError(f"{type(value).__name__} has no stable form; keep it as JSON text")
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_array_bytes).encode
+
+
+def digest_of_record(record: Struct) -> bytes:
+    """sha256 of a record, the same in every version of the file format."""
+    return hashlib.sha256(_encode(record)).digest()
 
 
 def open_sealed(folder: Path) -> Sealed | None:

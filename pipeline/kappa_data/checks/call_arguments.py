@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kappa_data import strict_json
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._text import evidence
-from kappa_data.checks._tools import Declared, declared, mismatch
+from kappa_data.checks._tools import Declared, declared
 from kappa_data.records import Conversation, Finding, Message, ToolCall
 from kappa_data.validation.steps import steps
 
@@ -58,8 +58,7 @@ def _wrong(call: ToolCall, tools: Declared | None) -> tuple[str, str] | None:
         return "arguments", f"{error}: {text}"
     if not isinstance(arguments, dict):
         return "arguments", f"no object: {text}"
-    validator = tools.validators[name] if tools is not None else None
-    reason = mismatch(validator, arguments) if validator is not None else None
+    reason = tools.mismatch(name, arguments) if tools is not None else None
     return None if reason is None else ("arguments schema", f"{name} {reason}")
 
 

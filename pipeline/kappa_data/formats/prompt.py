@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
+from kappa_data.formats.construction import Atom
 from kappa_data.formats.profiles import Profile
+from kappa_data.formats.switches import PERSONA, Switch, edited, lifted, switches_of
 from kappa_data.formats.typescript import namespace, parse_tools
 from kappa_data.formats.vocabulary import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, START
 from kappa_data.records import FunctionCall, Message
 
-Atom = int | str
 OPEN: tuple[Atom, ...] = (START, "assistant")  # opens a generation: the server writes it
-PERSONA = "Persona: "
 
 
 class Part(NamedTuple):
@@ -49,7 +49,8 @@ class Server:
     """What a server of this profile writes for one conversation.
 
     `date` is the ISO date and `effort` the reasoning effort of the request; a profile may fix the
-    one and has a default for the other. Raises msgspec.MsgspecError if `tools` is malformed.
+    one and has a default for the other. `switch` says how the client sends a persona that changes
+    in mid-conversation, see `edited`. Raises msgspec.MsgspecError if `tools` is malformed.
     """
 
     def __init__(
@@ -60,17 +61,25 @@ class Server:
         *,
         date: str,
         effort: str | None,
+        switch: Switch = "in_place",
     ) -> None:
         self._profile = profile
-        leading = messages[0] if messages and messages[0].role in ("system", "developer") else None
-        self.preamble = _preamble(
-            None if leading is None else leading.content, tools, profile, date, effort
-        )
-        names = _tool_names(messages)
+        leading = messages[0].content if lifted(messages) else None
+        self.preamble = _preamble(leading, tools, profile, date, effort)
+        names, renamed = _tool_names(messages, profile)
         self._history = [
-            [] if message is leading else self._parts(message, names[number])
+            self._parts(message, names[number]) if number or leading is None else []
             for number, message in enumerate(messages)
         ]
+        self._renamed = [
+            (since, number, self._parts(messages[number], name)) for since, number, name in renamed
+        ]
+        switches = switches_of(messages) if switch == "replaced" else []
+        self._after: list[tuple[int, int, Server]] = []  # a switch, messages less, what follows
+        for since, end in pairwise([*switches, len(messages)]):
+            sent = edited(messages[:end])
+            server = Server(sent, tools, profile, date=date, effort=effort)
+            self._after.append((since, end - len(sent), server))
 
     def prompt(self, step: int) -> list[Atom]:
         """The atoms before the generation of message `step`, `<|start|>assistant` included.
@@ -78,7 +87,14 @@ class Server:
         A final answer ends the life of the reasoning before it: vLLM drops the analysis before
         the last final of the history.
         """
-        history = list(chain.from_iterable(self._history[:step]))
+        for since, fewer, server in reversed(self._after):
+            if since < step:
+                return server.prompt(step - fewer)
+        shown = self._history[:step]
+        for since, number, parts in self._renamed:
+            if since < step:
+                shown[number] = parts
+        history = list(chain.from_iterable(shown))
         last_final = max(
             (number for number, part in enumerate(history) if part.channel == "final"), default=-1
         )
@@ -90,7 +106,10 @@ class Server:
         return [*self.preamble, *chain.from_iterable(kept), *OPEN]
 
     def history(self, number: int) -> list[Atom]:
-        """The atoms of one message as history, with the reasoning that the client sends back."""
+        """The atoms of one message as history, with the reasoning that the client sends back.
+
+        A switch of the persona stands in place here, whatever `switch` is.
+        """
         return list(chain.from_iterable(part.atoms for part in self._history[number]))
 
     def _parts(self, message: Message, tool: str) -> list[Part]:
@@ -170,13 +189,29 @@ def _tools_section(tools: str | None) -> str:
     return namespace(parsed) if parsed else ""
 
 
-def _tool_names(messages: Sequence[Message]) -> list[str]:
-    """For each message the tool that it answers for: that of the nearest call with its id before
-    it, else the name that it carries itself. '' for messages that are no tool results."""
+def _tool_names(
+    messages: Sequence[Message], profile: Profile
+) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """For each message the tool that it answers for, '' for messages that are no tool results.
+
+    That is the tool of the nearest call with its id before it, else the name that it carries
+    itself. vLLM's chat interface knows no such name, and looks for the id in the whole request, of
+    which it takes the last call: where an id comes back, the second list says from which message on
+    (first index) a result (second index) gets another name.
+    """
+    chat = profile.history == "chat"
     calls: dict[str, str] = {}
-    names = []
-    for message in messages:
-        calls.update({call.id: call.function.name for call in message.tool_calls})
-        known = calls.get(message.tool_call_id or "", message.name or "")
-        names.append(known if message.role == "tool" else "")
-    return names
+    results: dict[str, list[int]] = {}
+    names: list[str] = []
+    renamed: list[tuple[int, int, str]] = []
+    for number, message in enumerate(messages):
+        for call in message.tool_calls:
+            calls[call.id] = name = call.function.name
+            renamed += [(number, each, name) for each in results.get(call.id, ()) if chat]
+        answered = message.tool_call_id or ""
+        if message.role == "tool":
+            results.setdefault(answered, []).append(number)
+            names.append(calls.get(answered, "" if chat else message.name or ""))
+        else:
+            names.append("")
+    return names, renamed

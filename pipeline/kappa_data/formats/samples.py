@@ -1,51 +1,63 @@
-"""A conversation's samples: its documents, with a date and a reasoning effort drawn for it.
+"""A conversation's samples: its documents, with a request drawn for it.
 
-A server writes today's date into every prompt, and the effort that the client asks for. Both are
-drawn from the conversation's id and the seed, so they vary over the data set and never between two
-builds of it.
+A server writes today's date into every prompt, and the effort that the client asks for; a client
+has two ways of switching a persona. All are drawn from the conversation's id and the seed, so they
+vary over the data set and never between two builds of it.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-from typing import Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
 from kappa_data.config import TokenizeConfig, nearest
 from kappa_data.errors import UsageError
-from kappa_data.formats.harmony import Counts, TrainOn, render_with_counts
-from kappa_data.formats.profiles import Profile, profile
-from kappa_data.formats.vocabulary import Choice, encoder
+from kappa_data.formats.construction import Counts, Format, TrainOn
+from kappa_data.formats.harmony import Harmony
+from kappa_data.formats.profiles import profile
+from kappa_data.formats.switches import Switch
+from kappa_data.formats.vocabulary import Choice
 from kappa_data.records import Conversation, Sample
 
 Effort = Literal["low", "medium", "high"]
+FORMATS = ("harmony", "chat-template")
+
+
+Mix = tuple[tuple[str, float], ...]  # names with their weights, sorted, none of them 0
+
+
+class Request(NamedTuple):
+    """What a conversation's requests say beside its messages: an ISO date, an effort, a switch."""
+
+    date: str
+    effort: str
+    switch: Switch
 
 
 class Choices(Struct, frozen=True):
-    """A checked TokenizeConfig: an ISO date, a number of days from it on, weights of efforts."""
+    """A checked TokenizeConfig: an ISO date, a number of days from it on, and the mixes."""
 
-    profile: Profile
+    format: Format
     train_on: TrainOn
     first_date: str
     days: int
-    efforts: tuple[tuple[str, float], ...]
+    efforts: Mix
+    switches: Mix
     seed: int
-    encoder: Choice = "fast"
 
-    def draw(self, conversation_id: str) -> tuple[str, str]:
-        """The ISO date and the reasoning effort of one conversation."""
+    def draw(self, conversation_id: str) -> Request:
+        """The request of one conversation, by its id and the seed alone."""
         text = f"{self.seed}\0{conversation_id}".encode()
         drawn = hashlib.blake2b(text, digest_size=16).digest()
         day = int.from_bytes(drawn[:8]) % self.days
         date = datetime.date.fromisoformat(self.first_date) + datetime.timedelta(days=day)
-        point = int.from_bytes(drawn[8:]) / 2**64 * sum(weight for _, weight in self.efforts)
-        for effort, weight in self.efforts:
-            point -= weight
-            if point < 0:
-                return date.isoformat(), effort
-        return date.isoformat(), self.efforts[-1][0]  # rounding at the far end
+        further = hashlib.blake2b(text, digest_size=8, person=b"switch").digest()
+        switch: Any = _drawn(self.switches, further)
+        return Request(date.isoformat(), _drawn(self.efforts, drawn[8:]), switch)
 
 
 def choices(config: TokenizeConfig) -> Choices:
@@ -55,40 +67,26 @@ def choices(config: TokenizeConfig) -> Choices:
         raise UsageError(
             f"tokenize.last_date: {config.last_date} is before first_date, {config.first_date}"
         )
-    for effort, weight in config.efforts.items():
-        if effort not in get_args(Effort):
-            raise UsageError(
-                f'tokenize.efforts: there is no "{effort}"; {nearest(effort, get_args(Effort))}'
-            )
-        if not 0 <= weight < float("inf"):
-            raise UsageError(f"tokenize.efforts: {effort} has weight {weight}; give 0 or more")
-    efforts = tuple((name, weight) for name, weight in sorted(config.efforts.items()) if weight)
-    if not efforts:
-        raise UsageError("tokenize.efforts: no effort has a weight; for instance {medium = 1}")
     return Choices(
-        profile=profile(config.profile),
+        format=_format(config),
         train_on=_one_of("train_on", config.train_on, TrainOn),
         first_date=config.first_date,
         days=days,
-        efforts=efforts,
+        efforts=_mix("efforts", config.efforts, Effort),
+        switches=_mix("switches", config.switches, Switch),
         seed=config.seed,
-        encoder=_one_of("encoder", config.encoder, Choice),
     )
 
 
 def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, ...], Counts]:
     """The samples of a conversation, numbered from 0, and what became of its steps.
 
-    () where nothing in it can be trained. Raises msgspec.MsgspecError where `tools` is malformed.
+    () where nothing in it can be trained. Raises msgspec.MsgspecError where `tools` is malformed,
+    and construction.Unrenderable where the format refuses the conversation.
     """
-    date, effort = chosen.draw(conversation.id)
-    documents, counts = render_with_counts(
-        conversation,
-        chosen.profile,
-        date=date,
-        effort=effort,
-        train_on=chosen.train_on,
-        encode=encoder(chosen.encoder).encode,
+    date, effort, switch = chosen.draw(conversation.id)
+    documents, counts = chosen.format.documents(
+        conversation, date=date, effort=effort, switch=switch, train_on=chosen.train_on
     )
     made = tuple(
         Sample(
@@ -104,6 +102,41 @@ def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, 
         for number, document in enumerate(documents)
     )
     return made, counts
+
+
+def _format(config: TokenizeConfig) -> Format:
+    if config.format == "harmony":
+        return Harmony(profile(config.profile), _one_of("encoder", config.encoder, Choice))
+    if config.format == "chat-template":
+        # transformers takes seconds to load: only where it is asked for.
+        from kappa_data.formats.chat_template import chat_template
+
+        return chat_template(config.tokenizer)
+    raise UsageError(
+        f'tokenize.format: there is no "{config.format}"; {nearest(config.format, FORMATS)}'
+    )
+
+
+def _mix(field: str, weights: Mapping[str, float], known: Any) -> Mix:
+    for name, weight in weights.items():
+        _one_of(field, name, known)
+        if not 0 <= weight < float("inf"):
+            raise UsageError(f"tokenize.{field}: {name} has weight {weight}; give 0 or more")
+    mix = tuple((name, weight) for name, weight in sorted(weights.items()) if weight)
+    if not mix:
+        first = get_args(known)[0]
+        raise UsageError(f"tokenize.{field}: none has a weight; for instance {{{first} = 1}}")
+    return mix
+
+
+def _drawn(mix: Mix, digest: bytes) -> str:
+    """One name of a mix, by 8 random bytes."""
+    point = int.from_bytes(digest) / 2**64 * sum(weight for _, weight in mix)
+    for name, weight in mix:
+        point -= weight
+        if point < 0:
+            return name
+    return mix[-1][0]  # rounding at the far end
 
 
 def _date(field: str, text: str) -> datetime.date:

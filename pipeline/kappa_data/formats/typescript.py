@@ -10,7 +10,9 @@ type; array items lose their parentheses (`string | null[]`).
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -60,10 +62,8 @@ def _function(function: Function) -> str:
 
 def _lines(text: str) -> list[str]:
     """Lines ended by `\\n` or `\\r\\n` alone; str.splitlines() knows more line ends."""
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+    *lines, last = text.split("\n")
+    return [line.removesuffix("\r") for line in lines] + ([last] if last else [])
 
 
 def _type(schema: Schema, indent: str) -> str:
@@ -188,4 +188,28 @@ def _default(schema: Schema, *, bare: bool) -> str | None:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if isinstance(value, float):
+        return _float(value)
+    if isinstance(value, list):
+        return f"[{','.join(_json(each) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{_json(key)}:{_json(each)}' for key, each in value.items())}}}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _float(value: float) -> str:
+    """A float as serde_json (through which vLLM's tools go) reads and writes it.
+
+    It reads the digits as one integer and then multiplies or divides by a power of ten, so a number
+    of many digits may become a neighbour. It writes 1e-7 for Python's 1e-07, and 0.00001 in full.
+    """
+    _, digits, exponent = Decimal(repr(value)).as_tuple()
+    read, power = float(int("".join(map(str, digits)))), int(exponent)
+    if power < -308:
+        read, power = read / 1e308, power + 308
+    read = read * float(f"1e{power}") if power >= 0 else read / float(f"1e{-power}")
+    read = math.copysign(read, value)
+    mantissa, _, tens = repr(read).partition("e")
+    if tens == "-05":
+        return f"{read:.{4 + sum(map(str.isdigit, mantissa))}f}"
+    return f"{mantissa}e{int(tens):+d}" if tens else mantissa

@@ -7,88 +7,164 @@ Splits are: a twin of a test conversation must not be trained on.
 
 Which one is kept does not depend on the order of reading: verified before unverified, then tools
 that really ran, then the smaller id.
+
+Every process describes its part of the conversations: a few hundred bytes for each, and on disk the
+shingles, for the few that have to be compared exactly.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
 
+import msgspec
+import numpy as np
 import xxhash
 from msgspec import Struct
 
 from kappa_data.config import DedupeConfig
-from kappa_data.near_duplicates import near_duplicates
+from kappa_data.engine import map_ordered
+from kappa_data.near_duplicates import BATCH, UInt64s, compare, shingles, signatures
 from kappa_data.records import Conversation, Finding, Rejected, canonical_json
 from kappa_data.stage import Context, Outcome
+from kappa_data.store import Part, Piece, ShardWriter
 
 EXACT, NEAR = "duplicate", "near-duplicate"
+SHINGLES = "shingles-{:05d}.tmp"
+REMEMBERED = 1_000  # sets of shingles that are kept in memory
+
+Place = tuple[int, int]  # a conversation: number of its part, position in the part
 
 
-class Entry(Struct, frozen=True):
-    """What is compared of one conversation."""
+class Entry(Struct, frozen=True, gc=False):
+    """What is compared of one conversation; the smallest `preference` is kept."""
 
     preference: tuple[bool, bool, str]
-    """the smallest is kept"""
-    id: str
-    group: tuple[str, ...]
-    """who speaks: near-duplicates are looked for within it"""
+    group: tuple[str, ...]  # who speaks: near-duplicates are looked for within it
     whole: bytes
-    text: str
+    text: str = ""
+
+    @property
+    def id(self) -> str:
+        """Of the conversation."""
+        return self.preference[-1]
+
+
+class Described(Struct, frozen=True):
+    """One part: its entries without their texts, their signatures, and where their shingles are."""
+
+    entries: list[Entry]
+    bands: UInt64s
+    shingles: Path
+    starts: UInt64s  # in the file, and where the last one ends
+
+
+class Kept(Struct, frozen=True):
+    """What was written of one part."""
+
+    conversations: Piece
+    quarantine: Piece
 
 
 def run(ctx: Context[DedupeConfig]) -> Outcome:
     """Seals "conversations", in the order of validate, and "quarantine"."""
     source = ctx.inputs["validate"]
-    total = source.count("conversations")
+    total, workers = source.count("conversations"), ctx.config.workers
+    parts = list(enumerate(source.parts("conversations")))
+    described: list[Described] = []
+    written: list[Kept] = []
     with ctx.progress.task("dedupe", total=total) as bar:
         bar.say("comparing")
-        entries = [entry_of(each) for each in source.read("conversations", Conversation)]
-        found = duplicates(entries, ctx.config)
-        rejected: Counter[str] = Counter()
-        with (
-            ctx.writer("conversations", Conversation) as kept,
-            ctx.writer("quarantine", Rejected) as quarantine,
-        ):
-            for conversation in source.read("conversations", Conversation):
-                finding = found.get(conversation.id)
-                if finding is None:
-                    kept.write(conversation)
-                else:
-                    rejected[finding.rule] += 1
-                    parts = (conversation.id, "dedupe", conversation.persona, (finding,))
-                    quarantine.write(Rejected(*parts, conversation))
-                bar.advance(1)
+        work = partial(describe, ctx.config, ctx.folder)
+        for each in map_ordered(work, parts, workers=workers):
+            described.append(each)
+        found = duplicates(described, ctx.config)
+        for each in described:
+            each.shingles.unlink()
+        bar.say("writing")
+        items = [(number, part, found.get(number, {})) for number, part in parts]
+        for kept in map_ordered(partial(write, ctx.folder), items, workers=workers):
+            written.append(kept)
+            bar.advance(kept.conversations.records + kept.quarantine.records)
+    ctx.gather("conversations", Conversation, [each.conversations for each in written])
+    ctx.gather("quarantine", Rejected, [each.quarantine for each in written])
+    rejected = Counter(each.rule for part in found.values() for each in part.values())
     figures = {"in": total, "out": total - rejected.total()}
     return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
 
 
-def duplicates(entries: Iterable[Entry], config: DedupeConfig) -> dict[str, Finding]:
-    """For each conversation that is not kept, by id: the finding that names the one that is."""
-    found: dict[str, Finding] = {}
-    ordered = sorted(entries, key=lambda each: each.preference)
+def describe(config: DedupeConfig, folder: Path, numbered: tuple[int, Part]) -> Described:
+    """Everything that has to be known of one part; its shingles go into a file in `folder`."""
+    number, part = numbered
+    path = folder / SHINGLES.format(number)
+    entries: list[Entry] = []
+    lengths: list[int] = []
+    bands: list[UInt64s] = [signatures([], config.threshold, config.seed)]
+    conversations = part.read(Conversation)
+    with path.open("wb") as file:
+        while batch := [entry_of(each) for each in islice(conversations, BATCH)]:
+            sets = [shingles(each.text, config.ngram) for each in batch]
+            bands.append(signatures(sets, config.threshold, config.seed))
+            entries += [msgspec.structs.replace(each, text="") for each in batch]
+            lengths += map(len, sets)
+            for each in sets:
+                file.write(each.tobytes())
+    starts = np.cumsum([0, *lengths], dtype=np.uint64)
+    return Described(entries, np.concatenate(bands), path, starts)
+
+
+def duplicates(
+    described: Sequence[Described], config: DedupeConfig
+) -> dict[int, dict[int, Finding]]:
+    """For each conversation that is not kept, by its part and its position in it: the finding that
+    names the one that is."""
+    places = sorted(
+        ((number, at) for number, part in enumerate(described) for at in range(len(part.entries))),
+        key=lambda place: _entry(described, place).preference,
+    )
+    found: dict[int, dict[int, Finding]] = defaultdict(dict)
     first: dict[bytes, str] = {}
-    groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
-    for entry in ordered:
+    groups: dict[tuple[str, ...], list[Place]] = defaultdict(list)
+    for number, at in places:
+        entry = described[number].entries[at]
         kept = first.setdefault(entry.whole, entry.id)
         if kept != entry.id:
-            found[entry.id] = Finding(EXACT, "reject", -1, f"the same as {kept}")
+            found[number][at] = Finding(EXACT, "reject", -1, f"the same as {kept}")
         else:
-            groups[entry.group].append(entry)
+            groups[entry.group].append((number, at))
     for group in groups.values():
-        found |= _near(group, config)
+        for kept_index, index, similarity in _near(described, group, config.threshold):
+            number, at = group[index]
+            name = _entry(described, group[kept_index]).id
+            evidence = f"Jaccard {similarity:.3f} with {name}"
+            found[number][at] = Finding(NEAR, "reject", -1, evidence)
     return found
 
 
-def _near(group: Sequence[Entry], config: DedupeConfig) -> dict[str, Finding]:
-    texts = [entry.text for entry in group]
-    pairs = near_duplicates(texts, threshold=config.threshold, ngram=config.ngram, seed=config.seed)
-    return {
-        group[dropped].id: Finding(
-            NEAR, "reject", -1, f"Jaccard {similarity:.3f} with {group[kept].id}"
+def _near(
+    described: Sequence[Described], group: Sequence[Place], threshold: float
+) -> list[tuple[int, int, float]]:
+    """`compare` within one group, whose members stand in the order of preference."""
+    bands = np.stack([described[number].bands[at] for number, at in group])
+
+    @functools.lru_cache(maxsize=REMEMBERED)
+    def shingles_of(index: int) -> UInt64s:
+        number, at = group[index]
+        start, end = described[number].starts[at : at + 2].tolist()
+        return np.fromfile(
+            described[number].shingles, dtype=np.uint64, count=end - start, offset=8 * start
         )
-        for kept, dropped, similarity in pairs
-    }
+
+    return compare(bands, shingles_of, threshold)
+
+
+def _entry(described: Sequence[Described], place: Place) -> Entry:
+    number, at = place
+    return described[number].entries[at]
 
 
 def entry_of(conversation: Conversation) -> Entry:
@@ -109,11 +185,28 @@ def entry_of(conversation: Conversation) -> Entry:
             conversation.provenance.grounding != "executed",
             conversation.id,
         ),
-        id=conversation.id,
         group=group,
         whole=_whole(conversation, group),
         text="\n".join(said),
     )
+
+
+def write(folder: Path, item: tuple[int, Part, dict[int, Finding]]) -> Kept:
+    """Writes one part: what is kept, and what is not with its finding."""
+    number, part, found = item
+    with (
+        ShardWriter(folder, "conversations", Conversation, number, None) as kept,
+        ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
+    ):
+        start = 0
+        for group in part.groups(Conversation):
+            own = {at - start: each for at, each in found.items() if 0 <= at - start < len(group)}
+            kept.write_group(*group.without(own))
+            for at in sorted(own):
+                each = group.records[at]
+                quarantine.write(Rejected(each.id, "dedupe", each.persona, (own[at],), each))
+            start += len(group)
+    return Kept(kept.piece, quarantine.piece)
 
 
 def _whole(conversation: Conversation, group: tuple[str, ...]) -> bytes:

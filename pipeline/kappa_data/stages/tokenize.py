@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,26 +13,34 @@ from msgspec import Struct
 from kappa_data.config import TokenizeConfig
 from kappa_data.engine import map_ordered
 from kappa_data.errors import StageError
-from kappa_data.formats.harmony import Counts
+from kappa_data.formats.construction import Counts, Unrenderable
 from kappa_data.formats.samples import Choices, choices, samples
-from kappa_data.formats.vocabulary import encoder
 from kappa_data.records import Conversation, Finding, Rejected, Sample
 from kappa_data.stage import Context, Outcome
+from kappa_data.store import Part, Piece, ShardWriter
 
 NOTHING_TRAINED = "no trained tokens"
 MALFORMED_TOOLS = "malformed tools"
 
 
 class Tokenized(Struct, frozen=True):
-    """What became of one conversation: its samples, or why there are none.
-
-    `note` says why its process encodes with the slower encoder, else ''.
-    """
+    """What became of one conversation: its samples, or why there are none."""
 
     samples: tuple[Sample, ...]
     counts: Counts | None
     rejected: Rejected | None
-    note: str = ""
+
+
+class Done(Struct, frozen=True):
+    """What one part of the input became."""
+
+    samples: Piece
+    quarantine: Piece
+    totals: dict[str, int]
+    untrained: dict[str, int]
+    unrendered: dict[str, int]
+    rejected: dict[str, int]
+    note: str
 
 
 def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
@@ -40,8 +49,10 @@ def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
         made, counts = samples(conversation, chosen)
     except msgspec.MsgspecError as error:
         return Tokenized((), None, _rejected(conversation, MALFORMED_TOOLS, str(error)))
+    except Unrenderable as error:
+        return Tokenized((), None, _rejected(conversation, f"template: {error}", str(error)))
     if made:
-        return Tokenized(made, counts, None, encoder(chosen.encoder).fallback)
+        return Tokenized(made, counts, None)
     reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(counts.untrained.items()))
     evidence = f"{counts.steps} assistant steps: {reasons or 'none'}"
     return Tokenized((), counts, _rejected(conversation, NOTHING_TRAINED, evidence))
@@ -51,35 +62,63 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
     """Seals "samples", and "quarantine": conversations in which nothing can be trained."""
     chosen = choices(ctx.config)
     source = ctx.inputs["dedupe"]
+    parts = list(enumerate(source.parts("conversations")))
+    done: list[Done] = []
+    with ctx.progress.task("tokenize", total=source.count("conversations")) as bar:
+        work = partial(tokenize_part, chosen, ctx.folder)
+        for each in map_ordered(work, parts, workers=ctx.config.workers):
+            done.append(each)
+            bar.advance(each.totals["conversations"])
+    totals, untrained, unrendered, rejected = (
+        sum((Counter(getattr(each, name)) for each in done), Counter[str]())
+        for name in ("totals", "untrained", "unrendered", "rejected")
+    )
+    if not totals["samples"]:
+        raise StageError(
+            f"tokenize: no sample is left of {totals['conversations']} conversations; "
+            "see what was rejected with `kappa-data status`"
+        )
+    for note in sorted({each.note for each in done} - {""}):
+        ctx.progress.note(f"tokenize: {note}; the ids are the same, it takes longer")
+    ctx.gather("samples", Sample, [each.samples for each in done])
+    ctx.gather("quarantine", Rejected, [each.quarantine for each in done])
+    figures = chosen.format.figures() | _figures(totals, untrained)
+    if unrendered:
+        figures["left out by the template"] = dict(sorted(unrendered.items()))
+    return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
+
+
+def tokenize_part(chosen: Choices, folder: Path, numbered: tuple[int, Part]) -> Done:
+    """Writes one part's samples and rejections into `folder`."""
+    number, part = numbered
     totals: Counter[str] = Counter()
     untrained: Counter[str] = Counter()
+    unrendered: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
-    notes: set[str] = set()
     with (
-        ctx.writer("samples", Sample) as written,
-        ctx.writer("quarantine", Rejected) as quarantine,
-        ctx.progress.task("tokenize", total=source.count("conversations")) as bar,
+        ShardWriter(folder, "samples", Sample, number, None) as written,
+        ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
     ):
-        conversations = source.read("conversations", Conversation)
-        work = partial(tokenize, chosen)
-        for made in map_ordered(work, conversations, workers=ctx.config.workers):
+        for conversation in part.read(Conversation):
+            made = tokenize(chosen, conversation)
             totals["conversations"] += 1
-            if made.note and made.note not in notes:
-                notes.add(made.note)
-                ctx.progress.note(f"tokenize: {made.note}; the ids are the same, it takes longer")
             if made.rejected is not None:
                 rejected[made.rejected.findings[0].rule] += 1
                 quarantine.write(made.rejected)
             for sample in made.samples:
                 written.write(sample)
             _count(totals, untrained, made)
-            bar.advance(1)
-    if not totals["samples"]:
-        raise StageError(
-            f"tokenize: no sample is left of {totals['conversations']} conversations; "
-            "see what was rejected with `kappa-data status`"
-        )
-    return Outcome(rejected=dict(sorted(rejected.items())), figures=_figures(totals, untrained))
+            if made.counts is not None:
+                unrendered.update(made.counts.unrendered)
+    return Done(
+        samples=written.piece,
+        quarantine=quarantine.piece,
+        totals=dict(totals),
+        untrained=dict(untrained),
+        unrendered=dict(unrendered),
+        rejected=dict(rejected),
+        note=chosen.format.note,
+    )
 
 
 def _count(totals: Counter[str], untrained: Counter[str], made: Tokenized) -> None:

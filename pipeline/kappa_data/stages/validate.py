@@ -9,105 +9,182 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import pyarrow as pa
 from msgspec import Struct
 
 from kappa_data.config import ValidateConfig
+from kappa_data.engine import map_ordered
 from kappa_data.errors import StageError
 from kappa_data.records import Conversation, ConversationFinding, Finding, Rejected
+from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome
-from kappa_data.store import Sealed
+from kappa_data.store import Part, Piece, ShardWriter
+from kappa_data.validation.checking import chosen_checks
 from kappa_data.validation.judge import Judge, reason
 
 IMPORT = "import"
 
 
-class Validated(Struct, frozen=True):
-    """What became of one record; `accepted` is None where it is rejected."""
+class Source(Struct, frozen=True):
+    """One part of one source: its records, and the ids that are taken by an earlier one."""
+
+    part: Part
+    quarantined: bool
+    renamed: dict[int, str]  # position in the part -> the id that it gets
+
+
+class Judged(NamedTuple):
+    """One record: its id, what was found, and what it became."""
 
     id: str
-    findings: tuple[Finding, ...]
-    accepted: Conversation | None
-    rejected: Rejected | None
+    found: tuple[Finding, ...]
+    became: Conversation | Rejected
+
+
+class JudgedGroup(NamedTuple):
+    """One row group; `unchanged` is it as it was read, where nothing in it changed."""
+
+    judged: list[Judged]
+    unchanged: tuple[pa.RecordBatch, bytes] | None
+
+
+class Done(Struct, frozen=True):
+    """What was written of one part."""
+
+    conversations: Piece
+    quarantine: Piece
+    findings: Piece
+    counts: dict[str, int]
+    rules: dict[str, int]
+    rejected: dict[str, int]
 
 
 def run(ctx: Context[ValidateConfig]) -> Outcome:
     """Seals "conversations", "quarantine" and "findings"; StageError where nothing is left."""
-    sources = _sources(ctx)
-    total = sum(source.count(name) for source, name in sources)
-    counts: Counter[str] = Counter({"in": total, "out": 0, "untrained steps": 0})
-    rules: Counter[str] = Counter()
-    rejected: Counter[str] = Counter()
-    with (
-        ctx.writer("conversations", Conversation) as kept,
-        ctx.writer("quarantine", Rejected) as quarantine,
-        ctx.writer("findings", ConversationFinding) as rows,
-        ctx.progress.task("validate", total=total) as bar,
-    ):
-        for each in _validated(sources, Judge(ctx.config, ctx.resources)):
-            for found in each.findings:
-                rows.write(ConversationFinding(each.id, *msgspec.structs.astuple(found)))
-                rules[found.rule] += 1
-            if each.accepted is not None:
-                kept.write(each.accepted)
-                counts["out"] += 1
-                counts["untrained steps"] += _untrained(each.findings)
-            if each.rejected is not None:
-                quarantine.write(each.rejected)
-                rejected[reason(each.findings)] += 1
-            bar.advance(1)
+    sources = list(enumerate(_sources(ctx)))
+    total = sum(source.part.records for _, source in sources)
+    done: list[Done] = []
+    chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
+    with ctx.progress.task("validate", total=total) as bar:
+        work = partial(validate_part, ctx.config, ctx.resources, ctx.folder)
+        for each in map_ordered(work, sources, workers=ctx.config.workers):
+            done.append(each)
+            bar.advance(each.counts["in"])
+    counts, rules, rejected = (
+        sum((Counter(getattr(each, name)) for each in done), Counter[str]())
+        for name in ("counts", "rules", "rejected")
+    )
     if not counts["out"]:
         reasons = ", ".join(f"{rule} {n}" for rule, n in rejected.most_common())
         raise StageError(
             f"validate: no conversation is left of {total} ({reasons or 'there was none'}); "
             "look at them with `kappa-data show`, or name another source in validate.sources"
         )
-    figures = {**counts, "findings": dict(sorted(rules.items()))}
-    return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
+    ctx.gather("conversations", Conversation, [each.conversations for each in done])
+    ctx.gather("quarantine", Rejected, [each.quarantine for each in done])
+    ctx.gather("findings", ConversationFinding, [each.findings for each in done])
+    figures = {name: counts[name] for name in ("in", "out", "untrained steps")}
+    return Outcome(
+        rejected=dict(sorted(rejected.items())),
+        figures={**figures, "findings": dict(sorted(rules.items()))},
+    )
 
 
-def _sources(ctx: Context[ValidateConfig]) -> list[tuple[Sealed, str]]:
-    """The record sets to read, in the order of the inputs' names."""
-    found = []
+def validate_part(
+    config: ValidateConfig, resources: Resources, folder: Path, numbered: tuple[int, Source]
+) -> Done:
+    """Judges the records of one part, and writes what is accepted and what is not."""
+    number, source = numbered
+    counts: Counter[str] = Counter({"in": source.part.records})
+    rules: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
+    with (
+        ShardWriter(folder, "conversations", Conversation, number, None) as kept,
+        ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
+        ShardWriter(folder, "findings", ConversationFinding, number, None) as rows,
+    ):
+        for group in _judged(source, Judge(config, resources)):
+            for each in group.judged:
+                for one in each.found:
+                    rows.write(ConversationFinding(each.id, *msgspec.structs.astuple(one)))
+                    rules[one.rule] += 1
+                if isinstance(each.became, Rejected):
+                    quarantine.write(each.became)
+                    rejected[reason(each.found)] += 1
+                else:
+                    counts["out"] += 1
+                    counts["untrained steps"] += _untrained(each.found)
+            if group.unchanged is not None:
+                kept.write_group(*group.unchanged)
+                continue
+            for each in group.judged:
+                if isinstance(each.became, Conversation):
+                    kept.write(each.became)
+    pieces = (kept.piece, quarantine.piece, rows.piece)
+    return Done(*pieces, dict(counts), dict(rules), dict(rejected))
+
+
+def _judged(source: Source, judge: Judge) -> Iterator[JudgedGroup]:
+    """What became of the records, a row group at a time."""
+    if source.quarantined:
+        for refused in source.part.read(Rejected):
+            yield JudgedGroup([Judged(refused.id, refused.findings, refused)], None)
+        return
+    at = 0
+    for group in source.part.groups(Conversation):
+        judged = [
+            _judge(judge, original, source.renamed.get(at + nth))
+            for nth, original in enumerate(group.records)
+        ]
+        at += len(judged)
+        same = all(
+            one.became is original for one, original in zip(judged, group.records, strict=True)
+        )
+        yield JudgedGroup(judged, group.without(()) if same else None)
+
+
+def _judge(judge: Judge, original: Conversation, name: str | None) -> Judged:
+    """One conversation, under another name where its own is taken."""
+    own, notes = original, tuple[Finding, ...]()
+    if name is not None:
+        notes = (Finding("renamed", "note", -1, f"{original.id} -> {name}"[:200]),)
+        own = msgspec.structs.replace(original, id=name)
+    conversation, found = judge.judge(own)
+    found = notes + found
+    if reason(found):
+        return Judged(own.id, found, Rejected(own.id, "validate", own.persona, found, own))
+    return Judged(own.id, found, conversation)
+
+
+def _sources(ctx: Context[ValidateConfig]) -> Iterator[Source]:
+    """What is to be read, in the order of the inputs' names.
+
+    Two sources may use one id: the later conversation gets a number behind it.
+    """
+    taken: set[str] = set()
     for name, source in sorted(ctx.inputs.items()):
         kind = name.partition(":")[0]
-        if kind in ctx.config.sources:
-            found += [(source, "quarantine")] * (kind == IMPORT) + [(source, "conversations")]
-    return found
-
-
-def _validated(sources: list[tuple[Sealed, str]], judge: Judge) -> Iterator[Validated]:
-    taken: set[str] = set()
-    for source, name in sources:
-        if name == "quarantine":
-            for refused in source.read(name, Rejected):
-                yield Validated(refused.id, refused.findings, None, refused)
+        if kind not in ctx.config.sources:
             continue
-        for original in source.read(name, Conversation):
-            own, renamed = _with_own_id(original, taken)
-            conversation, found = judge.judge(own)
-            found = renamed + found
-            if reason(found):
-                refused = Rejected(own.id, "validate", own.persona, found, own)
-                yield Validated(own.id, found, None, refused)
-            else:
-                yield Validated(own.id, found, conversation, None)
-
-
-def _with_own_id(
-    conversation: Conversation, taken: set[str]
-) -> tuple[Conversation, tuple[Finding, ...]]:
-    """Two sources may use one id: the later conversation gets a number behind it."""
-    name, number = conversation.id, 1
-    while name in taken:
-        number += 1
-        name = f"{conversation.id}~{number}"
-    taken.add(name)
-    if number == 1:
-        return conversation, ()
-    note = Finding("renamed", "note", -1, f"{conversation.id} -> {name}"[:200])
-    return msgspec.structs.replace(conversation, id=name), (note,)
+        if kind == IMPORT:
+            for part in source.parts("quarantine"):
+                yield Source(part, True, {})
+        for part in source.parts("conversations"):
+            renamed = {}
+            for at, id in enumerate(part.ids()):
+                own, number = id, 1
+                while own in taken:
+                    number += 1
+                    own = f"{id}~{number}"
+                taken.add(own)
+                if own != id:
+                    renamed[at] = own
+            yield Source(part, False, renamed)
 
 
 def _untrained(found: tuple[Finding, ...]) -> int:

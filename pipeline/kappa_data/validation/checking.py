@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import entry_points
 from types import ModuleType
 
@@ -13,10 +13,12 @@ from msgspec import Struct
 
 import kappa_data.checks as folder
 from kappa_data.checks._facts import Facts
+from kappa_data.config import nearest
 from kappa_data.errors import UsageError
 from kappa_data.records import Conversation, Finding
 
 GROUP = "kappa_data.checks"
+ALL = "all"
 
 
 class Check(Struct, frozen=True):
@@ -43,9 +45,21 @@ def all_checks() -> tuple[Check, ...]:
     return tuple(found)
 
 
-def findings(conversation: Conversation, facts: Facts) -> tuple[Finding, ...]:
-    """All findings of all checks, in the order of the messages."""
-    found = [each for one in all_checks() for each in one.check(conversation, facts)]
+def chosen_checks(names: Sequence[str]) -> tuple[Check, ...]:
+    """The checks of these names, "all" of them; UsageError for a name that no check has."""
+    known = {each.name: each for each in all_checks()}
+    for name in names:
+        if name not in (*known, ALL):
+            raise UsageError(f'validate.checks: there is no "{name}"; {nearest(name, known)}')
+    return tuple(each for each in known.values() if ALL in names or each.name in names)
+
+
+def findings(
+    conversation: Conversation, facts: Facts, checks: Sequence[Check] | None = None
+) -> tuple[Finding, ...]:
+    """All findings of the checks (None: all there are), in the order of the messages."""
+    chosen = all_checks() if checks is None else checks
+    found = [each for one in chosen for each in one.check(conversation, facts)]
     return tuple(sorted(found, key=lambda each: each.message))
 
 

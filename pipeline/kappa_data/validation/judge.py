@@ -12,7 +12,7 @@ from kappa_data.config import ValidateConfig
 from kappa_data.personas import Persona, load_personas
 from kappa_data.records import Conversation, Finding
 from kappa_data.resources import Resources
-from kappa_data.validation.checking import findings
+from kappa_data.validation.checking import chosen_checks, findings
 from kappa_data.validation.repair import repair
 
 BRIEF = "prompts/assistant.j2"
@@ -23,6 +23,7 @@ class Judge:
 
     def __init__(self, config: ValidateConfig, resources: Resources) -> None:
         self._config, self._resources = config, resources
+        self._checks = chosen_checks(config.checks)
         self._personas: Mapping[str, Persona] = load_personas(resources)
         self._briefs: dict[tuple[str | None, tuple[str, ...]], str] = {}
 
@@ -33,7 +34,7 @@ class Judge:
         """
         named, unknown = self._with_known_personas(original)
         mended, mendings = repair(named)
-        found = (*unknown, *mendings, *findings(mended, self._facts(mended)))
+        found = (*unknown, *mendings, *findings(mended, self._facts(mended), self._checks))
         conversation = without_training(mended, found)
         if not any(each.role == "assistant" and each.train for each in conversation.messages):
             found = (*found, Finding("nothing to train", "reject", -1, "no assistant step is left"))
@@ -88,8 +89,13 @@ def reason(found: Sequence[Finding]) -> str:
 
 
 def without_training(conversation: Conversation, found: Sequence[Finding]) -> Conversation:
-    """The conversation with `train` false on every message that a finding says to untrain."""
+    """The conversation with `train` false on every message that a finding says to untrain.
+
+    The same object where nothing changes.
+    """
     context = {each.message for each in found if each.severity == "untrain"}
+    if not context:
+        return conversation
     messages = tuple(
         msgspec.structs.replace(message, train=False) if index in context else message
         for index, message in enumerate(conversation.messages)

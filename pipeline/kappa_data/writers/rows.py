@@ -1,29 +1,43 @@
 """Packed rows: the layout of input_ids, assistant_masks and seq_lengths, and its proof.
 
-The padding at the end of a row is one last document of `<|endoftext|>`: a trainer that finds
-documents by positions would otherwise see every pad as one.
+The padding at the end of a row is one last document of the vocabulary's padding id: a trainer that
+finds documents by positions would otherwise see every pad as one.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from kappa_data.formats.vocabulary import ENDOFTEXT
-from kappa_data.records import Row, Sample
+from kappa_data.records import Int8s, Int32s, Row
 
 NO_PERSONA = "none"
 
 
-def make_row(samples: Sequence[Sample], seq_len: int) -> Row:
+class Document(Protocol):
+    """What a row takes of a sample: ids int32[n] and mask int8[n]."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def persona(self) -> str | None: ...
+    @property
+    def ids(self) -> Int32s: ...
+    @property
+    def mask(self) -> Int8s: ...
+
+
+def make_row(samples: Sequence[Document], seq_len: int, pad_id: int) -> Row:
     """One row of `seq_len` tokens from samples that fit into it, in their order."""
     lengths = [len(sample.ids) for sample in samples]
     padding = seq_len - sum(lengths)
     if padding < 0:
         raise ValueError(f"{sum(lengths)} tokens do not fit into a row of {seq_len}")
-    ids = np.full(seq_len, ENDOFTEXT, dtype=np.int32)
+    ids = np.full(seq_len, pad_id, dtype=np.int32)
     mask = np.zeros(seq_len, dtype=np.int8)
     start = 0
     for sample in samples:

@@ -1,0 +1,119 @@
+"""How many tasks per family fill the rows that were asked for, at the survival that was measured.
+
+Of every family it is known what came out of its slots as tokens of train. More tasks of it are
+expected to give as much each. Earlier tasks stay as they are, so what was generated is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from kappa_data import recipe
+from kappa_data.config import Settings
+from kappa_data.errors import UsageError
+from kappa_data.records import SPLITS, Slot
+from kappa_data.resources import Resources
+from kappa_data.store import Sealed
+from kappa_data.tasks.catalog import families
+
+
+class TopUp(Struct, frozen=True):
+    """What is planned: `tasks` per family, which gave `tasks_before`, for so many rows of train."""
+
+    tasks: int
+    tasks_before: int
+    rows: int
+    rows_before: int
+    tokens_missing: int
+
+
+def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
+    """The plan that fills `pack.rows`. UsageError: nothing was asked for, nothing was measured, or
+    the families hold too few tasks."""
+    wanted = settings.pack.rows
+    if not wanted:
+        raise UsageError(
+            "plan --top-up: nobody said how many rows are wanted; say kappa-data pack --rows N"
+        )
+    plan, tokenized, packed = (
+        _sealed(root, settings, resources, name) for name in ("plan", "tokenize", "pack")
+    )
+    rows = packed.count(SPLITS[0])
+    missing = int(packed.manifest.figures["tokens missing"])
+    slots = list(plan.read("slots", Slot))
+    played = slots[: settings.generate.limit] if settings.generate.limit else slots
+    tokens = _tokens(tokenized, {slot.id: slot.family for slot in played})
+    tasks_before = settings.plan.tasks
+    if not missing:
+        return TopUp(tasks_before, tasks_before, wanted, rows, 0)
+    per_task = _tokens_per_task(slots, played, tokens)
+    if not any(per_task.values()):
+        raise UsageError("plan --top-up: no slot gave tokens of train so far; generate some first")
+    seeds = {name: families()[name].seeds for name in per_task}
+    needed = wanted * settings.pack.seq_len - tokens[""]
+    most = max(seeds.values())
+    low, high = tasks_before, most
+    while low < high:
+        middle = (low + high) // 2
+        if _expected(middle, per_task, seeds) >= needed:
+            high = middle
+        else:
+            low = middle + 1
+    if _expected(low, per_task, seeds) < needed:
+        reached = int((_expected(most, per_task, seeds) + tokens[""]) // settings.pack.seq_len)
+        raise UsageError(
+            f"plan --top-up: all tasks of the {len(seeds)} families fill about {reached:,} of "
+            f"{wanted:,} rows; name more personas, import or add families, or ask for fewer rows"
+        )
+    return TopUp(low, tasks_before, wanted, rows, missing)
+
+
+def _expected(tasks: int, per_task: dict[str, float], seeds: dict[str, int]) -> float:
+    return sum(each * min(tasks, seeds[name]) for name, each in per_task.items())
+
+
+def _tokens_per_task(
+    slots: list[Slot], played: list[Slot], tokens: Counter[str]
+) -> dict[str, float]:
+    """Tokens of train that one more task of each family gives, over all its personas.
+
+    A family that a pilot did not reach counts as the mean of the others.
+    """
+    conditions = len({slot.persona for slot in slots})
+    count = Counter(slot.family for slot in played)
+    mean = sum(tokens[name] for name in count) / max(1, len(played))
+    return {
+        name: conditions * (tokens[name] / count[name] if count[name] else mean)
+        for name in sorted({slot.family for slot in slots})
+    }
+
+
+def _tokens(tokenized: Sealed, family_of: dict[str, str]) -> Counter[str]:
+    """Tokens of train by family; "" for what was imported."""
+    tokens: Counter[str] = Counter()
+    for shard in tokenized.shards("samples"):
+        with pq.ParquetFile(shard) as file:
+            columns = ["conversation_id", "split", "mask"]
+            for batch in file.iter_batches(columns=columns):
+                lengths = pc.binary_length(batch["mask"]).to_pylist()
+                rows = zip(
+                    batch[columns[0]].to_pylist(), batch["split"].to_pylist(), lengths, strict=True
+                )
+                for conversation, split, length in rows:
+                    if split == SPLITS[0]:
+                        tokens[family_of.get(conversation, "")] += length
+    return tokens
+
+
+def _sealed(root: Path, settings: Settings, resources: Resources, name: str) -> Sealed:
+    steps = {step.stage.name: step for step in recipe.status(settings, resources, root)}
+    step = steps.get(name)
+    if step is None or step.sealed is None:
+        reason = step.reason if step else "it only reads imports"
+        raise UsageError(f"plan --top-up: {name} is not up to date ({reason}); pack first")
+    return step.sealed
