@@ -202,19 +202,34 @@ def show(
 
 
 @command(app, "verify")
-def verify(*, common: Common) -> dict[str, Any]:
+def verify(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="a release folder from elsewhere (default: this dataset's rows)"),
+    ] = None,
+    *,
+    common: Common,
+) -> dict[str, Any]:
     """Read the packed rows again and prove them: lengths, documents, masks, padding."""
     from kappa_data import session, terminal
     from kappa_data.verify import packed_faults
+    from kappa_data.verify_release import UNPROVED, find_release, release_faults
 
-    settings, resources = _settings(common), _resources(common)
-    packed = session.current(common.root, "pack", settings, resources)
-    samples = session.current(common.root, "tokenize", settings, resources)
-    faults = list(packed_faults(packed, samples))
-    rows = packed.manifest.figures["rows"]
+    if path is None:
+        settings, resources = _settings(common), _resources(common)
+        packed = session.current(common.root, "pack", settings, resources)
+        samples = session.current(common.root, "tokenize", settings, resources)
+        folder, figures = packed.dir, packed.manifest.figures
+        faults = list(packed_faults(packed, samples))
+    else:
+        folder, manifest = find_release(path)
+        figures, faults = manifest["figures"], list(release_faults(path))
+    code, rows, here = int(bool(faults)), figures["rows"], path is None
     if not common.json:
-        terminal.print_lines(faults or [f"{rows} rows proved: {packed.dir}"])
-    return {"rows": rows, "faults": faults, "dir": str(packed.dir), "exit_code": int(bool(faults))}
+        lines = faults or [f"{rows} rows proved: {folder}"]
+        terminal.print_lines(lines if here else [*lines, UNPROVED])
+    found = {"rows": rows, "faults": faults, "dir": str(folder), "compared with samples": here}
+    return {**found, "exit_code": code}
 
 
 @command(app, "push", ("release",))
