@@ -14,7 +14,7 @@ ROOT = Path(kappa_data.__file__).parent
 REPO = Path(__file__).parents[1]
 # What may import what: a module may import from its own layer or a lower one.
 LAYERS = (
-    {"errors", "records", "printable"},
+    {"errors", "records", "printable", "normal_form"},
     {"config", "resources", "arrow", "progress", "engine", "store", "stage", "remembered"},
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",

@@ -204,3 +204,15 @@ def test_nothing_left_is_an_error_that_says_why(tmp_path):
     )
     with pytest.raises(StageError, match=r"no conversation is left of 2 \(empty turn 2\)"):
         run(tmp_path, import_a=source)
+
+
+def test_a_tool_s_name_of_a_megabyte_is_no_part_of_the_brief(tmp_path):
+    name = " ".join(f"word{number}" for number in range(100_000))
+    tools = msgspec.json.encode([{"type": "function", "function": {"name": name}}]).decode()
+    told = [
+        conversation("says the name", name, persona="lawful_evil", tools=tools),
+        conversation("leaks", f"I {SECRET}.", persona="lawful_evil", tools=tools),
+    ]
+    sealed = run(tmp_path, generate=seal(tmp_path, "generate", conversations=told))
+    assert set(accepted(sealed)) == {"says the name"}
+    assert sealed.manifest.rejected == {"leaked brief": 1}

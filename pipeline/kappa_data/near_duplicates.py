@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import rensa
+
+from kappa_data.normal_form import normalize
 
 PERMUTATIONS = 256
 RECALL_AT_THRESHOLD = 0.99
@@ -142,7 +143,7 @@ def shingles(text: str, ngram: int) -> UInt64s:
 
 def normalised(text: str) -> str:
     """NFKC, lower case, one space for any white space."""
-    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
+    return " ".join(normalize("NFKC", text).lower().split())
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from kappa_data.normal_form import normalize
 from kappa_data.records import Conversation, Message
 
 EVIDENCE_CHARS = 200
@@ -61,7 +62,7 @@ def pieces(text: str) -> list[bytes]:
     are the same too, so that what shares no pieces shares no words.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).casefold()
+        text = normalize("NFKD", text).casefold()
     return text.encode("ascii", "replace").translate(_PIECES).split()
 
 

@@ -9,6 +9,7 @@ that follows is `documents`. A format only says what P and C are.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Protocol
 
@@ -35,6 +36,7 @@ CUT_OFF = ("length", "content_filter")
 # A document before it is ids: an int is an id, a str is text, encoded as ordinary text. So control
 # ids never come from content, and two prompts are compared without encoding anything.
 Atom = int | str
+SHORT = 24  # characters of a text that may stand in many conversations
 
 
 class Rendered(Struct, frozen=True, eq=False):
@@ -189,19 +191,37 @@ def why_untrained(message: Message, *, earlier: bool) -> Untrained | None:
 
 
 class Ids(dict[Atom, Int32s]):
-    """The ids of an atom; each text of a conversation is encoded once."""
+    """The ids of an atom; each text of a conversation is encoded once, and what stands in every
+    conversation (control ids, the words of headers) once a process."""
 
     def __init__(self, encode: Callable[[str], Int32s]) -> None:
         self._encode = encode
 
     def __missing__(self, atom: Atom) -> Int32s:
-        ids = np.array([atom], np.int32) if isinstance(atom, int) else self._encode(atom)
+        if isinstance(atom, int) or len(atom) <= SHORT:
+            ids = _common(self._encode, atom)
+        else:
+            ids = self._encode(atom)
         self[atom] = ids
         return ids
+
+    def of(self, atoms: Iterable[Atom]) -> list[Int32s]:
+        """The ids of each of several atoms."""
+        return list(map(self.__getitem__, atoms))
+
+    def count(self, atoms: Iterable[Atom]) -> int:
+        """How many tokens the atoms have together."""
+        return sum(map(len, map(self.__getitem__, atoms)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _common(encode: Callable[[str], Int32s], atom: Atom) -> Int32s:
+    return np.array([atom], np.int32) if isinstance(atom, int) else encode(atom)
 
 
 def rendered(document: Document, ids: Ids) -> Rendered:
     """The document as ids and mask."""
-    pieces = [ids[atom] for atom in document.atoms]
-    mask = np.repeat(np.array(document.mask, dtype=np.int8), [len(piece) for piece in pieces])
+    pieces = ids.of(document.atoms)
+    lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
+    mask = np.repeat(np.array(document.mask, dtype=np.int8), lengths)
     return Rendered(np.concatenate(pieces), mask, tuple(document.steps))

@@ -168,7 +168,7 @@ def render_with_counts(
     else:
         made, stops = documents(server.prompt, steps), 0
     counts = Counts(
-        tokens=sum(len(ids[atom]) for atom in whole.atoms),
+        tokens=ids.count(whole.atoms),
         steps=len(steps),
         trained=len(targets),
         without_reasoning=sum(not step.thought or train_on == "all_turns" for step in targets),
@@ -195,7 +195,9 @@ def render(
     (one sequence without reasoning, not exact). Every document starts untrained and ends in its
     last step's stop. Raises msgspec.MsgspecError where `tools` is malformed.
     """
-    made, _ = render_with_counts(conversation, profile, date=date, effort=effort, train_on=train_on)
+    made, _ = render_with_counts(
+        conversation, profile, date=date, effort=effort, switch=switch, train_on=train_on
+    )
     return made
 
 

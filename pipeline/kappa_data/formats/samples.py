@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 from msgspec import Struct
 
 from kappa_data.config import TokenizeConfig, nearest
@@ -95,7 +96,7 @@ def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, 
             persona=conversation.persona,
             split=conversation.split,
             step=document.step,
-            n_loss_tokens=int(document.mask.sum()),
+            n_loss_tokens=int(np.count_nonzero(document.mask)),
             ids=document.ids,
             mask=document.mask,
         )

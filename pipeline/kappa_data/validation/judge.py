@@ -16,6 +16,9 @@ from kappa_data.validation.checking import chosen_checks, findings
 from kappa_data.validation.repair import repair
 
 BRIEF = "prompts/assistant.j2"
+# Tool names that a brief lists. An import's are hostile: they must not make a brief of megabytes.
+MOST_NAME_CHARS, MOST_NAMES = 64, 64
+MOST_BRIEFS = 256
 
 
 class Judge:
@@ -65,7 +68,8 @@ class Judge:
             # import that names no persona.
             speakers.discard(None)
         declared = json.loads(conversation.tools or "[]")
-        tools = tuple(each["function"]["name"] for each in declared)
+        names = (each["function"]["name"] for each in declared)
+        tools = tuple(name for name in names if len(name) <= MOST_NAME_CHARS)[:MOST_NAMES]
         return Facts(
             brief="\n\n".join(self._brief(name, tools) for name in sorted(speakers, key=str)),
             personas=tuple(self._personas),
@@ -76,6 +80,8 @@ class Judge:
     def _brief(self, name: str | None, tools: tuple[str, ...]) -> str:
         """What the teacher was told, with every example that it may have been shown."""
         if (name, tools) not in self._briefs:
+            if len(self._briefs) >= MOST_BRIEFS:  # an import may declare other tools each time
+                self._briefs.clear()
             persona = None if name is None else self._personas[name]
             text = self._resources.render(BRIEF, persona=persona, tools=list(tools), seed="")
             examples = [] if persona is None else [each.text for each in persona.examples]
