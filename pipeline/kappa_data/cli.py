@@ -203,33 +203,20 @@ def show(
 
 @command(app, "verify")
 def verify(
-    path: Annotated[
-        Path | None,
-        typer.Argument(help="a release folder from elsewhere (default: this dataset's rows)"),
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="a release that lies elsewhere")] = None,
     *,
     common: Common,
 ) -> dict[str, Any]:
     """Read the packed rows again and prove them: lengths, documents, masks, padding."""
     from kappa_data import session, terminal
-    from kappa_data.verify import packed_faults
-    from kappa_data.verify_release import UNPROVED, find_release, release_faults
 
     if path is None:
-        settings, resources = _settings(common), _resources(common)
-        packed = session.current(common.root, "pack", settings, resources)
-        samples = session.current(common.root, "tokenize", settings, resources)
-        folder, figures = packed.dir, packed.manifest.figures
-        faults = list(packed_faults(packed, samples))
+        found = session.verify(common.root, _settings(common), _resources(common))
     else:
-        folder, manifest = find_release(path)
-        figures, faults = manifest["figures"], list(release_faults(path))
-    code, rows, here = int(bool(faults)), figures["rows"], path is None
+        found = session.verify_release(path)
     if not common.json:
-        lines = faults or [f"{rows} rows proved: {folder}"]
-        terminal.print_lines(lines if here else [*lines, UNPROVED])
-    found = {"rows": rows, "faults": faults, "dir": str(folder), "compared with samples": here}
-    return {**found, "exit_code": code}
+        terminal.print_verified(found)
+    return found
 
 
 @command(app, "push", ("release",))

@@ -22,7 +22,6 @@ from kappa_data.store import MANIFEST
 from kappa_data.verify import Document, Shape, Tally, batch_fault, differences, row_faults
 from kappa_data.writers.rows import NO_PERSONA
 
-UNPROVED = "the samples are not here: that each document is its sample was not proved"
 PLACES = ("release/current/dataset", "dataset", ".")
 
 
