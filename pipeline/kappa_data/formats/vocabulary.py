@@ -18,7 +18,8 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache
-from importlib.util import find_spec
+from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -122,7 +123,7 @@ def encode(text: str) -> Int32s:
 
 @cache
 def encoder(choice: Choice) -> Encoder:
-    """The encoder of this process, loaded where it is first asked for: over a second.
+    """The encoder of this process, loaded where it is first asked for: half a second.
 
     Raises EnvironmentLacks where the ranks are not those of o200k_base.
     """
@@ -192,11 +193,15 @@ def _gigatoken() -> Encode:
 
 @cache
 def _reference() -> Encode:
-    # The package's own `Encoding` refuses texts of a million characters and more; the tokenizer
-    # beneath it has no such limit.
-    from bpe_openai import _bindings
-
-    tokenizer = _bindings.tokenizer_for_encoding("o200k_base")
+    # Its compiled part by itself: the package around it reads every vocabulary that it has when it
+    # is imported, which takes over a second, and its own `Encoding` refuses texts of a million
+    # characters and more.
+    found = [_package() / f"_bindings{suffix}" for suffix in EXTENSION_SUFFIXES]
+    file = next((each for each in found if each.exists()), found[0])
+    loader = ExtensionFileLoader("bpe_openai._bindings", str(file))
+    bindings = module_from_spec(ModuleSpec(loader.name, loader, origin=str(file)))
+    loader.exec_module(bindings)
+    tokenizer = bindings.tokenizer_for_encoding("o200k_base")
 
     def encode(text: str) -> Int32s:
         return np.array(tokenizer.encode(text), dtype=np.int32)
@@ -205,14 +210,8 @@ def _reference() -> Encode:
 
 
 def _ranks() -> bytes:
-    """The rank file: lines of a token's bytes in base64, and its id.
-
-    Found without importing the package, which takes over a second.
-    """
-    spec = find_spec("bpe_openai")
-    if spec is None or not spec.submodule_search_locations:
-        raise EnvironmentLacks("bpe-openai: not there; install kappa-data again")
-    packed = Path(spec.submodule_search_locations[0], "data", f"{RANKS}.gz")
+    """The rank file: lines of a token's bytes in base64, and its id."""
+    packed = _package() / "data" / f"{RANKS}.gz"
     try:
         ranks = gzip.decompress(packed.read_bytes())
     except (OSError, EOFError) as error:
@@ -220,6 +219,14 @@ def _ranks() -> bytes:
     if hashlib.sha256(ranks).hexdigest() != RANKS_SHA256:
         raise EnvironmentLacks(f"{packed}: not the ranks of o200k_base; install bpe-openai again")
     return ranks
+
+
+def _package() -> Path:
+    """The folder of the package bpe-openai, found without importing it."""
+    spec = find_spec("bpe_openai")
+    if spec is None or not spec.submodule_search_locations:
+        raise EnvironmentLacks("bpe-openai: not there; install kappa-data again")
+    return Path(spec.submodule_search_locations[0])
 
 
 def decode(ids: Iterable[int]) -> str:

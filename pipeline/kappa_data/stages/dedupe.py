@@ -29,7 +29,7 @@ from msgspec import Struct
 from kappa_data.config import DedupeConfig
 from kappa_data.engine import map_ordered
 from kappa_data.near_duplicates import BATCH, Signatures, UInt64s, compare, shingles, signatures
-from kappa_data.records import Conversation, Finding, Rejected, canonical_json
+from kappa_data.records import Conversation, Finding, Rejected
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
 
@@ -223,4 +223,4 @@ def _whole(conversation: Conversation, group: tuple[str, ...]) -> bytes:
         ]
         for each in conversation.messages
     ]
-    return xxhash.xxh3_128_digest(canonical_json([group, conversation.tools, messages]).encode())
+    return xxhash.xxh3_128_digest(msgspec.msgpack.encode((group, conversation.tools, messages)))
