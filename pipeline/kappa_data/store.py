@@ -132,6 +132,15 @@ def _digests_of(shard: Path) -> Path:
     return shard.with_suffix(".sha256")
 
 
+def _known_digests(shard: Path) -> bytes | None:
+    """The digests that lie beside a shard; None where there are none, or not one a record."""
+    beside = _digests_of(shard)
+    if not beside.exists():
+        return None
+    known = beside.read_bytes()
+    return known if len(known) == pq.read_metadata(shard).num_rows * DIGEST_SIZE else None
+
+
 class Group(Generic[R]):
     """One row group as it was read; its records are made where they are asked for."""
 
@@ -174,8 +183,7 @@ class Part(Struct, frozen=True):
 
     def groups(self, record: type[R]) -> Iterator[Group[R]]:
         """Its row groups in order; StageError where the file is damaged."""
-        beside = _digests_of(self.shard)
-        known = beside.read_bytes() if beside.exists() else None
+        known = _known_digests(self.shard)
         at = self.start * DIGEST_SIZE
         for batch in _batches(self.shard, self.first, self.last):
             end = at + len(batch) * DIGEST_SIZE
