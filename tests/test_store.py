@@ -154,7 +154,8 @@ def test_digests_are_those_of_the_records_whatever_lies_beside(tmp_path, monkeyp
     assert beside.read_bytes() == sha256s(records)
     if damage:
         damage(beside)
-    monkeypatch.setattr(store, "PART_BYTES", 1_500)
+    group_bytes = pq.read_metadata(sealed.shards("x")[0]).row_group(0).total_byte_size
+    monkeypatch.setattr(store, "PART_BYTES", group_bytes + 1)
     parts = sealed.parts("x")
     assert len(parts) > 1 and any(part.last - part.first > 1 for part in parts)
     assert [part.start for part in parts] == [
@@ -272,14 +273,21 @@ def test_a_set_s_digest_does_not_know_its_pieces_groups_or_parts(
         assert [each for part in parts for each in part.ids()] == [each.id for each in records]
 
 
-def test_a_shard_of_another_record_type_is_said_to_be_damaged(tmp_path):
+def test_a_damaged_shard_is_one_line_whoever_reads_it(tmp_path):
     sealed = sealed_of(tmp_path / "a", [said(1)], Conversation)
-    with pytest.raises(StageError, match="cannot be read.*columns are not those of Slot"):
+    with pytest.raises(StageError, match=r"cannot be read.*columns are not those of Slot"):
         list(sealed.read("x", Slot))
     (shard,) = sealed.shards("x")
+    (part,) = sealed.parts("x")
     shard.write_bytes(shard.read_bytes()[:-40])
-    with pytest.raises(StageError, match=r"x-00000\.parquet: cannot be read"):
-        list(sealed.read("x", Conversation))
+    for read in (
+        lambda: list(sealed.read("x", Conversation)),
+        lambda: sealed.parts("x"),
+        lambda: list(part.read(Conversation)),
+        part.ids,
+    ):
+        with pytest.raises(StageError, match=r"x-00000\.parquet: cannot be read"):
+            read()
 
 
 def count_stage(version: int = 1, fail: bool = False, ran: list | None = None) -> Stage:

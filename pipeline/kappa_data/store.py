@@ -116,6 +116,13 @@ def _batches(path: Path, first: int, last: int | None) -> Iterator[pa.RecordBatc
         raise _damaged(path, error) from error
 
 
+def _metadata(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
 def _records(path: Path, batch: pa.RecordBatch, record: type[R]) -> list[R]:
     try:
         return arrow.records(batch, record)
@@ -138,7 +145,7 @@ def _known_digests(shard: Path) -> bytes | None:
     if not beside.exists():
         return None
     known = beside.read_bytes()
-    return known if len(known) == pq.read_metadata(shard).num_rows * DIGEST_SIZE else None
+    return known if len(known) == _metadata(shard).num_rows * DIGEST_SIZE else None
 
 
 class Group(Generic[R]):
@@ -191,10 +198,13 @@ class Part(Struct, frozen=True):
             at = end
 
     def ids(self) -> list[str]:
-        """The ids of its records, and nothing else of them."""
+        """The ids of its records, and nothing else of them; StageError where it is damaged."""
         groups = range(self.first, self.last)
-        with pq.ParquetFile(self.shard) as file:
-            ids: list[str] = file.read_row_groups(groups, columns=["id"])["id"].to_pylist()
+        try:
+            with pq.ParquetFile(self.shard) as file:
+                ids: list[str] = file.read_row_groups(groups, columns=["id"])["id"].to_pylist()
+        except (OSError, ValueError) as error:
+            raise _damaged(self.shard, error) from error
         return ids
 
 
@@ -326,7 +336,7 @@ class ShardWriter:
 
 
 def _parts(shard: Path) -> Iterator[Part]:
-    meta = pq.read_metadata(shard)
+    meta = _metadata(shard)
     groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
     first = start = size = records = 0
     for number, group in enumerate(groups, start=1):
