@@ -18,6 +18,7 @@ from kappa_data.checks._facts import Facts
 from kappa_data.checks._names import may_name, names_pattern
 from kappa_data.checks._text import folded, ngrams
 from kappa_data.checks._tools import _flat
+from kappa_data.errors import UsageError
 from kappa_data.importing.reader import read_conversations
 from kappa_data.records import (
     Conversation,
@@ -27,7 +28,7 @@ from kappa_data.records import (
     ToolCall,
     Verdict,
 )
-from kappa_data.validation.checking import all_checks, findings
+from kappa_data.validation.checking import all_checks, chosen_checks, findings
 from kappa_data.validation.repair import repair
 
 TRACES = Path(__file__).parent / "traces" / "openai.jsonl"
@@ -405,3 +406,29 @@ def test_flat_schemas_take_nothing_that_the_library_refuses(properties, required
     flat = _flat(schema)
     if flat is not None and flat.fits(arguments):
         assert jsonschema.Draft202012Validator(schema).is_valid(arguments)
+
+
+def test_checks_are_chosen_by_name():
+    files = Path(__file__).parent.parent / "pipeline" / "kappa_data" / "checks"
+    names = sorted(each.stem for each in files.glob("[a-z]*.py"))
+    assert [each.name for each in chosen_checks(["all"])] == names
+    assert [each.name for each in chosen_checks([names[3], "all"])] == names
+    # In the order of the names, each once, however they are written.
+    assert [each.name for each in chosen_checks([names[4], names[1], names[4]])] == [
+        names[1], names[4],
+    ]  # fmt: skip
+    assert chosen_checks([]) == ()
+    with pytest.raises(UsageError, match=r'no "empty_turns"; did you mean "empty_turn"\?'):
+        chosen_checks(["all", "empty_turns"])
+    with pytest.raises(UsageError, match=f"known: {', '.join(names)}"):
+        chosen_checks(["zzz"])
+
+
+def test_only_the_chosen_find():
+    bad = talk("", verdict=Verdict(False, "no"))
+    every = {each.rule for each in findings(bad, FACTS)}
+    assert every >= {"empty turn", "verifier"}
+    for check in all_checks():
+        found = {each.rule for each in findings(bad, FACTS, chosen_checks([check.name]))}
+        assert found == every & set(check.rules)
+    assert findings(bad, FACTS, ()) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 import unicodedata
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kappa_data import store
 from kappa_data.config import DedupeConfig
 from kappa_data.near_duplicates import PERMUTATIONS, near_duplicates, rows_per_band
 from kappa_data.progress import Quiet
@@ -134,6 +136,7 @@ def test_bands_find_pairs_right_at_the_threshold():
 
 # --- the stage ---------------------------------------------------------------------------------
 
+WORKERS = (1, 3)
 TEXT = "First I open the log, then I count its lines, and last I name the three slowest requests."
 OTHER = "No logs are needed for that: the answer is in the manual, chapter four, under the picture."
 GENERATED = Provenance(source="generate", grounding="executed", teacher="embedded")
@@ -161,7 +164,7 @@ def run(root: Path, *given: Conversation, config: DedupeConfig | None = None) ->
     def build_(stage: Stage, inputs: dict[str, Sealed]) -> Sealed:
         return build(stage, config or DedupeConfig(), inputs, Resources(), root, Quiet())[0]
 
-    key = "-".join(each.id for each in given)
+    key = hashlib.sha256("-".join(each.id for each in given).encode()).hexdigest()
     validated = build_(Stage(f"validate-{key}", 1, seal, ("conversations",)), {})
     return build_(Stage("dedupe", 1, dedupe.run, ("conversations",)), {"validate": validated})
 
@@ -231,3 +234,51 @@ def test_the_better_one_is_kept_in_any_order(tmp_path):
 def test_the_order_of_validate_stays(tmp_path):
     answers = {id: " ".join(f"{id}{n}" for n in range(40)) for id in "zxyab"}
     assert kept(run(tmp_path, *(conversation(*each) for each in answers.items()))) == list("zxyab")
+
+
+def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
+    """Twins stand parts apart: what is kept, and what is not, is found over all of them."""
+    draw = random.Random(8)
+    given = []
+    for number in range(60):
+        text = words(draw, 60)
+        near = " ".join(changed(draw, text, 1))
+        personas = (None, "lawful_evil")
+        given += [
+            conversation(f"{number:02}-a", " ".join(text), persona=personas[number % 2]),
+            conversation(f"{number:02}-b", near, persona=personas[number % 2 if number % 3 else 0]),
+            conversation(f"{number:02}-c", " ".join(text), question=f"How does {number:02}-a work?",
+                         persona=personas[number % 2]),
+        ]  # fmt: skip
+    draw.shuffle(given)
+
+    def deduped(name: str, workers: int) -> Sealed:
+        return run(tmp_path / name, *given, config=DedupeConfig(workers=workers))
+
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 9)
+    whole = deduped("whole", 1)
+    left = set(kept(whole))
+    told = list(whole.read("quarantine", Rejected))
+    expected = {f"{number:02}-a" for number in range(60)} | {
+        f"{number:02}-b" for number in range(60) if number % 3 == 0 and number % 2
+    }
+    assert left == expected  # c is a's exact twin; b its near one, where one persona says both
+    assert {each.id for each in told} == {each.id for each in given} - expected
+    assert whole.manifest.rejected == {"duplicate": 60, "near-duplicate": 50}
+    assert all(each.findings[0].evidence.endswith(f"{each.id[:2]}-a") for each in told)
+
+    monkeypatch.setattr(store, "PART_BYTES", 1_000)
+    for workers in WORKERS:
+        sealed = deduped(str(workers), workers)
+        shards = sealed.shards("conversations")
+        assert len(shards) >= 8
+        for name, each in whole.manifest.sets.items():
+            assert sealed.manifest.sets[name].digest == each.digest, (workers, name)
+        again = list(sealed.read("quarantine", Rejected))
+        assert again == told
+        assert sealed.manifest.figures == {"in": 180, "out": 70}
+        assert not list(sealed.dir.glob("*.tmp"))
+        for shard in shards:  # what a later stage goes by
+            records = list(store.read_shard(shard, Conversation))
+            beside = shard.with_suffix(".sha256").read_bytes()
+            assert beside == b"".join(map(store.digest_of_record, records))

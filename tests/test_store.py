@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import multiprocessing
 import os
+import random
 import signal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -16,9 +20,9 @@ from hypothesis import strategies as st
 from kappa_data import store
 from kappa_data.arrow import schema
 from kappa_data.config import PackConfig
-from kappa_data.errors import Stopped, UsageError
+from kappa_data.errors import StageError, Stopped, UsageError
 from kappa_data.progress import Quiet
-from kappa_data.records import Conversation, FunctionCall, Message, Row, Slot, ToolCall
+from kappa_data.records import Conversation, FunctionCall, Message, Row, Sample, Slot, ToolCall
 from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build, key_of, key_parts
 
@@ -87,6 +91,203 @@ def test_a_packed_row_is_one_row_group_without_dictionary(tmp_path):
     assert "PLAIN_DICTIONARY" not in ids.encodings and "RLE_DICTIONARY" not in ids.encodings
     back = next(store.read_shard(tmp_path / result.shards[0], Row))
     assert back.input_ids.dtype == np.int32 and (back.input_ids == rows[0].input_ids).all()
+
+
+# --- row groups, parts and the digests beside a shard --------------------------------------------
+
+
+def said(number: int) -> Conversation:
+    call = ToolCall(f"c{number}", FunctionCall("f", f'{{"n": {number}}}'))
+    messages = (
+        Message("user", f"{number}? " * (1 + number % 5)),
+        Message("assistant", tool_calls=(call,) * (number % 3), reasoning="r" * (number % 2)),
+    )
+    return Conversation(f"id {number}", messages, persona=None if number % 4 else "lawful_good")
+
+
+def sha256s(records: list) -> bytes:
+    """Of every record, by its fields as msgpack, numpy arrays as their bytes."""
+    encode = msgspec.msgpack.Encoder(enc_hook=lambda array: array.tobytes()).encode
+    return b"".join(hashlib.sha256(encode(each)).digest() for each in records)
+
+
+def sealed_of(folder: Path, records: list, kind: type) -> store.Sealed:
+    """One shard, as a stage that works in parts writes it."""
+    folder.mkdir(exist_ok=True)
+    with store.ShardWriter(folder, "x", kind, 0, None) as writer:
+        for record in records:
+            writer.write(record)
+    made = {"x": store.record_set(folder, "x", kind, [writer.piece])}
+    manifest = store.Manifest("s", 1, "k", {}, {}, {}, made, {}, {}, 0.0, "", "")
+    return store.Sealed(folder, manifest)
+
+
+def remove(beside: Path) -> None:
+    beside.unlink()
+
+
+def truncate(beside: Path) -> None:
+    beside.write_bytes(beside.read_bytes()[:-5])
+
+
+def lose_a_few(beside: Path) -> None:
+    beside.write_bytes(beside.read_bytes()[: -3 * store.DIGEST_SIZE])
+
+
+def empty(beside: Path) -> None:
+    beside.write_bytes(b"")
+
+
+def grow(beside: Path) -> None:
+    beside.write_bytes(bytes(store.DIGEST_SIZE) + beside.read_bytes())
+
+
+DAMAGES = [None, remove, truncate, lose_a_few, empty, grow]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_digests_are_those_of_the_records_whatever_lies_beside(tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 7)
+    records = [said(number) for number in range(40)]
+    sealed = sealed_of(tmp_path / "a", records, Conversation)
+    (beside,) = (tmp_path / "a").glob("*.sha256")
+    assert beside.read_bytes() == sha256s(records)
+    if damage:
+        damage(beside)
+    group_bytes = pq.read_metadata(sealed.shards("x")[0]).row_group(0).total_byte_size
+    monkeypatch.setattr(store, "PART_BYTES", group_bytes + 1)
+    parts = sealed.parts("x")
+    assert len(parts) > 1 and any(part.last - part.first > 1 for part in parts)
+    assert [part.start for part in parts] == [
+        sum(each.records for each in parts[:number]) for number in range(len(parts))
+    ]
+    draw, seen = random.Random(3), 0
+    for part in parts:
+        assert part.ids() == [f"id {seen + at}" for at in range(part.records)]
+        for group in part.groups(Conversation):
+            own = records[seen : seen + len(group)]
+            seen += len(group)
+            batch, digests = group.without(())
+            assert digests == sha256s(own) and len(batch) == len(own)
+            for count in (1, len(own) // 2, len(own)):
+                out = draw.sample(range(len(own)), count)
+                left = [each for at, each in enumerate(own) if at not in out]
+                batch, digests = group.without(set(out))
+                assert digests == sha256s(left)
+                assert batch.column("id").to_pylist() == [each.id for each in left]
+            assert group.records == own
+    assert seen == 40
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_groups_pass_through_a_writer_as_if_written_one_by_one(tmp_path, monkeypatch, known):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 6)
+    records = [said(number) for number in range(31)]
+    sealed = sealed_of(tmp_path / "a", records, Conversation)
+    if not known:
+        remove(*(tmp_path / "a").glob("*.sha256"))
+    expected = []
+    with store.ShardWriter(tmp_path, "y", Conversation, 0, None) as writer:
+        (part,) = sealed.parts("x")
+        for number, group in enumerate(part.groups(Conversation)):
+            if number % 3 == 0:  # one by one between whole groups: the order must stay
+                changed = [msgspec.structs.replace(each, split="test") for each in group.records]
+                for each in changed:
+                    writer.write(each)
+                expected += changed
+            else:
+                out = range(len(group)) if number == 4 else {1, 3} if number == 2 else ()
+                writer.write_group(*group.without(out))
+                expected += [each for at, each in enumerate(group.records) if at not in out]
+    piece = writer.piece
+    assert list(store.read_shard(tmp_path / piece.shards[0], Conversation)) == expected
+    assert (piece.digests, piece.records) == (sha256s(expected), len(expected))
+    assert (tmp_path / "y-00000.sha256").read_bytes() == piece.digests
+    plain = sealed_of(tmp_path / "b", expected, Conversation).manifest.sets["x"]
+    whole = store.record_set(tmp_path, "y", Conversation, [piece])
+    assert (whole.digest, whole.records) == (plain.digest, plain.records)
+
+
+def test_only_empty_groups_make_no_file(tmp_path):
+    sealed = sealed_of(tmp_path / "a", [said(1), said(2)], Conversation)
+    with store.ShardWriter(tmp_path, "y", Conversation, 0, None) as writer:
+        (part,) = sealed.parts("x")
+        for group in part.groups(Conversation):
+            writer.write_group(*group.without({0, 1}))
+    assert writer.piece == store.Piece((), b"")
+    empty_set = store.record_set(tmp_path, "y", Conversation, [writer.piece])
+    assert empty_set.digest == hashlib.sha256().hexdigest()
+    manifest = msgspec.structs.replace(sealed.manifest, sets={"y": empty_set})
+    nothing = store.Sealed(tmp_path, manifest)
+    assert list(nothing.read("y", Conversation)) == []
+    assert sum(part.records for part in nothing.parts("y")) == 0
+
+
+@pytest.mark.parametrize("kind", [Sample, Row])
+def test_arrays_survive_a_group_that_loses_some(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 5)
+    ids = [np.arange(n, 3 * n + 1, dtype=np.int32) for n in range(12)]
+    zeros = [np.zeros(len(each), dtype=np.int8) for each in ids]
+    records = [
+        Sample(f"{n}", "c", None, "train", 1, 0, ids[n], zeros[n])
+        if kind is Sample
+        else Row(ids[n], zeros[n], np.array([len(ids[n])], np.int32), (f"{n}",), ("none",), 0)
+        for n in range(12)
+    ]
+    sealed = sealed_of(tmp_path / "a", records, kind)
+    with store.ShardWriter(tmp_path, "y", kind, 0, None) as writer:
+        for part in sealed.parts("x"):
+            for group in part.groups(kind):
+                writer.write_group(*group.without({0, 3}))
+    left = [each for at, each in enumerate(records) if at not in (0, 3, 5, 8, 10)]
+    back = list(store.read_shard(tmp_path / "y-00000.parquet", kind))
+    assert sha256s(back) == sha256s(left) == writer.piece.digests
+
+
+@given(
+    cuts=st.lists(st.integers(0, 30), max_size=4),
+    group=st.integers(1, 31),
+    size=st.integers(1, 900),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_set_s_digest_does_not_know_its_pieces_groups_or_parts(
+    tmp_path_factory, cuts, group, size
+):
+    folder = tmp_path_factory.mktemp("x")
+    records = [Slot(str(n), "t" * n, "f", None, "train") for n in range(31)]
+    ends = [0, *sorted(cuts), 31]
+    pieces = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "RECORDS_PER_GROUP", group)
+        for number, (start, end) in enumerate(itertools.pairwise(ends)):
+            with store.ShardWriter(folder, "x", Slot, number, None) as writer:
+                for each in records[start:end]:
+                    writer.write(each)
+            pieces.append(writer.piece)
+        made = store.record_set(folder, "x", Slot, pieces)
+        assert made.digest == hashlib.sha256(sha256s(records)).hexdigest()
+        manifest = store.Manifest("s", 1, "k", {}, {}, {}, {"x": made}, {}, {}, 0.0, "", "")
+        patch.setattr(store, "PART_BYTES", size)
+        parts = store.Sealed(folder, manifest).parts("x")
+        assert [each for part in parts for each in part.read(Slot)] == records
+        assert [each for part in parts for each in part.ids()] == [each.id for each in records]
+
+
+def test_a_damaged_shard_is_one_line_whoever_reads_it(tmp_path):
+    sealed = sealed_of(tmp_path / "a", [said(1)], Conversation)
+    with pytest.raises(StageError, match=r"cannot be read.*columns are not those of Slot"):
+        list(sealed.read("x", Slot))
+    (shard,) = sealed.shards("x")
+    (part,) = sealed.parts("x")
+    shard.write_bytes(shard.read_bytes()[:-40])
+    for read in (
+        lambda: list(sealed.read("x", Conversation)),
+        lambda: sealed.parts("x"),
+        lambda: list(part.read(Conversation)),
+        part.ids,
+    ):
+        with pytest.raises(StageError, match=r"x-00000\.parquet: cannot be read"):
+            read()
 
 
 def count_stage(version: int = 1, fail: bool = False, ran: list | None = None) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from kappa_data import store
 from kappa_data.config import ValidateConfig
-from kappa_data.errors import StageError
+from kappa_data.errors import StageError, UsageError
 from kappa_data.importing.reader import read_conversations
 from kappa_data.progress import Quiet
 from kappa_data.records import (
@@ -62,7 +64,7 @@ def run(root: Path, config: ValidateConfig | None = None, **sources: Sealed) -> 
     inputs = {name.replace("_", ":", 1): each for name, each in sources.items()}
     stage = Stage("validate", 1, validate.run, ("conversations",))
     resources = Resources(prompts)
-    return build(stage, config or ValidateConfig(), inputs, resources, root, Quiet())[0]
+    return build(stage, config or ValidateConfig(workers=1), inputs, resources, root, Quiet())[0]
 
 
 def accepted(sealed: Sealed) -> dict[str, Conversation]:
@@ -193,7 +195,7 @@ def test_strangers_have_no_persona(tmp_path):
 def test_sources_are_a_setting(tmp_path):
     one = seal(tmp_path, "generate", conversations=[conversation("g")])
     two = seal(tmp_path, "import-a", conversations=[conversation("i")])
-    only = ValidateConfig(sources=("import",))
+    only = ValidateConfig(sources=("import",), workers=1)
     assert set(accepted(run(tmp_path, only, generate=one, import_a=two))) == {"i"}
     assert set(accepted(run(tmp_path, generate=one, import_a=two))) == {"g", "i"}
 
@@ -216,3 +218,146 @@ def test_a_tool_s_name_of_a_megabyte_is_no_part_of_the_brief(tmp_path):
     sealed = run(tmp_path, generate=seal(tmp_path, "generate", conversations=told))
     assert set(accepted(sealed)) == {"says the name"}
     assert sealed.manifest.rejected == {"leaked brief": 1}
+
+
+# --- chosen checks, groups and parts -------------------------------------------------------------
+
+
+def test_only_the_chosen_checks_are_made(tmp_path):
+    told = [
+        conversation("fine"),
+        conversation("empty", ""),
+        conversation("leaks", f"I {SECRET}, you know."),
+        conversation("fails", verdict=Verdict(False, "not 4")),
+    ]
+    source = seal(tmp_path, "generate", conversations=told)
+
+    def rejected(*names: str) -> dict[str, int]:
+        return run(tmp_path, ValidateConfig(checks=names), generate=source).manifest.rejected
+
+    every = {"empty turn": 1, "leaked brief": 1, "verifier": 1}
+    assert rejected("all") == rejected("empty_turn", "all") == every
+    assert rejected("leaked_brief") == {"leaked brief": 1}
+    assert rejected("verifier", "empty_turn") == {"empty turn": 1, "verifier": 1}
+    assert rejected() == {}
+
+
+def test_an_unknown_check_is_said_before_any_work(tmp_path, monkeypatch):
+    source = seal(tmp_path, "generate", conversations=[conversation("x")])
+    touched = []
+    monkeypatch.setattr(validate, "validate_part", lambda *_: touched.append(1))
+    config = ValidateConfig(checks=("verifier", "leaked_breif"))
+    with pytest.raises(UsageError, match=r'no "leaked_breif"; did you mean "leaked_brief"\?'):
+        run(tmp_path, config, generate=source)
+    assert not touched
+
+
+def without_training(one: Conversation, *indexes: int) -> Conversation:
+    messages = [
+        msgspec.structs.replace(each, train=False) if at in indexes else each
+        for at, each in enumerate(one.messages)
+    ]
+    return msgspec.structs.replace(one, messages=tuple(messages))
+
+
+def twice(id: str) -> Conversation:
+    """The second of two assistant messages in a row is context only."""
+    one = conversation(id)
+    return msgspec.structs.replace(one, messages=(*one.messages, Message("assistant", "And five.")))
+
+
+def digests(records: list[Any]) -> str:
+    return hashlib.sha256(b"".join(map(store.digest_of_record, records))).hexdigest()
+
+
+def mixed_source(count: int) -> tuple[list[Conversation], list[Conversation], list[str]]:
+    """Of every seven one is changed and one rejected, but among the first and the last 30 none:
+    what is given, what is accepted, the ids that are not."""
+    given, out, refused = [], [], []
+    for number in range(count):
+        id = f"c{number:03}"
+        plain = not 30 <= number < count - 30
+        if not plain and number % 7 == 2:
+            given.append(twice(id))
+            out.append(without_training(given[-1], 2))
+        elif not plain and number % 7 == 4:
+            given.append(conversation(id, ""))
+            refused.append(id)
+        else:
+            given.append(conversation(id, f"Four, says {number}."))
+            out.append(given[-1])
+    return given, out, refused
+
+
+def test_groups_that_change_and_groups_that_do_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 10)
+    given, out, refused = mixed_source(120)
+    source = seal(tmp_path, "generate", conversations=given)
+    passed = []
+    write_group = store.ShardWriter.write_group
+    monkeypatch.setattr(
+        store.ShardWriter,
+        "write_group",
+        lambda self, batch, known: (passed.append(len(batch)), write_group(self, batch, known)),
+    )
+    sealed = run(tmp_path, generate=source)
+    assert sum(passed) == 60, "the first 30 and the last are passed on as they are"
+    assert list(sealed.read("conversations", Conversation)) == out
+    assert list(quarantined(sealed)) == refused
+    assert sealed.manifest.sets["conversations"].digest == digests(out)
+    assert sealed.manifest.figures["untrained steps"] == len(given) - len(refused) - len(
+        [each for each in given if each in out]
+    )
+    (shard,) = sealed.shards("conversations")
+    assert shard.with_suffix(".sha256").read_bytes() == b"".join(map(store.digest_of_record, out))
+
+
+def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 10)
+    given, out, refused = mixed_source(120)
+    refusals = [
+        Rejected(f"r{n}", "import", None, (Finding("odd", "reject", 0, ""),)) for n in (1, 2)
+    ]
+    # The second import has the ids of the first, parts later; one taken name is taken itself.
+    again = [*given[20:100], conversation("c025~2"), conversation("c025")]
+    first = seal(tmp_path, "import-a", conversations=given)
+    second = seal(tmp_path, "import-b", conversations=again, quarantine=refusals)
+
+    taken = {each.id for each in given}
+    names = []
+    for each in again:
+        number, name = 1, each.id
+        while name in taken:
+            number += 1
+            name = f"{each.id}~{number}"
+        taken.add(name)
+        names.append(name)
+    assert names[-2:] == ["c025~2~2", "c025~3"]
+    also = [
+        without_training(msgspec.structs.replace(each, id=name), *range(2, len(each.messages)))
+        for each, name in zip(again, names, strict=True)
+        if each.id not in refused
+    ]
+    expected = [*out, *also]
+
+    def validated(name: str, workers: int) -> Sealed:
+        (tmp_path / name).mkdir()
+        config = ValidateConfig(workers=workers)
+        return run(tmp_path / name, config, import_a=first, import_b=second)
+
+    whole = validated("whole", 1)
+    told = list(whole.read("conversations", Conversation))
+    assert [each.id for each in told] == [each.id for each in expected]
+    assert told == expected
+    assert {each.id for each in whole.read("quarantine", Rejected)} == {
+        *refused, "r1", "r2", *(n for e, n in zip(again, names, strict=True) if e.id in refused),
+    }  # fmt: skip
+    monkeypatch.setattr(store, "PART_BYTES", 1_000)
+    assert len(first.parts("conversations")) == 12
+    for workers in (1, 2):
+        sealed = validated(str(workers), workers)
+        for name, each in whole.manifest.sets.items():
+            assert sealed.manifest.sets[name].digest == each.digest, (workers, name)
+        assert sealed.manifest.sets["conversations"].digest == digests(expected)
+        assert sealed.manifest.figures == whole.manifest.figures
+        assert sealed.manifest.rejected == whole.manifest.rejected

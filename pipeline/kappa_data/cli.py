@@ -114,7 +114,9 @@ def _register(stage: str) -> None:
     def build_or_top_up(
         *, common: Common, flags: Layer, fresh: Fresh = False, top_up: TopUp = False
     ) -> dict[str, Any]:
-        return _top_up(common, flags) if top_up else _build(stage, (stage,), common, flags, fresh)
+        if top_up:
+            return _top_up(common, flags, fresh)
+        return _build(stage, (stage,), common, flags, fresh)
 
     special: dict[str, Callable[..., dict[str, Any]]] = {
         "plan": build_or_top_up,
@@ -392,13 +394,15 @@ def _assigned(common: Common, flags: Layer) -> Layer:
     return layer
 
 
-def _top_up(common: Common, flags: Layer) -> dict[str, Any]:
+def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     """Plans what is missing; every other setting of the plan stays as it was."""
     from kappa_data import progress
     from kappa_data.top_up import top_up
 
-    if flags:
-        raise UsageError("plan --top-up keeps the plan's settings: give it no other of them")
+    if fresh or _assigned(common, flags).get("plan"):
+        raise UsageError(
+            "plan --top-up keeps the plan's settings: give it no other of them, and no --fresh"
+        )
     settings = _settings(common)
     found = top_up(common.root, settings, _resources(common))
     reporter = progress.for_stderr(common.quiet or common.json)
@@ -407,6 +411,8 @@ def _top_up(common: Common, flags: Layer) -> dict[str, Any]:
         f"{found.tokens_missing:,} tokens are missing: {found.tasks:,} tasks per family "
         f"(before: {found.tasks_before:,})"
     )
+    if limit := settings.generate.limit:
+        reporter.note(f"plan: generate --limit {limit} still holds; `kappa-data generate` lifts it")
     result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
     if not common.json:
         from kappa_data import terminal

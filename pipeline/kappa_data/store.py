@@ -116,6 +116,13 @@ def _batches(path: Path, first: int, last: int | None) -> Iterator[pa.RecordBatc
         raise _damaged(path, error) from error
 
 
+def _metadata(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
 def _records(path: Path, batch: pa.RecordBatch, record: type[R]) -> list[R]:
     try:
         return arrow.records(batch, record)
@@ -130,6 +137,15 @@ def _damaged(path: Path, error: Exception) -> StageError:
 def _digests_of(shard: Path) -> Path:
     """Where the digests of a shard's records lie, beside it."""
     return shard.with_suffix(".sha256")
+
+
+def _known_digests(shard: Path) -> bytes | None:
+    """The digests that lie beside a shard; None where there are none, or not one a record."""
+    beside = _digests_of(shard)
+    if not beside.exists():
+        return None
+    known = beside.read_bytes()
+    return known if len(known) == _metadata(shard).num_rows * DIGEST_SIZE else None
 
 
 class Group(Generic[R]):
@@ -174,8 +190,7 @@ class Part(Struct, frozen=True):
 
     def groups(self, record: type[R]) -> Iterator[Group[R]]:
         """Its row groups in order; StageError where the file is damaged."""
-        beside = _digests_of(self.shard)
-        known = beside.read_bytes() if beside.exists() else None
+        known = _known_digests(self.shard)
         at = self.start * DIGEST_SIZE
         for batch in _batches(self.shard, self.first, self.last):
             end = at + len(batch) * DIGEST_SIZE
@@ -183,10 +198,13 @@ class Part(Struct, frozen=True):
             at = end
 
     def ids(self) -> list[str]:
-        """The ids of its records, and nothing else of them."""
+        """The ids of its records, and nothing else of them; StageError where it is damaged."""
         groups = range(self.first, self.last)
-        with pq.ParquetFile(self.shard) as file:
-            ids: list[str] = file.read_row_groups(groups, columns=["id"])["id"].to_pylist()
+        try:
+            with pq.ParquetFile(self.shard) as file:
+                ids: list[str] = file.read_row_groups(groups, columns=["id"])["id"].to_pylist()
+        except (OSError, ValueError) as error:
+            raise _damaged(self.shard, error) from error
         return ids
 
 
@@ -319,7 +337,7 @@ class ShardWriter:
 
 def parts_of(shard: Path) -> Iterator[Part]:
     """The records of one file, cut into runs of row groups of about PART_BYTES, in order."""
-    meta = pq.read_metadata(shard)
+    meta = _metadata(shard)
     groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
     first = start = size = records = 0
     for number, group in enumerate(groups, start=1):

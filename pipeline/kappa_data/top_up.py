@@ -16,8 +16,9 @@ from msgspec import Struct
 from kappa_data import recipe
 from kappa_data.config import Settings
 from kappa_data.errors import UsageError
-from kappa_data.records import SPLITS, Slot
+from kappa_data.records import SPLITS, Cut, Rejected, Slot
 from kappa_data.resources import Resources
+from kappa_data.stages.pack import TOO_LONG
 from kappa_data.store import Sealed
 from kappa_data.tasks.catalog import families
 
@@ -47,7 +48,7 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
     missing = int(packed.manifest.figures["tokens missing"])
     slots = list(plan.read("slots", Slot))
     played = slots[: settings.generate.limit] if settings.generate.limit else slots
-    tokens = _tokens(tokenized, {slot.id: slot.family for slot in played})
+    tokens = _tokens(tokenized, _shortened(packed), {slot.id: slot.family for slot in played})
     tasks_before = settings.plan.tasks
     if not missing:
         return TopUp(tasks_before, tasks_before, wanted, rows, 0)
@@ -93,20 +94,30 @@ def _tokens_per_task(
     }
 
 
-def _tokens(tokenized: Sealed, family_of: dict[str, str]) -> Counter[str]:
-    """Tokens of train by family; "" for what was imported."""
+def _shortened(packed: Sealed) -> dict[str, int]:
+    """What is left, in tokens, of samples that are longer than a row."""
+    left = {each.sample_id: each.tokens for each in packed.read("cut", Cut)}
+    for each in packed.read("quarantine", Rejected):
+        if each.findings[0].rule == TOO_LONG:
+            left[each.id] = 0
+    return left
+
+
+def _tokens(
+    tokenized: Sealed, shortened: dict[str, int], family_of: dict[str, str]
+) -> Counter[str]:
+    """Tokens of train by family, as far as they can be packed; "" for what was imported."""
     tokens: Counter[str] = Counter()
     for shard in tokenized.shards("samples"):
         with pq.ParquetFile(shard) as file:
-            columns = ["conversation_id", "split", "mask"]
+            columns = ["id", "conversation_id", "split", "mask"]
             for batch in file.iter_batches(columns=columns):
                 lengths = pc.binary_length(batch["mask"]).to_pylist()
-                rows = zip(
-                    batch[columns[0]].to_pylist(), batch["split"].to_pylist(), lengths, strict=True
-                )
-                for conversation, split, length in rows:
+                rows = zip(*(batch[name].to_pylist() for name in columns[:3]), lengths, strict=True)
+                for sample, conversation, split, length in rows:
                     if split == SPLITS[0]:
-                        tokens[family_of.get(conversation, "")] += length
+                        family = family_of.get(conversation, "")
+                        tokens[family] += shortened.get(sample, length)
     return tokens
 
 

@@ -239,15 +239,23 @@ def _plan(config: PackConfig, samples: Samples, split: Split) -> Planned:
     wanted = config.rows if split == SPLITS[0] else 0
     order = np.random.Generator(np.random.PCG64(config.seed)).permutation(found)
     reached = np.cumsum(samples.lengths[order])
-    room = wanted * config.seq_len
+    count = int(np.searchsorted(reached, wanted * config.seq_len, side="right"))
     while True:
-        chosen = np.sort(order[reached <= room]) if wanted else found
+        chosen = np.sort(order[:count]) if wanted else found
         documents = samples.documents(chosen)
         seed = f"{config.seed}:{split}"
-        rows = packing.plan(documents, strategy=config.strategy, seed=seed, **shape)
-        if not wanted or len(rows) <= wanted:
-            break
-        room -= config.seq_len // 16  # so little that the wanted rows stay full
+        try:
+            rows = packing.plan(documents, strategy=config.strategy, seed=seed, **shape)
+        except StageError:  # more rows than documents
+            if not wanted or count <= wanted:
+                raise
+        else:
+            if not wanted or len(rows) <= wanted:
+                break
+        # So little goes that the wanted rows stay full: one sample, or more of them that together
+        # are a small part of a row.
+        less = reached[count - 1] - config.seq_len // 16
+        count = min(count - 1, int(np.searchsorted(reached, less)) + 1)
     figures = {
         "samples": len(chosen),
         "tokens": int(documents.lengths.sum()),
