@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-EVERY = 0.1  # seconds between two looks at the memory
+EVERY = 0.5  # seconds between two looks at the memory
 
 
 class Failed(Exception):

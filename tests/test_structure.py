@@ -21,7 +21,7 @@ LAYERS = (
         "importing", "conversation", "packing", "near_duplicates", "strict_json", "show",
     },
     {"stages"},
-    {"recipe", "schemas", "verify"},
+    {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
     {"top_up"},
     {"session", "browse", "terminal", "push"},
     {"options", "cli", "__main__"},

@@ -71,6 +71,24 @@ def test_all_encoders_agree_and_no_id_is_special(text):
     assert all(0 <= each < FIRST_SPECIAL for each in wanted)
 
 
+def test_the_encoders_agree_on_every_character():
+    """Each in words, beside signs and digits; many a text, and of the empty planes the first."""
+    tiktoken, fast, encode = reference_encoder(), vocabulary._gigatoken(), encoder("fast").encode
+    wrong = []
+    for start in [*range(0, 0x34000, 4096), *range(0x40000, 0x110000, 0x10000)]:
+        known, new = [], []
+        for number in range(start, start + 4096):
+            if not 0xD800 <= number < 0xE000:
+                c = chr(number)
+                piece = f"a{c}'s -{c}/x 1{c}2 {c}A\n{c}\n"
+                (new if vocabulary.NEW_LETTERS.match(c) else known).append(piece)
+        for used, pieces in ((fast, known), (encode, new)):
+            text = "".join(pieces)
+            if used(text).tolist() != tiktoken.encode_ordinary(text):
+                wrong.append(f"{start:x}")
+    assert not wrong
+
+
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\ud83d \ude00"])
 def test_a_lone_surrogate_is_refused_by_both(text):
     for encode in both():

@@ -108,7 +108,8 @@ def _array(values: Sequence[Any], column: _Column) -> pa.Array:
         return pa.array([each.astype(column.array, copy=False).tobytes() for each in values])
     offsets = np.fromiter(itertools.accumulate(map(len, values), initial=0), dtype=np.int32)
     if column.array is not None:
-        flat = pa.array(np.concatenate([np.zeros(0, column.array), *values]), column.item.kind)
+        whole = np.concatenate(values) if len(values) > 1 else (values or [()])[0]
+        flat = pa.array(np.asarray(whole, column.array), column.item.kind)
     else:
         flat = _array(list(itertools.chain.from_iterable(values)), column.item)
     return pa.ListArray.from_arrays(offsets, flat, type=column.kind)

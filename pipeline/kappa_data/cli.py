@@ -203,19 +203,21 @@ def show(
 
 
 @command(app, "verify")
-def verify(*, common: Common) -> dict[str, Any]:
+def verify(
+    path: Annotated[Path | None, typer.Argument(help="a release that lies elsewhere")] = None,
+    *,
+    common: Common,
+) -> dict[str, Any]:
     """Read the packed rows again and prove them: lengths, documents, masks, padding."""
     from kappa_data import session, terminal
-    from kappa_data.verify import packed_faults
 
-    settings, resources = _settings(common), _resources(common)
-    packed = session.current(common.root, "pack", settings, resources)
-    samples = session.current(common.root, "tokenize", settings, resources)
-    faults = list(packed_faults(packed, samples))
-    rows = packed.manifest.figures["rows"]
+    if path is None:
+        found = session.verify(common.root, _settings(common), _resources(common))
+    else:
+        found = session.verify_release(path)
     if not common.json:
-        terminal.print_lines(faults or [f"{rows} rows proved: {packed.dir}"])
-    return {"rows": rows, "faults": faults, "dir": str(packed.dir), "exit_code": int(bool(faults))}
+        terminal.print_verified(found)
+    return found
 
 
 @command(app, "push", ("release",))

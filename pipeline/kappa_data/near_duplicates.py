@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rensa
@@ -28,6 +29,7 @@ RECALL_AT_THRESHOLD = 0.99
 BATCH = 256
 
 UInt64s = np.ndarray[Any, np.dtype[np.uint64]]
+UInt8s = np.ndarray[Any, np.dtype[np.uint8]]
 
 # Odd constants of the finalizer of splitmix64 (Steele, Lea, Flood 2014).
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -51,18 +53,34 @@ def near_duplicates(
     return compare(signatures(sets, threshold, seed), sets.__getitem__, threshold)
 
 
+class Signatures(NamedTuple):
+    """Of n sets of shingles: `bands` uint64[n, bands], one number for each band of the MinHash
+    values, 0 throughout for an empty set; `low` uint8[n, PERMUTATIONS], the last byte of each."""
+
+    bands: UInt64s
+    low: UInt8s
+
+
 def compare(
-    bands: UInt64s, shingles_of: Callable[[int], UInt64s], threshold: float
+    found: Signatures, shingles_of: Callable[[int], UInt64s], threshold: float
 ) -> list[tuple[int, int, float]]:
-    """`near_duplicates` from the texts' signatures; `shingles_of` is asked for candidates only."""
+    """`near_duplicates` from the texts' signatures; `shingles_of` is asked for candidates only.
+
+    Texts that share their phrasing meet in a band by the thousand. So the low bytes of the MinHash
+    values are looked at first: of two sets of Jaccard j about j of them are equal (b-bit MinHash,
+    Li and König 2010), and where far fewer are, the sets are not compared.
+    """
+    bands, low = found
     shared = _shared(bands)
+    least = _least_equal(threshold)
     buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
     dropped = []
     for index in np.flatnonzero(shared.any(axis=1)).tolist():
         keys = [(band, int(bands[index, band])) for band in np.flatnonzero(shared[index]).tolist()]
-        candidates = sorted({kept for key in keys for kept in buckets.get(key, ())})
-        own = shingles_of(index)
-        scored = [(jaccard(own, shingles_of(kept)), -kept) for kept in candidates]
+        met = np.array(sorted({kept for key in keys for kept in buckets.get(key, ())}), np.int64)
+        likely = met[(low[met] == low[index]).sum(axis=1) >= least].tolist()
+        own = shingles_of(index) if likely else None
+        scored = [(jaccard(own, shingles_of(kept)), -kept) for kept in likely if own is not None]
         best, nearest = max(scored, default=(0.0, 0))
         if best >= threshold:
             dropped.append((-nearest, index, best))
@@ -70,6 +88,12 @@ def compare(
         for key in keys:
             buckets[key].append(index)
     return dropped
+
+
+def _least_equal(threshold: float) -> int:
+    """So many low bytes are equal in a pair at the threshold but once in 10^9: 6 sigma below."""
+    spread = math.sqrt(threshold * (1 - threshold) / PERMUTATIONS)
+    return math.floor(PERMUTATIONS * (threshold - 6 * spread))
 
 
 def rows_per_band(threshold: float) -> int:
@@ -90,11 +114,11 @@ def jaccard(a: UInt64s, b: UInt64s) -> float:
     return common / (len(a) + len(b) - common)
 
 
-def signatures(sets: Sequence[UInt64s], threshold: float, seed: int) -> UInt64s:
-    """uint64[sets, bands] of sets of shingles: one number for each band; 0 throughout for an empty
-    set."""
+def signatures(sets: Sequence[UInt64s], threshold: float, seed: int) -> Signatures:
+    """The signatures of sets of shingles."""
     rows = rows_per_band(threshold)
     bands = np.zeros((len(sets), PERMUTATIONS // rows), dtype=np.uint64)
+    low = np.zeros((len(sets), PERMUTATIONS), dtype=np.uint8)
     for start in range(0, len(sets), BATCH):
         full = [at for at in range(start, min(start + BATCH, len(sets))) if len(sets[at])]
         if not full:
@@ -107,7 +131,8 @@ def signatures(sets: Sequence[UInt64s], threshold: float, seed: int) -> UInt64s:
         values = np.array(matrix.to_rows(), dtype=np.uint64)
         grouped = values.reshape(len(full), -1, rows)
         bands[full] = _folded(np.moveaxis(grouped, 2, 0))
-    return bands
+        low[full] = _mixed(values).astype(np.uint8)
+    return Signatures(bands, low)
 
 
 def _shared(bands: UInt64s) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -15,6 +15,8 @@ from kappa_data.errors import StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed, disk_errors, lock
+from kappa_data.verify import packed_faults
+from kappa_data.verify_release import find_release, release_faults
 
 DEFAULT_CONFIG = Path("kappa.toml")
 DEFAULT_PROMPTS = Path("prompts")
@@ -144,6 +146,25 @@ def current(root: Path, name: str, settings: Settings, resources: Resources) -> 
             f"{root}: {name} is not up to date ({step.reason}); run `kappa-data {name}` first"
         )
     return step.sealed
+
+
+def verify(root: Path, settings: Settings, resources: Resources) -> dict[str, Any]:
+    """What is wrong with the packed rows of a dataset, compared with the samples."""
+    packed, samples = (current(root, name, settings, resources) for name in ("pack", "tokenize"))
+    faults = list(packed_faults(packed, samples))
+    return _verified(packed.dir, packed.manifest.figures["rows"], faults, compared=True)
+
+
+def verify_release(path: Path) -> dict[str, Any]:
+    """What is wrong with a release folder, by itself."""
+    folder, manifest = find_release(path)
+    faults = list(release_faults(path))
+    return _verified(folder, manifest["figures"]["rows"], faults, compared=False)
+
+
+def _verified(folder: Path, rows: int, faults: list[str], *, compared: bool) -> dict[str, Any]:
+    found = {"rows": rows, "faults": faults, "dir": str(folder), "compared with samples": compared}
+    return {**found, "exit_code": int(bool(faults))}
 
 
 def summary(sealed: Sealed, built: bool) -> dict[str, Any]:

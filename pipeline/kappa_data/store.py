@@ -92,7 +92,7 @@ class Sealed:
 
     def parts(self, name: str) -> list[Part]:
         """The records of a set, cut into runs of row groups of about PART_BYTES, in order."""
-        return [part for shard in self.shards(name) for part in _parts(shard)]
+        return [part for shard in self.shards(name) for part in parts_of(shard)]
 
     def read(self, name: str, record: type[R]) -> Iterator[R]:
         """The records of a set in order, streamed; StageError where a file is damaged."""
@@ -317,7 +317,8 @@ class ShardWriter:
             self._file, self._in_shard = None, 0
 
 
-def _parts(shard: Path) -> Iterator[Part]:
+def parts_of(shard: Path) -> Iterator[Part]:
+    """The records of one file, cut into runs of row groups of about PART_BYTES, in order."""
     meta = pq.read_metadata(shard)
     groups = [meta.row_group(number) for number in range(meta.num_row_groups)]
     first = start = size = records = 0

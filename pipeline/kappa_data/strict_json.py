@@ -22,13 +22,7 @@ class NotStrict(ValueError):
 def parse(text: str) -> Any:
     """The value of a JSON text; NotStrict where it has none, or none that is safe to use."""
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_fits,
-        )
+        value = _DECODER.decode(text)
     except RecursionError:
         raise NotStrict(f"nested deeper than {MAX_DEPTH}") from None
     except json.JSONDecodeError as error:
@@ -94,3 +88,12 @@ def _refuse_surrogates(text: str) -> None:
     except UnicodeEncodeError as error:
         code = f"\\u{ord(text[error.start]):04x}"
         raise NotStrict(f"half a surrogate pair, {code}, in a string") from None
+
+
+# One for all texts: json.loads would make a new one for each, which costs as much as a short text.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_no_constant,
+    parse_float=_finite,
+    parse_int=_fits,
+)

@@ -92,6 +92,13 @@ def _speakers(personas: Sequence[str]) -> str:
     return f"{words} and no persona" if "none" in personas else words
 
 
+def print_verified(found: dict[str, Any]) -> None:
+    """The faults, or that there are none; and what could not be looked at."""
+    print_lines(found["faults"] or [f"{found['rows']} rows proved: {found['dir']}"])
+    if not found["compared with samples"]:
+        print_lines(["the samples are not here: no document was compared with its sample"])
+
+
 def print_lines(lines: Sequence[str]) -> None:
     """Plain lines."""
     for line in lines:

@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from kappa_data.config import DedupeConfig
 from kappa_data.engine import map_ordered
-from kappa_data.near_duplicates import BATCH, UInt64s, compare, shingles, signatures
+from kappa_data.near_duplicates import BATCH, Signatures, UInt64s, compare, shingles, signatures
 from kappa_data.records import Conversation, Finding, Rejected, canonical_json
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
@@ -58,7 +58,7 @@ class Described(Struct, frozen=True):
     """One part: its entries without their texts, their signatures, and where their shingles are."""
 
     entries: list[Entry]
-    bands: UInt64s
+    signatures: Signatures
     shingles: Path
     starts: UInt64s  # in the file, and where the last one ends
 
@@ -103,18 +103,19 @@ def describe(config: DedupeConfig, folder: Path, numbered: tuple[int, Part]) -> 
     path = folder / SHINGLES.format(number)
     entries: list[Entry] = []
     lengths: list[int] = []
-    bands: list[UInt64s] = [signatures([], config.threshold, config.seed)]
+    found = [signatures([], config.threshold, config.seed)]
     conversations = part.read(Conversation)
     with path.open("wb") as file:
         while batch := [entry_of(each) for each in islice(conversations, BATCH)]:
             sets = [shingles(each.text, config.ngram) for each in batch]
-            bands.append(signatures(sets, config.threshold, config.seed))
+            found.append(signatures(sets, config.threshold, config.seed))
             entries += [msgspec.structs.replace(each, text="") for each in batch]
             lengths += map(len, sets)
             for each in sets:
                 file.write(each.tobytes())
     starts = np.cumsum([0, *lengths], dtype=np.uint64)
-    return Described(entries, np.concatenate(bands), path, starts)
+    bands, low = (np.concatenate(each) for each in zip(*found, strict=True))
+    return Described(entries, Signatures(bands, low), path, starts)
 
 
 def duplicates(
@@ -149,7 +150,10 @@ def _near(
     described: Sequence[Described], group: Sequence[Place], threshold: float
 ) -> list[tuple[int, int, float]]:
     """`compare` within one group, whose members stand in the order of preference."""
-    bands = np.stack([described[number].bands[at] for number, at in group])
+    bands, low = (
+        np.stack([described[number].signatures[which][at] for number, at in group])
+        for which in (0, 1)
+    )
 
     @functools.lru_cache(maxsize=REMEMBERED)
     def shingles_of(index: int) -> UInt64s:
@@ -159,7 +163,7 @@ def _near(
             described[number].shingles, dtype=np.uint64, count=end - start, offset=8 * start
         )
 
-    return compare(bands, shingles_of, threshold)
+    return compare(Signatures(bands, low), shingles_of, threshold)
 
 
 def _entry(described: Sequence[Described], place: Place) -> Entry:

@@ -68,6 +68,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "embedded": counts["teacher"]["embedded"],
     }
     folder = ctx.folder / DATASET
+    ctx.sets()  # writes the file of an empty split, which the manifest has to list
     write_durably(folder / "README.md", _card(ctx, counts, figures).encode())
     manifest = {
         "title": _title(ctx),

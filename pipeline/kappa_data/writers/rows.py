@@ -7,12 +7,11 @@ finds documents by positions would otherwise see every pad as one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from kappa_data.formats.vocabulary import ENDOFTEXT
 from kappa_data.records import Int8s, Int32s, Row
 
 NO_PERSONA = "none"
@@ -74,34 +73,41 @@ def fingerprint(ids: np.ndarray, mask: np.ndarray) -> bytes:
     return whole.digest()
 
 
-def faults(row: Row, seq_len: int, samples: Mapping[str, bytes]) -> Iterator[str]:
-    """What is wrong with a written row, in words; nothing where it is right.
-
-    `samples` gives the fingerprint of every sample by its id: each document must be its sample.
-    """
+def layout_fault(row: Row, seq_len: int) -> str:
+    """Why a row has no documents that can be told apart; '' where it has."""
     if len(row.input_ids) != seq_len or len(row.assistant_masks) != seq_len:
-        yield f"has {len(row.input_ids)} ids and {len(row.assistant_masks)} masks, not {seq_len}"
-        return
+        return f"has {len(row.input_ids)} ids and {len(row.assistant_masks)} masks, not {seq_len}"
     total = int(row.seq_lengths.sum())
     if total != seq_len or (row.seq_lengths <= 0).any():
-        yield f"its documents sum to {total}, not {seq_len}, or one is empty"
-        return
+        return f"its documents sum to {total}, not {seq_len}, or one is empty"
     if len(row.seq_lengths) - len(row.sample_ids) not in (0, 1):
-        yield f"{len(row.seq_lengths)} documents for {len(row.sample_ids)} samples"
-        return
+        return f"{len(row.seq_lengths)} documents for {len(row.sample_ids)} samples"
     if len(row.personas) != len(row.sample_ids):
-        yield f"{len(row.personas)} personas for {len(row.sample_ids)} samples"
-    if not np.isin(row.assistant_masks, (0, 1)).all():
+        return f"{len(row.personas)} personas for {len(row.sample_ids)} samples"
+    return ""
+
+
+def faults(
+    row: Row, seq_len: int, vocabulary: int | None, pad_id: int | None = None
+) -> Iterator[str]:
+    """What is wrong with a row by itself, in words; nothing where it is right.
+
+    `vocabulary` is the number of ids (None: unknown), `pad_id` what fills up rows (None: any one).
+    """
+    if fault := layout_fault(row, seq_len):
+        yield fault
+        return
+    ids, masks = row.input_ids, row.assistant_masks
+    if ids.min() < 0 or (vocabulary is not None and ids.max() >= vocabulary):
+        yield f"its ids go from {ids.min()} to {ids.max()}, the vocabulary has {vocabulary}"
+    if not np.isin(masks, (0, 1)).all():
         yield "its mask holds something else than 0 and 1"
-    if int(row.assistant_masks.sum()) != row.n_loss_tokens:
-        yield f"n_loss_tokens is {row.n_loss_tokens}, the mask has {row.assistant_masks.sum()}"
-    for name, ids, mask in documents(row):
+    if int(masks.sum()) != row.n_loss_tokens:
+        yield f"n_loss_tokens is {row.n_loss_tokens}, the mask has {masks.sum()}"
+    for name, of_document, mask in documents(row):
         if mask[0]:
             yield f"document {name}: its first token is trained"
-        if name is None:
-            if mask.any() or (ids != ENDOFTEXT).any():
-                yield "its padding is trained or holds something else than <|endoftext|>"
-        elif name not in samples:
-            yield f"document {name}: there is no such sample"
-        elif fingerprint(ids, mask) != samples[name]:
-            yield f"document {name}: differs from its sample"
+        if name is None and (
+            mask.any() or (of_document != (of_document[0] if pad_id is None else pad_id)).any()
+        ):
+            yield "its padding is trained or holds something else than the padding id"

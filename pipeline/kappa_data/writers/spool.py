@@ -22,8 +22,8 @@ def write(folder: Path, part: int, documents: Iterable[tuple[Int32s, Int8s]]) ->
     ids_path, mask_path = _paths(folder, part)
     with ids_path.open("wb") as ids_file, mask_path.open("wb") as mask_file:
         for ids, mask in documents:
-            ids_file.write(ids.astype(np.int32, copy=False).tobytes())
-            mask_file.write(mask.astype(np.int8, copy=False).tobytes())
+            ids_file.write(np.ascontiguousarray(ids, dtype=np.int32).data)
+            mask_file.write(np.ascontiguousarray(mask, dtype=np.int8).data)
 
 
 class Spool:
