@@ -46,7 +46,7 @@ STAGE_HELP = {
     "validate": "Check every conversation; what is wrong goes to quarantine with the reason.",
     "dedupe": "Remove duplicates and near-duplicates, within each persona.",
     "tokenize": "Render conversations to the tokens that the server sends, with loss masks.",
-    "pack": "Pack samples into rows of --seq-len tokens; nothing is truncated.",
+    "pack": "Pack samples into rows of --seq-len tokens, evenly; none is cut unless you say so.",
     "release": "Write the release folder: parquet by split, dataset card, manifest.",
 }
 # The settings that a command offers as flags; every other one is reached by --set.
@@ -61,7 +61,8 @@ Fresh = Annotated[
 TopUp = Annotated[
     bool,
     typer.Option(
-        "--top-up", help="plan as many tasks as fill the rows that `pack --rows` asked for"
+        "--top-up",
+        help="plan as many tasks per family as fill the rows that `pack --rows` asked for",
     ),
 ]
 Teacher = Annotated[
@@ -417,7 +418,9 @@ def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     if not common.json:
         from kappa_data import terminal
 
-        terminal.print_lines(["next: kappa-data pack   (what was generated is kept)"])
+        terminal.print_lines(
+            ["next: kappa-data pack, with the same --rows   (what was generated is kept)"]
+        )
     return {**result, "top_up": found}
 
 

@@ -102,7 +102,9 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...], Meta(description="checks by name (docs/checks.md), or 'all'")
     ] = ("all",)
     min_chars: Annotated[int, Meta(ge=0, description="shortest final answer")] = 1
-    leak_ngram: Annotated[Positive, Meta(description="words in a row shared with the brief")] = 8
+    leak_ngram: Annotated[
+        Positive, Meta(description="so many words in a row of the brief leak it")
+    ] = 8
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
@@ -119,16 +121,27 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How a conversation becomes training documents."""
 
     format: Annotated[
-        str, Meta(description="harmony, or chat-template: any model's, by its tokenizer")
+        str, Meta(description="harmony (gpt-oss), or chat-template: any model's, by its tokenizer")
     ] = "harmony"
     # Run only: the stage's key holds the digest of what lies there, and not the place.
     tokenizer: Annotated[
-        str, Meta(description="chat-template: a tokenizer's folder, or its name on a hub"), RUN_ONLY
+        str,
+        Meta(
+            description="chat-template: a tokenizer's folder, or its name on the Hugging Face Hub"
+        ),
+        RUN_ONLY,
     ] = ""
-    profile: Annotated[str, Meta(description="harmony: vllm-responses, vllm-chat or kappa")] = (
-        "vllm-responses"
-    )
-    train_on: Annotated[str, Meta(description="each_step, last_turn or all_turns")] = "each_step"
+    profile: Annotated[
+        str,
+        Meta(description="harmony: whose prompts are built: vllm-responses, vllm-chat or kappa"),
+    ] = "vllm-responses"
+    train_on: Annotated[
+        str,
+        Meta(
+            description="each_step: every step after exactly its prompt; last_turn: those after the"
+            " last user message; all_turns: all in one document, without reasoning"
+        ),
+    ] = "each_step"
     efforts: Annotated[
         dict[str, float], Meta(description="mix of `Reasoning:` lines over the conversations")
     ] = msgspec.field(default_factory=lambda: {"low": 0.2, "medium": 0.6, "high": 0.2})
@@ -145,7 +158,12 @@ class TokenizeConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default_factory=lambda: {"in_place": 0.5, "replaced": 0.5})
     seed: Annotated[int, Meta(description="draws dates, efforts and switches")] = 0
     encoder: Annotated[
-        str, Meta(description="harmony: fast, or reference: slower; the ids are the same"), RUN_ONLY
+        str,
+        Meta(
+            description="harmony: fast (checked against the other), or reference: slower;"
+            " the ids are the same"
+        ),
+        RUN_ONLY,
     ] = "fast"
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
@@ -157,30 +175,48 @@ class PackConfig(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(gt=0, le=MAX_SEQ_LEN, description="tokens per row, at most 2^20")
     ] = 131_072
     rows: Annotated[
-        int, Meta(ge=0, description="rows of train that are wanted; 0: as many as it fills")
+        int,
+        Meta(
+            ge=0,
+            description="rows of train that are wanted: more samples are left out, missing ones"
+            " are planned by plan --top-up; 0: as many as they fill",
+        ),
     ] = 0
     strategy: Annotated[
-        str, Meta(description="balanced: every row costs the same; bfd: best fit decreasing")
+        str,
+        Meta(
+            description="balanced: rows alike in cost, trained tokens and personas;"
+            " bfd: best fit decreasing, which only fills"
+        ),
     ] = "balanced"
     global_batch: Annotated[
-        Positive, Meta(description="rows per step: train has a multiple of it")
+        Positive,
+        Meta(description="rows of one training step, over all ranks: train has a multiple of it"),
     ] = 1
     dp_ranks: Annotated[
         Positive,
-        Meta(description="rows that run side by side: they cost the same within a step"),
+        Meta(
+            description="data-parallel ranks, a divisor of the global batch: rows that they read"
+            " side by side cost about the same"
+        ),
     ] = 1
     over_length: Annotated[
         str,
         Meta(
-            description="a sample longer than a row: drop, split-turns (keep the turns that fit)"
-            " or error"
+            description="a sample longer than a row: drop (to quarantine), split-turns (its first"
+            " turns that fit) or error (stop)"
         ),
     ] = "drop"
     cost: Annotated[
         tuple[float, float],
-        Meta(description="FLOPs of a document: per token, and per token squared"),
+        Meta(
+            description="FLOPs of a document, per token and per token squared: of gpt-oss-20b's"
+            " forward pass"
+        ),
     ] = (7.2e9, 98_304.0)
-    seed: Annotated[int, Meta(description="draws the order of the rows")] = 0
+    seed: Annotated[
+        int, Meta(description="draws the order of rows and in them, and what rows leaves out")
+    ] = 0
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
