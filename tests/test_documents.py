@@ -30,6 +30,7 @@ from kappa_data.errors import UsageError
 from kappa_data.formats.harmony import prompt_ids, render, render_with_counts
 from kappa_data.formats.profiles import PROFILES, Profile, profile
 from kappa_data.formats.samples import choices, samples
+from kappa_data.formats.switches import as_sent
 from kappa_data.formats.vocabulary import CALL, END, FIRST_SPECIAL, RETURN, START, STOPS, decode
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
@@ -335,3 +336,15 @@ def test_a_wrong_setting_is_named_with_the_next_step(change: dict[str, Any], say
 
 def test_profiles_are_found_by_their_own_name() -> None:
     assert all(profile(name).name == name for name in PROFILES)
+
+
+def test_an_empty_switch_is_always_sent_as_an_edit() -> None:
+    persona = Message("system", "Persona: lawful_good")
+    turn = (Message("user", "hi"), Message("assistant", "Well met.", reasoning="greet"))
+    ended = (persona, *turn, Message("system", ""), *turn)
+    kept = (persona, *turn, Message("system", "Persona: lawful_evil"), *turn)
+    assert as_sent(ended, "in_place") == "replaced"
+    assert [as_sent(kept, way) for way in ("in_place", "replaced")] == ["in_place", "replaced"]
+    chosen = choices(TokenizeConfig(switches={"in_place": 1}))
+    made, _ = samples(Conversation("c", ended), chosen)
+    assert ["lawful_good" in decode(each.ids) for each in made] == [True, False]

@@ -186,7 +186,8 @@ def test_of_too_much_material_exactly_the_wanted_rows_are_made(
     figures = sealed.manifest.figures
     tokens = sum(len(each.ids) for each in kept if each.split == "train")
     assert (figures["rows wanted"], figures["rows missing"]) == (rows, 0)
-    assert figures["tokens missing"] == rows * SEQ - tokens < SEQ
+    assert rows * SEQ - tokens < SEQ
+    assert figures["tokens missing"] == 0  # what is left of the rows is padding
 
 
 def test_of_too_little_material_it_says_what_is_missing(tmp_path: Path) -> None:
@@ -296,7 +297,7 @@ def test_what_was_cut_counts_by_what_is_left_of_it(tmp_path: Path) -> None:
     samples = [turns(n, 40, 50, 60) for n in range(6)]
     sealed = packed(tmp_path, samples, over_length="split-turns", rows=4)
     assert sealed.count("train") == 4 and len(quarantined(sealed)) == 2
-    assert sealed.manifest.figures["tokens missing"] == 40
+    assert sealed.manifest.figures["splits"]["train"]["slack tokens"] == 40
 
 
 def test_error_names_one_and_seals_nothing(tmp_path: Path) -> None:
@@ -392,3 +393,17 @@ def test_the_rows_are_those_of_an_imported_sample_too(tmp_path: Path) -> None:
     first = msgspec.structs.replace(whole, mask=np.ones(50, dtype=np.int8), n_loss_tokens=50)
     (row,) = packed(tmp_path, [first]).read("train", Row)
     assert row.n_loss_tokens == 49 and row.assistant_masks[:2].tolist() == [0, 1]
+
+
+def test_wanted_rows_keep_the_shares_of_the_personas(tmp_path: Path) -> None:
+    names = ["a"] * 60 + ["b"] * 30 + [None] * 10
+    samples = [
+        msgspec.structs.replace(each, persona=name)
+        for each, name in zip(mixed(100, longest=8), names, strict=True)
+    ]
+    whole = packed(tmp_path / "whole", samples)
+    few = packed(tmp_path / "few", samples, rows=3)
+    assert few.manifest.figures["splits"]["train"]["rows"] == 3
+    shares = [each.manifest.figures["splits"]["train"]["shares"] for each in (whole, few)]
+    assert set(shares[0]) == set(shares[1]) == {"a", "b", "none"}
+    assert all(abs(shares[0][name] - shares[1][name]) < 0.07 for name in shares[0])

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kappa_data.errors import UsageError
-from kappa_data.formats.vocabulary import ENDOFTEXT, SIZE
 from kappa_data.packed_files import PACKED, read_manifest
 from kappa_data.records import SPLITS
 from kappa_data.resources import sha256_of
@@ -46,8 +45,8 @@ def release_faults(path: Path, *, workers: int = 0) -> Iterator[str]:
     try:
         files, figures = dict(manifest["files"]), manifest["figures"]
         pack = manifest["stages"]["pack"]["config"]
-        harmony = manifest["stages"]["tokenize"]["config"].get("format", "harmony") == "harmony"
-        seq_len, batch = int(pack["seq_len"]), int(pack["global_batch"])
+        shape = Shape(int(pack["seq_len"]), int(figures["vocabulary"]), int(figures["pad id"]))
+        seq_len, batch = shape.seq_len, int(pack["global_batch"])
         sizes = {name: (int(each["bytes"]), str(each["sha256"])) for name, each in files.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{folder / MANIFEST}: damaged ({error!r}); get it anew") from error
@@ -55,8 +54,6 @@ def release_faults(path: Path, *, workers: int = 0) -> Iterator[str]:
     conversations = Conversations()
     yield from conversations.read(folder, sizes)
     yield from differences("", {"conversations": conversations.count}, figures)
-    # Other formats keep their vocabulary beside the rows only in the dataset's own folder.
-    shape = Shape(seq_len, SIZE, ENDOFTEXT) if harmony else Shape(seq_len, None, None)
     shards = {
         split: [
             folder / name

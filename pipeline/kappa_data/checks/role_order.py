@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._text import evidence
+from kappa_data.formats.switches import switches_of
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("role order",)
-_SWITCH = re.compile(r"Persona:[^\n]*")
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
@@ -24,11 +23,12 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         yield Finding("role order", "reject", -1, "no user message")
         return
     before = None
+    switches = switches_of(conversation.messages)
     for index, message in enumerate(conversation.messages):
         role = message.role
         severity: Severity | None = None
         if role in ("system", "developer"):
-            if before is not None and not _SWITCH.fullmatch(message.content):
+            if before is not None and index not in switches:
                 severity = "note"
         else:
             if role == "user" and before == "user":

@@ -20,7 +20,7 @@ from kappa_data.errors import UsageError
 from kappa_data.formats.construction import Counts, Format, TrainOn
 from kappa_data.formats.harmony import Harmony
 from kappa_data.formats.profiles import profile
-from kappa_data.formats.switches import Switch
+from kappa_data.formats.switches import Switch, as_sent
 from kappa_data.formats.vocabulary import Choice
 from kappa_data.records import Conversation, Sample
 
@@ -85,7 +85,8 @@ def samples(conversation: Conversation, chosen: Choices) -> tuple[tuple[Sample, 
     () where nothing in it can be trained. Raises msgspec.MsgspecError where `tools` is malformed,
     and construction.Unrenderable where the format refuses the conversation.
     """
-    date, effort, switch = chosen.draw(conversation.id)
+    date, effort, drawn = chosen.draw(conversation.id)
+    switch = as_sent(conversation.messages, drawn)
     documents, counts = chosen.format.documents(
         conversation, date=date, effort=effort, switch=switch, train_on=chosen.train_on
     )

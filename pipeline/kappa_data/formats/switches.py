@@ -47,3 +47,12 @@ def switches_of(messages: Sequence[Message]) -> list[int]:
             leading = message.content
             switches.append(number)
     return switches
+
+
+def as_sent(messages: Sequence[Message], drawn: Switch) -> Switch:
+    """`drawn`, but for a conversation in which a switch is empty: that can only be an edit.
+
+    Left in place it would say nothing, and the persona that leads would still lead.
+    """
+    empty = any(not messages[number].content for number in switches_of(messages))
+    return "replaced" if empty else drawn

@@ -237,7 +237,7 @@ def _plan(config: PackConfig, samples: Samples, split: Split) -> Planned:
     shape = _shape(config, split)
     found = np.flatnonzero(samples.split == split)
     wanted = config.rows if split == SPLITS[0] else 0
-    order = np.random.Generator(np.random.PCG64(config.seed)).permutation(found)
+    order = _in_turns(found, samples.persona[found], config.seed)
     reached = np.cumsum(samples.lengths[order])
     count = int(np.searchsorted(reached, wanted * config.seq_len, side="right"))
     while True:
@@ -267,6 +267,16 @@ def _plan(config: PackConfig, samples: Samples, split: Split) -> Planned:
     return Planned([chosen[row] for row in rows], np.setdiff1d(found, chosen), figures)
 
 
+def _in_turns(found: Numbers, personas: Numbers, seed: int) -> Numbers:
+    """Samples in an order drawn by seed, in which every persona keeps its share all along."""
+    drawn = np.random.Generator(np.random.PCG64(seed)).permutation(len(found))
+    place = np.zeros(len(found))
+    for persona in np.unique(personas):
+        own = drawn[personas[drawn] == persona]
+        place[own] = (np.arange(len(own)) + 0.5) / len(own)
+    return found[drawn[np.argsort(place[drawn], kind="stable")]]
+
+
 def _shards(plans: Mapping[Split, Planned], samples: Samples, seq_len: int) -> Iterator[Shard]:
     """The rows of every split, cut into shards of equal size, in order."""
     for split, plan in plans.items():
@@ -293,7 +303,8 @@ def _figures(
         train = plans[SPLITS[0]].figures
         figures["rows wanted"] = config.rows
         figures["rows missing"] = config.rows - train["rows"]
-        figures["tokens missing"] = max(0, config.rows * config.seq_len - train["tokens"])
+        room = config.rows * config.seq_len
+        figures["tokens missing"] = room - train["tokens"] if figures["rows missing"] else 0
     return figures
 
 

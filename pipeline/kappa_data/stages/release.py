@@ -23,6 +23,7 @@ from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Split
 from kappa_data.resources import sha256_of
 from kappa_data.stage import Context, Outcome, package_version
+from kappa_data.stages.pack import VOCABULARY
 from kappa_data.store import MANIFEST, Sealed, write_durably
 
 CARD = "data/seeds/card.md.j2"
@@ -66,6 +67,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "tokens": sum(each["tokens"] for each in packed.figures["splits"].values()),
         "trained tokens": sum(each["trained tokens"] for each in packed.figures["splits"].values()),
         "embedded": counts["teacher"]["embedded"],
+        **{name: packed.figures[name] for name in VOCABULARY},
     }
     folder = ctx.folder / DATASET
     ctx.sets()  # writes the file of an empty split, which the manifest has to list
@@ -137,7 +139,8 @@ def _card(
         models=_shares(counts["model"]),
         grounding=_shares(counts["grounding"]),
         executed=counts["grounding"]["executed"],
-        profile=ctx.inputs["tokenize"].manifest.config["profile"],
+        format=_inline(packed.figures["format"]),
+        tokenizer=_inline(packed.figures["tokenizer"]),
         train_on=ctx.inputs["tokenize"].manifest.config["train_on"],
         funnel=_funnel(ctx.inputs),
         version=package_version(),
