@@ -397,30 +397,30 @@ def _assigned(common: Common, flags: Layer) -> Layer:
 
 def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     """Plans what is missing; every other setting of the plan stays as it was."""
-    from kappa_data import progress
+    from kappa_data import progress, terminal
     from kappa_data.top_up import top_up
 
     if fresh or _assigned(common, flags).get("plan"):
-        raise UsageError(
-            "plan --top-up keeps the plan's settings: give it no other of them, and no --fresh"
-        )
+        raise UsageError("plan --top-up keeps the plan's settings: give it none, and no --fresh")
     settings = _settings(common)
     found = top_up(common.root, settings, _resources(common))
-    reporter = progress.for_stderr(common.quiet or common.json)
-    reporter.note(
+    progress.for_stderr(common.quiet or common.json).note(
         f"plan: {found.rows_before:,} of {found.rows:,} rows are there, "
         f"{found.tokens_missing:,} tokens are missing: {found.tasks:,} tasks per family "
         f"(before: {found.tasks_before:,})"
     )
-    if limit := settings.generate.limit:
-        reporter.note(f"plan: generate --limit {limit} still holds; `kappa-data generate` lifts it")
     result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
     if not common.json:
+<<<<<<< HEAD
         from kappa_data import terminal
 
         terminal.print_lines(
             ["next: kappa-data pack, with the same --rows   (what was generated is kept)"]
         )
+=======
+        following = "generate" if settings.generate.limit else "pack"  # pack keeps a pilot's limit
+        terminal.print_lines([f"next: kappa-data {following}   (what was generated is kept)"])
+>>>>>>> tests3
     return {**result, "top_up": found}
 
 

@@ -50,7 +50,7 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
     played = slots[: settings.generate.limit] if settings.generate.limit else slots
     tokens = _tokens(tokenized, _shortened(packed), {slot.id: slot.family for slot in played})
     tasks_before = settings.plan.tasks
-    if not missing:
+    if rows >= wanted and missing < settings.pack.seq_len:  # all there: the rest is padding
         return TopUp(tasks_before, tasks_before, wanted, rows, 0)
     per_task = _tokens_per_task(slots, played, tokens)
     if not any(per_task.values()):
