@@ -411,16 +411,9 @@ def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     )
     result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
     if not common.json:
-<<<<<<< HEAD
-        from kappa_data import terminal
-
-        terminal.print_lines(
-            ["next: kappa-data pack, with the same --rows   (what was generated is kept)"]
-        )
-=======
-        following = "generate" if settings.generate.limit else "pack"  # pack keeps a pilot's limit
+        # `pack` keeps a pilot's limit, and forgets the rows where they are not said again.
+        following = "generate" if settings.generate.limit else f"pack --rows {found.rows}"
         terminal.print_lines([f"next: kappa-data {following}   (what was generated is kept)"])
->>>>>>> tests3
     return {**result, "top_up": found}
 
 
