@@ -404,11 +404,7 @@ def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
         raise UsageError("plan --top-up keeps the plan's settings: give it none, and no --fresh")
     settings = _settings(common)
     found = top_up(common.root, settings, _resources(common))
-    progress.for_stderr(common.quiet or common.json).note(
-        f"plan: {found.rows_before:,} of {found.rows:,} rows are there, "
-        f"{found.tokens_missing:,} tokens are missing: {found.tasks:,} tasks per family "
-        f"(before: {found.tasks_before:,})"
-    )
+    progress.for_stderr(common.quiet or common.json).note(found.line)
     result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
     if not common.json:
         # `pack` keeps a pilot's limit, and forgets the rows where they are not said again.

@@ -32,6 +32,15 @@ class TopUp(Struct, frozen=True):
     rows_before: int
     tokens_missing: int
 
+    @property
+    def line(self) -> str:
+        """What is planned, for people."""
+        return (
+            f"plan: {self.rows_before:,} of {self.rows:,} rows are there, "
+            f"{self.tokens_missing:,} tokens are missing: {self.tasks:,} tasks per family "
+            f"(before: {self.tasks_before:,})"
+        )
+
 
 def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
     """The plan that fills `pack.rows`. UsageError: nothing was asked for, nothing was measured, or
