@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 from msgspec import Struct
 
 from kappa_data.engine import map_ordered
@@ -242,8 +241,8 @@ def _parts(shards: Sequence[Path]) -> tuple[list[Part], list[str]]:
     for shard in shards:
         try:
             parts += parts_of(shard)
-        except (OSError, pa.ArrowException) as error:
-            broken.append(f"{shard.name}: cannot be read ({error})")
+        except StageError as error:
+            broken.append(str(error))
     return parts, broken
 
 
