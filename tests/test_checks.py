@@ -408,6 +408,13 @@ def test_flat_schemas_take_nothing_that_the_library_refuses(properties, required
         assert jsonschema.Draft202012Validator(schema).is_valid(arguments)
 
 
+@pytest.mark.parametrize("sign", ["\u2122", "\u2103", "\u2116", "\u2026"])  # TM, C, No, ...
+def test_signs_between_the_words_of_a_brief_hide_no_leak(sign):
+    assert [each.rule for each in findings(talk(LEAK.replace(" ", f"{sign} ")), FACTS)] == [
+        "leaked brief"
+    ]
+
+
 def test_of_tools_of_one_name_the_last_one_counts():
     plain = {"type": "object", "properties": {"unit": {"type": "string"}}}
     closer = {"type": "object", "properties": {"unit": {"enum": ["C", "F"]}}}
