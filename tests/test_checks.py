@@ -17,7 +17,7 @@ from kappa_data.checks import leaked_brief, persona_in_reasoning
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._names import may_name, names_pattern
 from kappa_data.checks._text import folded, ngrams
-from kappa_data.checks._tools import _flat
+from kappa_data.checks._tools import _flat, declared
 from kappa_data.errors import UsageError
 from kappa_data.importing.reader import read_conversations
 from kappa_data.records import (
@@ -406,6 +406,24 @@ def test_flat_schemas_take_nothing_that_the_library_refuses(properties, required
     flat = _flat(schema)
     if flat is not None and flat.fits(arguments):
         assert jsonschema.Draft202012Validator(schema).is_valid(arguments)
+
+
+@pytest.mark.parametrize("sign", ["\u2122", "\u2103", "\u2116", "\u2026"])  # TM, C, No, ...
+def test_signs_between_the_words_of_a_brief_hide_no_leak(sign):
+    assert [each.rule for each in findings(talk(LEAK.replace(" ", f"{sign} ")), FACTS)] == [
+        "leaked brief"
+    ]
+
+
+def test_of_tools_of_one_name_the_last_one_counts():
+    plain = {"type": "object", "properties": {"unit": {"type": "string"}}}
+    closer = {"type": "object", "properties": {"unit": {"enum": ["C", "F"]}}}
+    tools = [
+        {"type": "function", "function": {"name": "weather", "parameters": each}}
+        for each in (plain, closer)
+    ]
+    assert declared(json.dumps(tools)).mismatch("weather", {"unit": "K"})
+    assert declared(json.dumps(tools[::-1])).mismatch("weather", {"unit": "K"}) is None
 
 
 def test_checks_are_chosen_by_name():

@@ -385,10 +385,22 @@ def test_what_is_no_release_is_said(released, tmp_path):
     for place in (tmp_path, tmp_path / "nowhere", released / "packed"):
         with pytest.raises(UsageError, match="no release here"):
             list(release_faults(place))
+    assert kappa("verify", tmp_path, cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda manifest: manifest["stages"].pop("pack"),
+        lambda manifest: manifest["stages"]["pack"]["config"].update(seq_len=0),
+        lambda manifest: manifest["stages"]["pack"]["config"].update(global_batch=0),
+        lambda manifest: manifest.update(figures=None),
+    ],
+)
+def test_a_release_with_a_damaged_manifest_is_said(released, tmp_path, plant):
     folder = copied(released, tmp_path / "release")
     manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["stages"]["pack"]
+    plant(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UsageError, match=r"manifest\.json: damaged"):
         list(release_faults(folder))
-    assert kappa("verify", tmp_path, cwd=tmp_path).returncode == 2

@@ -10,12 +10,17 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import TypeVar
+
+from kappa_data.errors import EnvironmentLacks
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -30,7 +35,7 @@ def map_ordered(fn: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
 
     `workers` processes; 0: one per core. One item, or one worker: in this process. `fn`, items and
     results must pickle: processes are spawned, so `fn` is a module's function or a partial. Items
-    are taken only a few ahead.
+    are taken only a few ahead. EnvironmentLacks: a process was ended from outside.
     """
     source = iter(items)
     head = list(islice(source, 2))
@@ -48,19 +53,50 @@ def _map_in_processes(fn: Callable[[A], B], items: Iterable[A], workers: int) ->
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=gc.set_threshold,
-        initargs=(OBJECTS_PER_COLLECTION,),
+        initializer=_prepare_process,
     )
     flying: deque[Future[B]] = deque()
     try:
         for item in items:
-            flying.append(pool.submit(fn, item))
+            with _interrupts_wait():
+                flying.append(pool.submit(fn, item))
             if len(flying) >= AHEAD * workers:
                 yield flying.popleft().result()
         while flying:
             yield flying.popleft().result()
+    except BrokenProcessPool:
+        raise EnvironmentLacks(
+            "a worker process was killed, most often because memory ran out; run the same command "
+            "with fewer of them (--set STAGE.workers=1)"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """A process that is spawned within is deaf to ctrl-c until it is ready for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare_process() -> None:
+    gc.set_threshold(OBJECTS_PER_COLLECTION)
+    # Ctrl-c reaches every process: the first one tells of it, the others just end.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed run must not leave processes that write where the next run builds."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -91,7 +91,7 @@ VALIDATE = Stage(
     _assistant,
     found=_checks,
 )
-DEDUPE = Stage("dedupe", 1, _in("dedupe"), ("conversations",), ("validate",))
+DEDUPE = Stage("dedupe", 2, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(

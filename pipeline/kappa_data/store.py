@@ -331,7 +331,9 @@ class ShardWriter:
             self._file.close()
             _sync(self._folder / self._shards[-1])
             if self._per_shard is None:
-                _digests_of(self._folder / self._shards[-1]).write_bytes(self._digests)
+                beside = _digests_of(self._folder / self._shards[-1])
+                beside.write_bytes(self._digests)
+                _sync(beside)  # of the right size and not written, it would be believed
             self._file, self._in_shard = None, 0
 
 

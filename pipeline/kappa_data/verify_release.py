@@ -43,10 +43,12 @@ def release_faults(path: Path, *, workers: int = 0) -> Iterator[str]:
     """
     folder, manifest = find_release(path)
     try:
-        files, figures = dict(manifest["files"]), manifest["figures"]
+        files, figures = dict(manifest["files"]), dict(manifest["figures"])
         pack = manifest["stages"]["pack"]["config"]
         shape = Shape(int(pack["seq_len"]), int(figures["vocabulary"]), int(figures["pad id"]))
         seq_len, batch = shape.seq_len, int(pack["global_batch"])
+        if seq_len < 1 or batch < 1:
+            raise ValueError(f"seq_len {seq_len}, global_batch {batch}")
         sizes = {name: (int(each["bytes"]), str(each["sha256"])) for name, each in files.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{folder / MANIFEST}: damaged ({error!r}); get it anew") from error

@@ -11,6 +11,7 @@ from kappa_data.records import Conversation, Message
 
 EVIDENCE_CHARS = 200
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
+_NO_WORD = re.compile(r"\W+")
 _PIECES = bytes(
     byte if chr(byte).isalnum() or byte == ord("_") else ord(" ")
     for byte in (ord(chr(each).lower()) if each < 128 else ord(" ") for each in range(256))
@@ -62,7 +63,8 @@ def pieces(text: str) -> list[bytes]:
     are the same too, so that what shares no pieces shares no words.
     """
     if not text.isascii():
-        text = normalize("NFKD", text).casefold()
+        # A sign that is no word, such as U+2122, must not become letters of one.
+        text = normalize("NFKD", _NO_WORD.sub(" ", text)).casefold()
     return text.encode("ascii", "replace").translate(_PIECES).split()
 
 

@@ -146,6 +146,7 @@ def declared(tools: str) -> Declared:
         if isinstance(schema, dict) and isinstance(schema.get("$schema"), str):
             schema = {key: value for key, value in schema.items() if key != "$schema"}
         reason = _unusable(schema)
+        flat.pop(name, None)  # of a name that stands twice the last tool counts
         if reason is None:
             validators[name] = _Bounded(schema, registry=Registry())
             if known := _flat(schema):

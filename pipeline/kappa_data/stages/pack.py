@@ -126,7 +126,7 @@ def run(ctx: Context[PackConfig]) -> Outcome:
         bar.say("planning")
         plans = {split: _plan(config, samples, split) for split in SPLITS}
         bar.say("writing")
-        write = partial(write_shard, ctx.folder, len(parts), config.seq_len, vocabulary["pad id"])
+        write = partial(write_shard, ctx.folder, config.seq_len, vocabulary["pad id"])
         shards = _shards(plans, samples, config.seq_len)
         for written in map_ordered(write, shards, workers=config.workers):
             pieces[written.split].append(written.piece)
@@ -178,10 +178,10 @@ def lay_out(seq_len: int, over_length: str, folder: Path, numbered: tuple[int, P
     return out
 
 
-def write_shard(folder: Path, parts: int, seq_len: int, pad_id: int, shard: Shard) -> Written:
+def write_shard(folder: Path, seq_len: int, pad_id: int, shard: Shard) -> Written:
     """Writes the rows of one shard from the spool."""
     with (
-        spool.opened(folder, parts) as documents,
+        spool.opened(folder) as documents,
         ShardWriter(folder, shard.split, Row, shard.number, None) as rows,
     ):
         for row in shard.rows:
