@@ -15,7 +15,15 @@ import typer
 
 from kappa_data import config
 from kappa_data.errors import UsageError
-from kappa_data.options import Common, Layer, command, globals_last, report
+from kappa_data.options import (
+    Common,
+    Layer,
+    command,
+    globals_last,
+    pack_flags,
+    report,
+    where_flags,
+)
 
 if TYPE_CHECKING:
     from kappa_data.config import Settings
@@ -96,7 +104,7 @@ def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, A
     if not common.json:
         last = result["stages"][-1]
         folder = common.root / "release" / "current"
-        terminal.print_release(last["figures"], folder, _where(common))
+        terminal.print_release(last["figures"], folder, where_flags(common))
     return result
 
 
@@ -146,7 +154,10 @@ def import_(
     if not common.json:
         terminal.print_stages([result])
         terminal.print_lines(result["figures"]["line errors"])
-        terminal.print_lines(["next: kappa-data validate --sources import   (or run, with both)"])
+        where = where_flags(common)
+        terminal.print_lines(
+            [f"next: kappa-data validate --sources import{where}   (or run, with both)"]
+        )
     return result
 
 
@@ -339,18 +350,6 @@ def schemas(
     return {"written": written}
 
 
-def _where(common: Common) -> str:
-    """The flags that later commands need to find this dataset."""
-    usual = Common()
-    given = {
-        "--data-dir": (common.data_dir, usual.data_dir),
-        "--dataset": (common.dataset, usual.dataset),
-    }
-    return "".join(
-        f" {name} {value}" for name, (value, default) in given.items() if value != default
-    )
-
-
 def _mapping(flag: str, text: str) -> dict[str, float]:
     rates = config.parse_rates(flag, text)
     if isinstance(rates, dict):
@@ -394,7 +393,7 @@ def _assigned(common: Common, flags: Layer) -> Layer:
 
 def _top_up(common: Common, flags: Layer) -> dict[str, Any]:
     """Plans what is missing; every other setting of the plan stays as it was."""
-    from kappa_data import progress
+    from kappa_data import progress, remembered
     from kappa_data.top_up import top_up
 
     if flags:
@@ -411,7 +410,8 @@ def _top_up(common: Common, flags: Layer) -> dict[str, Any]:
     if not common.json:
         from kappa_data import terminal
 
-        terminal.print_lines(["next: kappa-data pack   (what was generated is kept)"])
+        told = pack_flags(remembered.load(common.root).get("pack", {})) + where_flags(common)
+        terminal.print_lines([f"next: kappa-data pack{told}   (what was generated is kept)"])
     return {**result, "top_up": found}
 
 
@@ -449,4 +449,6 @@ def _build(
     ]
     if shown and not common.json:
         terminal.print_stages(stages)
+        if target == "pack":
+            terminal.print_packed(stages[-1]["figures"], where_flags(common))
     return {**stages[-1], "stages": stages}

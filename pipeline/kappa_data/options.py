@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import shlex
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,6 +131,31 @@ def globals_last(arguments: list[str]) -> list[str]:
         else:
             break
     return [*arguments[first:], *arguments[:first]] if arguments[first:] else arguments
+
+
+def where_flags(common: Common) -> str:
+    """The flags that later commands need to find this dataset."""
+    usual = Common()
+    given = {
+        "--data-dir": (common.data_dir, usual.data_dir),
+        "--dataset": (common.dataset, usual.dataset),
+    }
+    return "".join(
+        f" {name} {shlex.quote(str(value))}"
+        for name, (value, default) in given.items()
+        if value != default
+    )
+
+
+def pack_flags(told: Mapping[str, Any]) -> str:
+    """The flags of the last `pack`, which decides its own stage: said again, they still hold."""
+    lists = (tuple, list)
+    return "".join(
+        f" --set {shlex.quote(f'pack.{name}={list(value)}')}"
+        if isinstance(value, lists)
+        else f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
+        for name, value in sorted(told.items())
+    )
 
 
 def report(error: KappaError, *, as_json: bool) -> int:
