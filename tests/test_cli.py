@@ -14,6 +14,7 @@ import threading
 
 import pytest
 
+import kappa_data
 from conftest import FEW, SMALL, clean_environment, kappa, said
 from kappa_data.cli import STAGE_HELP
 
@@ -296,6 +297,14 @@ def test_imported_conversations_alone_become_rows(tmp_path):
         "pack",
     ]
     assert said(done)["figures"]["samples"] == 5
+
+
+def test_load_reads_what_release_wrote(built):
+    root = built / "data" / "persona_kappa"
+    made = json.loads((root / "release" / "current" / "manifest.json").read_text())
+    for place in (root, root / "release" / "current"):
+        ds = kappa_data.load(place)
+        assert sum(len(ds[split]) for split in ds.splits) == made["figures"]["rows"]
 
 
 def test_pack_says_what_came_of_it_and_top_up_how_to_go_on(tmp_path):
