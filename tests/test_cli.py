@@ -230,6 +230,8 @@ def test_bad_input_of_the_command_line(tmp_path):
     fails("plan", "--set", "plan.sede=1", words=('did you mean "seed"?',))
     fails("pack", "--seq-len", "0", words=("pack.seq_len",))
     fails("pack", "--seq-len", str(2**20 + 1), words=("pack.seq_len", "1048576"))
+    fails("status", "--dataset", "../x", words=("--dataset ../x", "--data-dir"))
+    fails("tokenize", "--tokenizer", "./mine", words=("./mine", "chat-template"))
     fails("import", "nowhere.jsonl", words=("nowhere.jsonl",))
     (tmp_path / "empty.jsonl").touch()
     fails("import", "empty.jsonl", words=("empty.jsonl", "empty"))

@@ -20,7 +20,7 @@ import msgspec
 import typer
 
 from kappa_data import config
-from kappa_data.errors import KappaError, Stopped
+from kappa_data.errors import KappaError, Stopped, UsageError
 from kappa_data.printable import one_line
 
 SETTINGS_PANEL = "Settings of the stage {}"
@@ -80,7 +80,11 @@ class Common(msgspec.Struct):
 
     @property
     def root(self) -> Path:
-        """The dataset's folder."""
+        """The dataset's folder. UsageError where its name is no name of a folder."""
+        if self.dataset in ("", ".", "..") or "/" in self.dataset:
+            raise UsageError(
+                f"--dataset {self.dataset}: a name, and no path; --data-dir says where it lies"
+            )
         return self.data_dir / self.dataset
 
 
