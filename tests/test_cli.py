@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import threading
 
 import pytest
 
+import kappa_data
 from conftest import FEW, SMALL, clean_environment, kappa, said
 from kappa_data.cli import STAGE_HELP
 
@@ -228,6 +230,8 @@ def test_bad_input_of_the_command_line(tmp_path):
     fails("plan", "--set", "plan.sede=1", words=('did you mean "seed"?',))
     fails("pack", "--seq-len", "0", words=("pack.seq_len",))
     fails("pack", "--seq-len", str(2**20 + 1), words=("pack.seq_len", "1048576"))
+    fails("status", "--dataset", "../x", words=("--dataset ../x", "--data-dir"))
+    fails("tokenize", "--tokenizer", "./mine", words=("./mine", "chat-template"))
     fails("import", "nowhere.jsonl", words=("nowhere.jsonl",))
     (tmp_path / "empty.jsonl").touch()
     fails("import", "empty.jsonl", words=("empty.jsonl", "empty"))
@@ -295,6 +299,31 @@ def test_imported_conversations_alone_become_rows(tmp_path):
         "pack",
     ]
     assert said(done)["figures"]["samples"] == 5
+
+
+def test_load_reads_what_release_wrote(built):
+    root = built / "data" / "persona_kappa"
+    made = json.loads((root / "release" / "current" / "manifest.json").read_text())
+    for place in (root, root / "release" / "current"):
+        ds = kappa_data.load(place)
+        assert sum(len(ds[split]) for split in ds.splits) == made["figures"]["rows"]
+
+
+def test_pack_says_what_came_of_it_and_top_up_how_to_go_on(tmp_path):
+    few = ("--families", "maths", "--tasks", "4", "--personas", "lawful_good,none")
+    where = ("--dataset", "my rows")
+    assert kappa("generate", *few, *where, cwd=tmp_path).returncode == 0
+    packed = kappa("pack", "--rows", "6", "--seq-len", "4096", *where, cwd=tmp_path)
+    assert packed.returncode == 0, packed.stderr
+    rows, missing = (
+        re.search(rf"{name}: (?:train )?(\d+)", packed.stdout) for name in ("rows", "missing")
+    )
+    assert int(rows[1]) + int(missing[1]) == 6, packed.stdout
+    assert "next: kappa-data plan --top-up --dataset 'my rows'" in packed.stdout
+    topped = kappa("plan", "--top-up", *where, cwd=tmp_path)
+    assert topped.returncode == 0, topped.stderr
+    next = re.search(r"next: kappa-data (.*?)   \(", topped.stdout)[1]
+    assert shlex.split(next) == ["pack", "--rows", "6", "--seq-len", "4096", *where]
 
 
 def test_a_wrong_key_and_a_dead_endpoint(tmp_path):

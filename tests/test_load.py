@@ -100,7 +100,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dataset's folder with a release, made by the stages."""
     root = tmp_path_factory.mktemp("dataset")
     folder, _ = release(root, lines=foreign("", "", "", "true_neutral"))
-    (root / "release" / "current").symlink_to(folder.parent.name)
+    (root / "release" / "current").symlink_to(f"{folder.parent.name}/dataset")
     return root
 
 
@@ -159,7 +159,7 @@ def test_rows_are_those_of_a_dumb_reading(layout, request):
 
 
 def test_a_release_reads_as_load_dataset_reads_it(dataset, tmp_path):
-    folder = dataset / "release" / "current" / "dataset"
+    folder = dataset / "release" / "current"
     script = (
         "import json, sys\nfrom datasets import load_dataset\n"
         "view = load_dataset(sys.argv[1], 'packed')\n"
@@ -174,7 +174,7 @@ def test_a_release_reads_as_load_dataset_reads_it(dataset, tmp_path):
         env=clean_environment(HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1"),
     )
     dumb = json.loads(done.stdout.splitlines()[-1])
-    places = [dataset, folder.parent, folder.parent.resolve(), folder, folder / "packed"]
+    places = [dataset, folder, folder.resolve(), folder.resolve().parent, folder / "packed"]
     for place in (*places, str(dataset)):
         ds = kappa_data.load(place)
         assert set(ds.splits) == set(dumb)
@@ -524,7 +524,7 @@ def test_a_missing_split_or_folder_is_named(sealed, tmp_path):
 
 
 def test_a_release_without_one_of_its_files_is_refused(dataset, tmp_path):
-    source = dataset / "release" / "current" / "dataset"
+    source = dataset / "release" / "current"
     (tmp_path / "packed").mkdir()
     copied(source / "packed", tmp_path / "packed")
     manifest = msgspec.json.decode((source / "manifest.json").read_bytes())

@@ -15,7 +15,15 @@ import typer
 
 from kappa_data import config
 from kappa_data.errors import UsageError
-from kappa_data.options import Common, Layer, command, globals_last, report
+from kappa_data.options import (
+    Common,
+    Layer,
+    command,
+    globals_last,
+    pack_flags,
+    report,
+    where_flags,
+)
 
 if TYPE_CHECKING:
     from kappa_data.config import Settings
@@ -97,7 +105,7 @@ def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, A
     if not common.json:
         last = result["stages"][-1]
         folder = common.root / "release" / "current"
-        terminal.print_release(last["figures"], folder, _where(common))
+        terminal.print_release(last["figures"], folder, where_flags(common))
     return result
 
 
@@ -149,7 +157,10 @@ def import_(
     if not common.json:
         terminal.print_stages([result])
         terminal.print_lines(result["figures"]["line errors"])
-        terminal.print_lines(["next: kappa-data validate --sources import   (or run, with both)"])
+        where = where_flags(common)
+        terminal.print_lines(
+            [f"next: kappa-data validate --sources import{where}   (or run, with both)"]
+        )
     return result
 
 
@@ -342,18 +353,6 @@ def schemas(
     return {"written": written}
 
 
-def _where(common: Common) -> str:
-    """The flags that later commands need to find this dataset."""
-    usual = Common()
-    given = {
-        "--data-dir": (common.data_dir, usual.data_dir),
-        "--dataset": (common.dataset, usual.dataset),
-    }
-    return "".join(
-        f" {name} {value}" for name, (value, default) in given.items() if value != default
-    )
-
-
 def _mapping(flag: str, text: str) -> dict[str, float]:
     rates = config.parse_rates(flag, text)
     if isinstance(rates, dict):
@@ -397,7 +396,7 @@ def _assigned(common: Common, flags: Layer) -> Layer:
 
 def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     """Plans what is missing; every other setting of the plan stays as it was."""
-    from kappa_data import progress, terminal
+    from kappa_data import progress, remembered, terminal
     from kappa_data.top_up import top_up
 
     if fresh or _assigned(common, flags).get("plan"):
@@ -407,9 +406,10 @@ def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     progress.for_stderr(common.quiet or common.json).note(found.line)
     result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
     if not common.json:
-        # `pack` keeps a pilot's limit, and forgets the rows where they are not said again.
-        following = "generate" if settings.generate.limit else f"pack --rows {found.rows}"
-        terminal.print_lines([f"next: kappa-data {following}   (what was generated is kept)"])
+        told = pack_flags(remembered.load(common.root).get("pack", {}))
+        following = "generate" if settings.generate.limit else f"pack{told}"  # it keeps the limit
+        line = f"next: kappa-data {following}{where_flags(common)}   (what was generated is kept)"
+        terminal.print_lines([line])
     return {**result, "top_up": found}
 
 
@@ -447,4 +447,6 @@ def _build(
     ]
     if shown and not common.json:
         terminal.print_stages(stages)
+        if target == "pack":
+            terminal.print_packed(stages[-1]["figures"], where_flags(common))
     return {**stages[-1], "stages": stages}

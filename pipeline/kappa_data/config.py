@@ -378,6 +378,11 @@ def _convert(table: Mapping[str, Any], place: str) -> Settings:
         raise UsageError(f"{place}: {where.rstrip('`')}: {what}") from None
     if settings.plan.validation + settings.plan.test >= 1:
         raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
+    if settings.tokenize.format == "harmony" and settings.tokenize.tokenizer:
+        raise UsageError(
+            f"tokenize.tokenizer: harmony reads no tokenizer ({settings.tokenize.tokenizer}); "
+            "say tokenize.format=chat-template as well, or leave it empty"
+        )
     _check_endpoint(place, settings.generate)
     return settings
 

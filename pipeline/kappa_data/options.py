@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import shlex
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ import msgspec
 import typer
 
 from kappa_data import config
-from kappa_data.errors import KappaError, Stopped
+from kappa_data.errors import KappaError, Stopped, UsageError
 from kappa_data.printable import one_line
 
 SETTINGS_PANEL = "Settings of the stage {}"
@@ -79,7 +80,11 @@ class Common(msgspec.Struct):
 
     @property
     def root(self) -> Path:
-        """The dataset's folder."""
+        """The dataset's folder. UsageError where its name is no name of a folder."""
+        if self.dataset in ("", ".", "..") or "/" in self.dataset:
+            raise UsageError(
+                f"--dataset {self.dataset}: a name, and no path; --data-dir says where it lies"
+            )
         return self.data_dir / self.dataset
 
 
@@ -130,6 +135,31 @@ def globals_last(arguments: list[str]) -> list[str]:
         else:
             break
     return [*arguments[first:], *arguments[:first]] if arguments[first:] else arguments
+
+
+def where_flags(common: Common) -> str:
+    """The flags that later commands need to find this dataset."""
+    usual = Common()
+    given = {
+        "--data-dir": (common.data_dir, usual.data_dir),
+        "--dataset": (common.dataset, usual.dataset),
+    }
+    return "".join(
+        f" {name} {shlex.quote(str(value))}"
+        for name, (value, default) in given.items()
+        if value != default
+    )
+
+
+def pack_flags(told: Mapping[str, Any]) -> str:
+    """The flags of the last `pack`, which decides its own stage: said again, they still hold."""
+    lists = (tuple, list)
+    return "".join(
+        f" --set {shlex.quote(f'pack.{name}={list(value)}')}"
+        if isinstance(value, lists)
+        else f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
+        for name, value in sorted(told.items())
+    )
 
 
 def report(error: KappaError, *, as_json: bool) -> int:

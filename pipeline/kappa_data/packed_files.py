@@ -18,7 +18,7 @@ from kappa_data.store import MANIFEST
 
 PACKED = "packed"
 # Under a dataset's folder, under a release, under its dataset folder; else the folder itself.
-PLACES = (f"release/current/dataset/{PACKED}", f"dataset/{PACKED}", PACKED, ".")
+PLACES = (f"release/current/{PACKED}", f"dataset/{PACKED}", PACKED, ".")
 NAME = re.compile(r"(train|validation|test)-(\d{5})\.parquet")
 AGAIN = "get the folder anew, or build it again"
 

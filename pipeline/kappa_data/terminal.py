@@ -59,6 +59,30 @@ def print_status(stages: Sequence[Mapping[str, Any]]) -> None:
     console().print(table)
 
 
+def print_packed(figures: Mapping[str, Any], where: str) -> None:
+    """What `pack` made of the samples: rows by split, how full, what is left out, what is missing.
+
+    `where` holds the flags with which other commands find the dataset.
+    """
+    train = figures["splits"]["train"]
+    rows = ", ".join(f"{name} {each['rows']:,}" for name, each in figures["splits"].items())
+    lines = [f"rows: {rows}"]
+    if train["rows"]:
+        lines.append(
+            f"train: {train['steps']:,} steps, {train['density']:.1%} full, "
+            f"{train['tokens']:,} tokens, {train['trained tokens']:,} trained; "
+            f"the dearest row costs {train['cost max/mean']:.3f} times the mean"
+        )
+    if figures["cut samples"]:
+        lines.append(f"cut: {figures['cut samples']:,} samples by {figures['cut tokens']:,} tokens")
+    if figures.get("rows missing"):
+        lines.append(
+            f"missing: {figures['rows missing']:,} of {figures['rows wanted']:,} rows; "
+            f"next: kappa-data plan --top-up{where}"
+        )
+    print_lines(lines)
+
+
 def print_release(figures: Mapping[str, Any], folder: Path, where: str) -> None:
     """The closing words of `run`: what was made, where it is, what to try next.
 

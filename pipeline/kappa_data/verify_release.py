@@ -21,7 +21,7 @@ from kappa_data.store import MANIFEST
 from kappa_data.verify import Document, Shape, Tally, batch_fault, differences, row_faults
 from kappa_data.writers.rows import NO_PERSONA
 
-PLACES = ("release/current/dataset", "dataset", ".")
+PLACES = ("release/current", "dataset", ".")
 
 
 def find_release(path: Path) -> tuple[Path, dict[str, Any]]:

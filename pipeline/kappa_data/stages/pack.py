@@ -199,8 +199,10 @@ def _check_settings(config: PackConfig) -> None:
             f"{nearest(config.over_length, policies)}"
         )
     if config.rows % config.global_batch:
+        fewer = config.rows - config.rows % config.global_batch
         raise UsageError(
-            f"pack: --rows {config.rows} is no multiple of --global-batch {config.global_batch}"
+            f"pack: --rows {config.rows} is no multiple of --global-batch {config.global_batch}; "
+            f"say --rows {fewer + config.global_batch}" + (f" or {fewer}" if fewer else "")
         )
     nothing = packing.Documents(_numbers([]), _numbers([]), _numbers([]))
     packing.plan(nothing, strategy=config.strategy, **_shape(config, SPLITS[0]))

@@ -85,6 +85,8 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
     figures = chosen.format.figures() | _figures(totals, untrained)
     if unrendered:
         figures["left out by the template"] = dict(sorted(unrendered.items()))
+        left = ", ".join(f"{name} {n:,}" for name, n in sorted(unrendered.items()))
+        ctx.progress.note(f"tokenize: left out by the template: {left}")
     return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
 
 
