@@ -251,10 +251,10 @@ def test_bodies_match_oss_harmony_where_nothing_is_called(
         server, identity="I am.", persona="instructions", channels_without_tools="final"
     )
     mine = prompt_ids(kept, None, server, date=DATE, effort="low")
-    assert mine == oss_prompt(kept, server.echo_reasoning)
+    assert mine == oss_prompt(kept, server.echo_reasoning, server.history != "responses")
 
 
-def oss_prompt(messages: list[Message], echo: bool) -> list[int]:
+def oss_prompt(messages: list[Message], echo: bool, keeps_empty: bool) -> list[int]:
     head = (
         oss.SystemContent.new()
         .with_model_identity("I am.")
@@ -266,7 +266,8 @@ def oss_prompt(messages: list[Message], echo: bool) -> list[int]:
     last_final = max((n for n, m in enumerate(messages) if m.role == "assistant"), default=-1)
     for number, message in enumerate(messages):
         if message.role in ("system", "developer"):
-            if message.content:
+            # Of an empty one the Responses interface sends nothing, and neither where it leads.
+            if message.content or (keeps_empty and number):
                 content = oss.DeveloperContent.new().with_instructions(message.content)
                 written.append(oss.Message.from_role_and_content(oss.Role.DEVELOPER, content))
             continue

@@ -11,7 +11,7 @@ from typing import Any
 
 from kappa_data import config, recipe, remembered, stage
 from kappa_data.config import Settings
-from kappa_data.errors import EnvironmentLacks, StageError, UsageError
+from kappa_data.errors import StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed, disk_errors, lock
@@ -84,14 +84,14 @@ def build(
     """Builds up to `target` under the dataset's lock; `keep` is remembered for later commands.
 
     It is remembered before the work, since that may be stopped and gone on with; but not where the
-    settings turn out to be unusable, or to leave nothing, or to need what is not there.
+    settings turn out to be unusable, or to leave nothing.
     """
     with disk_errors(root), lock(root):
         before = remembered.load(root)
         remembered.save(root, keep)
         try:
             yield from recipe.build_up_to(target, settings, resources, root, progress)
-        except (UsageError, StageError, EnvironmentLacks):
+        except (UsageError, StageError):
             remembered.save(root, before)
             raise
 

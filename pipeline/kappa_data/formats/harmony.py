@@ -14,7 +14,8 @@ is the target and the others are context, and are counted as `untrained_calls`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -137,6 +138,18 @@ def _one_sequence(server: Server, count: int, steps: Iterable[_Step]) -> Documen
     return document
 
 
+def _as_said(server: Server, count: int, steps: Iterable[_Step]) -> Iterator[Atom]:
+    """Every message once, as it was said."""
+    yield from server.preamble
+    by_number = {step.number: step for step in steps}
+    for number in range(count):
+        step = by_number.get(number)
+        if step is None:
+            yield from server.history(number)
+        elif step.speech:
+            yield from chain(OPEN, step.thought, step.speech, step.further_calls)
+
+
 def render_with_counts(
     conversation: Conversation,
     profile: Profile,
@@ -160,7 +173,6 @@ def render_with_counts(
     steps = _steps(turns, profile, train_on)
     targets = [step for step in steps if step.untrained is None]
     ids = Ids(encode)
-    whole = _one_sequence(server, len(turns), [replace(s, untrained="marked") for s in steps])
     if train_on == "all_turns":
         silent = [replace(step, thought=()) for step in steps]
         made = [_one_sequence(server, len(turns), silent)] if targets else []
@@ -168,7 +180,7 @@ def render_with_counts(
     else:
         made, stops = documents(server.prompt, steps), 0
     counts = Counts(
-        tokens=ids.count(whole.atoms),
+        tokens=ids.count(_as_said(server, len(turns), steps)),
         steps=len(steps),
         trained=len(targets),
         without_reasoning=sum(not step.thought or train_on == "all_turns" for step in targets),
