@@ -63,7 +63,7 @@ CHECKED = 1000
 # The fast encoder sorts the merges of a word: 0.6 s for 1 MB of letters, 12 s for 10 MB. From this
 # length on, in bytes, a word goes to the reference, which is linear in letters (0.2 s a MB). Not so
 # punctuation: a run of "-" costs the reference 1.8 s a MB, and the fast encoder a third of that.
-LONG_WORD = 2**20
+LONG_WORD = 2**17
 # Letters, marks and digits that came with Unicode 17, where gigatoken 0.10 stands. The reference,
 # tiktoken and openai-harmony, and so the servers, stand at 16 and take them for symbols: other
 # words, other ids. All code points were compared; a text with one of these goes to the reference.
