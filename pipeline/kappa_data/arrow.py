@@ -21,6 +21,8 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
+from kappa_data.records import AS_BYTES
+
 R = TypeVar("R", bound=Struct)
 
 ARRAYS: dict[type[np.generic], pa.DataType] = {np.int32: pa.int32(), np.int8: pa.int8()}
@@ -30,9 +32,6 @@ SCALARS: dict[object, pa.DataType] = {
     float: pa.float64(),
     bool: pa.bool_(),
 }
-
-
-AS_BYTES = "as bytes"
 
 
 class _Column(Struct, frozen=True):

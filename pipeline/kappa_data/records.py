@@ -241,6 +241,9 @@ Int32s = Annotated[np.ndarray[tuple[int], np.dtype[np.int32]], Meta(extra_json_s
 Int8s = Annotated[np.ndarray[tuple[int], np.dtype[np.int8]], Meta(extra_json_schema=MASK_LIST)]
 
 
+AS_BYTES = "as bytes"  # how an array stands in its column, see arrow.py
+
+
 class Sample(Struct, frozen=True, eq=False):
     """One training document: `ids` int32[n] and `mask` int8[n], 1 where the model has to emit."""
 
@@ -250,8 +253,8 @@ class Sample(Struct, frozen=True, eq=False):
     split: Split
     step: Annotated[int, Meta(description="message index of the first trained assistant step")]
     n_loss_tokens: int
-    ids: Annotated[Int32s, "as bytes"]
-    mask: Annotated[Int8s, "as bytes"]
+    ids: Annotated[Int32s, AS_BYTES]
+    mask: Annotated[Int8s, AS_BYTES]
 
 
 class Cut(Struct, frozen=True):

@@ -12,6 +12,7 @@ import datetime
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -181,3 +182,9 @@ def package_version() -> str:
         return version("kappa-data")
     except PackageNotFoundError:
         return "checkout"
+
+
+def summed(done: Iterable[Struct], *names: str) -> list[Counter[str]]:
+    """For each name the sum over all parts of the counts that they keep under it."""
+    parts = list(done)
+    return [sum((Counter(getattr(each, name)) for each in parts), Counter()) for name in names]

@@ -16,7 +16,7 @@ from kappa_data.errors import StageError
 from kappa_data.formats.construction import Counts, Unrenderable
 from kappa_data.formats.samples import Choices, choices, samples
 from kappa_data.records import Conversation, Finding, Rejected, Sample
-from kappa_data.stage import Context, Outcome
+from kappa_data.stage import Context, Outcome, summed
 from kappa_data.store import Part, Piece, ShardWriter
 
 NOTHING_TRAINED = "no trained tokens"
@@ -69,9 +69,8 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
         for each in map_ordered(work, parts, workers=ctx.config.workers):
             done.append(each)
             bar.advance(each.totals["conversations"])
-    totals, untrained, unrendered, rejected = (
-        sum((Counter(getattr(each, name)) for each in done), Counter[str]())
-        for name in ("totals", "untrained", "unrendered", "rejected")
+    totals, untrained, unrendered, rejected = summed(
+        done, "totals", "untrained", "unrendered", "rejected"
     )
     if not totals["samples"]:
         raise StageError(

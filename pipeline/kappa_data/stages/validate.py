@@ -22,7 +22,7 @@ from kappa_data.engine import map_ordered
 from kappa_data.errors import StageError
 from kappa_data.records import Conversation, ConversationFinding, Finding, Rejected
 from kappa_data.resources import Resources
-from kappa_data.stage import Context, Outcome
+from kappa_data.stage import Context, Outcome, summed
 from kappa_data.store import Part, Piece, ShardWriter
 from kappa_data.validation.checking import chosen_checks
 from kappa_data.validation.judge import Judge, reason
@@ -75,10 +75,7 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
         for each in map_ordered(work, sources, workers=ctx.config.workers):
             done.append(each)
             bar.advance(each.counts["in"])
-    counts, rules, rejected = (
-        sum((Counter(getattr(each, name)) for each in done), Counter[str]())
-        for name in ("counts", "rules", "rejected")
-    )
+    counts, rules, rejected = summed(done, "counts", "rules", "rejected")
     if not counts["out"]:
         reasons = ", ".join(f"{rule} {n}" for rule, n in rejected.most_common())
         raise StageError(
