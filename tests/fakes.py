@@ -134,6 +134,9 @@ class FakeBox:
     async def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    async def tree(self) -> dict[str, str]:
+        return dict(self.files)
+
     async def close(self) -> None:
         self.closed = True
 

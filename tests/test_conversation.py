@@ -27,6 +27,7 @@ from kappa_data.conversation.play import play
 from kappa_data.conversation.pool import Drained
 from kappa_data.errors import Stopped
 from kappa_data.records import Conversation, Message, Rejected, Task, Usage, canonical_json
+from kappa_data.sandbox import tree_digest
 from kappa_data.teacher.api import ChatAnswer, Kind, TeacherError
 from kappa_data.teacher.journal import Journal
 
@@ -80,6 +81,10 @@ def test_a_conversation_from_the_opening_to_the_verdict(tmp_path: Path) -> None:
     assert all(message.train for message in outcome.messages)
     assert outcome.verdict is not None
     assert outcome.verdict.passed
+    assert outcome.verdict.tree == tree_digest(sandbox.boxes[0].files)
+    calls = [call.id for message in outcome.messages for call in message.tool_calls]
+    assert [each.tool_call_id for each in outcome.outcomes] == calls
+    assert [each.exit_code for each in outcome.outcomes] == [0, None]
     provenance = outcome.provenance
     assert (provenance.source, provenance.teacher) == ("generate", "openai-compatible")
     assert (provenance.grounding, provenance.toolchain) == ("executed", "fake toolchain")

@@ -262,8 +262,8 @@ def test_time_limit() -> None:
         ("bash", {"command": "echo alive"}),
         call_seconds=0.5,
     )
-    note = "timed out after 0.5 s; the command and all it started were stopped"
-    assert late == ToolResult(f"begun\n[{note}]", error=True, timed_out=True)
+    note = "timed out after 0.5 s; it and all that it started were stopped"
+    assert late == ToolResult(f"begun\n[{note}]", error=True, limit="call time")
     assert after.content == "alive\n"
 
 

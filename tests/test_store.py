@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -327,17 +328,21 @@ def test_a_crash_leaves_nothing_that_looks_done(tmp_path):
 
 
 def test_the_key_follows_identity_and_not_how_it_runs():
-    from kappa_data.config import GenerateConfig
+    from kappa_data.config import GenerateConfig, SandboxConfig
 
     stage = count_stage()
 
-    def key(config, inputs=None, version=1):
-        return key_of(key_parts(count_stage(version), config, inputs or {}, Resources()))
+    def key(config, version=1, sandbox=None, boxed=False):
+        stage = replace(count_stage(version), boxed=lambda config: boxed)
+        return key_of(key_parts(stage, config, {}, Resources(), sandbox or SandboxConfig()))
 
     plain = key(GenerateConfig())
     assert key(GenerateConfig(concurrency=3, base_url="http://x", timeout=1.0, boxes=9)) == plain
     assert key(GenerateConfig(temperature=0.5)) != plain
     assert key(GenerateConfig(), version=2) != plain
+    more = SandboxConfig(memory_mb=2048)
+    assert key(GenerateConfig(), sandbox=more) == plain
+    assert key(GenerateConfig(), boxed=True) != key(GenerateConfig(), boxed=True, sandbox=more)
     assert stage.name == "count"
 
 

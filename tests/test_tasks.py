@@ -67,6 +67,9 @@ class Files:
     async def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    async def tree(self) -> dict[str, str]:
+        return dict(self.files)
+
     async def close(self) -> None: ...
 
 
@@ -139,7 +142,7 @@ def test_commands_get_their_hidden_files_first() -> None:
     ("check", "result", "says"),
     [
         (CommandCheck("t"), ToolResult("boom\n", exit_code=2), "ended with 2, not 0: boom"),
-        (CommandCheck("t"), ToolResult("", timed_out=True), "ran out of time"),
+        (CommandCheck("t"), ToolResult("", limit="call time"), "ran out of time"),
         (CommandCheck("t", stdout="5"), ToolResult("6\n", exit_code=0), 'another text than "5"'),
         (CommandCheck("t"), ToolResult("no such tool", error=True), "ended with None"),
     ],

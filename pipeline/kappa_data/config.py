@@ -31,6 +31,39 @@ Positive = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one box may use. A call that takes more is stopped and says so; the box lives on."""
+
+    call_seconds: Annotated[Seconds, Meta(description="time limit of a tool call")] = 10.0
+    box_seconds: Annotated[
+        Seconds, Meta(description="time limit of all tool calls of a conversation together")
+    ] = 600.0
+    output_chars: Annotated[Positive, Meta(description="a tool result's length")] = 10_000
+    workspace_mb: Annotated[Positive, Meta(description="disk of a conversation, in MB")] = 64
+    memory_mb: Annotated[Positive, Meta(description="memory of all its processes, in MB")] = 1024
+    processes: Annotated[Positive, Meta(description="processes and threads at a time")] = 128
+    files: Annotated[Positive, Meta(description="files and folders")] = 4096
+    command_bytes: Annotated[Positive, Meta(description="longest command")] = 100_000
+
+
+class SandboxConfig(Limits, frozen=True, forbid_unknown_fields=True):
+    """Where tool calls run: part of the question of every stage that runs some."""
+
+    grounding: Annotated[
+        str,
+        Meta(
+            description="executed: in a box; simulated: the teacher writes what tools would say;"
+            " unsafe-local: on this machine, unprotected"
+        ),
+    ] = "executed"
+    tools: Annotated[
+        tuple[str, ...], Meta(description="files with tools of your own, offered beside the others")
+    ] = ()
+    rootfs: Annotated[
+        str, Meta(description="folder of an unpacked root whose programs the boxes have; '': /usr")
+    ] = ""
+
+
 class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Which tasks are given to whom."""
 
@@ -68,8 +101,6 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     max_seconds: Annotated[
         Seconds, Meta(description="of answers and tool calls together, per conversation")
     ] = 3600.0
-    call_seconds: Annotated[Seconds, Meta(description="time limit of a tool call")] = 10.0
-    output_chars: Annotated[Positive, Meta(description="a tool result's length")] = 10_000
     limit: Annotated[
         int, Meta(ge=0, description="only the first N slots: a pilot; 0: all of them")
     ] = 0
@@ -233,7 +264,7 @@ class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of kappa.toml: one table a stage."""
+    """The whole of kappa.toml: one table a stage, and one for the sandbox that some of them use."""
 
     plan: PlanConfig = PlanConfig()
     generate: GenerateConfig = GenerateConfig()
@@ -242,6 +273,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     tokenize: TokenizeConfig = TokenizeConfig()
     pack: PackConfig = PackConfig()
     release: ReleaseConfig = ReleaseConfig()
+    sandbox: SandboxConfig = SandboxConfig()
 
 
 # The environment reaches these fields; everything else has a flag or --set.

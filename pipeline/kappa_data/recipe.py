@@ -80,30 +80,46 @@ def _personas_and_material(resources: Resources) -> list[str]:
     return [*_personas(resources), *resources.names("data/seeds/tasks", ".toml")]
 
 
-PLAN = Stage("plan", 1, _in("plan"), ("slots",), prompts=_personas_and_material, found=_families)
-GENERATE = Stage("generate", 1, _in("generate"), ("conversations",), ("plan",), _all_prompts)
+PLAN = Stage(
+    "plan",
+    1,
+    _in("plan"),
+    ("slots",),
+    prompts=_personas_and_material,
+    found=_families,
+    boxed=lambda config: True,
+)
+GENERATE = Stage(
+    "generate",
+    2,
+    _in("generate"),
+    ("conversations",),
+    ("plan",),
+    _all_prompts,
+    boxed=lambda config: True,
+)
 VALIDATE = Stage(
     "validate",
-    1,
+    2,
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),
     _assistant,
     found=_checks,
 )
-DEDUPE = Stage("dedupe", 2, _in("dedupe"), ("conversations",), ("validate",))
+DEDUPE = Stage("dedupe", 3, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(
     "release",
-    2,
+    3,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
     prompts=_card,
 )
 STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
-IMPORTED = Stage(IMPORT, 1, _in("import_"), ("conversations",))
+IMPORTED = Stage(IMPORT, 2, _in("import_"), ("conversations",))
 DECLARED = (*STAGES, IMPORTED)
 NAMES = tuple(stage.name for stage in STAGES)
 
@@ -136,7 +152,7 @@ def build_up_to(
     for stage in needed(target, settings):
         config: Struct = getattr(settings, stage.name)
         inputs = _inputs(stage, settings, done, root)
-        sealed, built = build(stage, config, inputs, resources, root, progress)
+        sealed, built = build(stage, config, inputs, resources, root, progress, settings.sandbox)
         done[stage.name] = sealed
         if stage is RELEASE:
             _point_current(sealed)
@@ -157,7 +173,8 @@ def status(settings: Settings, resources: Resources, root: Path) -> list[Step]:
             steps.append(Step(stage, None, f"waits for {waiting[-1]}"))
             continue
         config: Struct = getattr(settings, stage.name)
-        parts = key_parts(stage, config, _inputs(stage, settings, done, root), resources)
+        inputs = _inputs(stage, settings, done, root)
+        parts = key_parts(stage, config, inputs, resources, settings.sandbox)
         sealed = open_sealed(root / stage.name / key_of(parts))
         if sealed is not None:
             done[stage.name] = sealed

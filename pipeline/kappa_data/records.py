@@ -17,6 +17,9 @@ from msgspec import Meta, Struct
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 Split = Literal["train", "validation", "test"]
 Grounding = Literal["executed", "simulated", "imported", "unsafe-local", "none"]
+Limit = Literal[
+    "call time", "box time", "memory", "processes", "files", "disk", "sockets", "output", "command"
+]
 Severity = Literal["reject", "untrain", "note"]
 
 # Records hold no cycle (gc=False): to look for one among millions costs more than to read them.
@@ -87,6 +90,21 @@ class Verdict(Struct, frozen=True, gc=False):
 
     passed: bool
     detail: Annotated[str, Meta(description="the first check that failed, in words")] = ""
+    tree: Annotated[
+        str, Meta(description="digest of the files that the conversation left; '' without a box")
+    ] = ""
+
+
+class CallOutcome(Struct, frozen=True, gc=False):
+    """How one tool call ended, where it really ran; its result is the tool message's content."""
+
+    tool_call_id: str
+    exit_code: Annotated[int | None, Meta(description="of a command; None: none, or stopped")] = (
+        None
+    )
+    error: Annotated[bool, Meta(description="the tool could not do what was asked")] = False
+    limit: Annotated[Limit | None, Meta(description="the limit of the sandbox that it hit")] = None
+    truncated: Annotated[bool, Meta(description="the middle of its output was cut")] = False
 
 
 class Conversation(Struct, frozen=True, gc=False):
@@ -105,6 +123,9 @@ class Conversation(Struct, frozen=True, gc=False):
     strategy: str = "live"
     provenance: Provenance = Provenance(source="import", grounding="imported", teacher="imported")
     verdict: Verdict | None = None
+    outcomes: Annotated[
+        tuple[CallOutcome, ...], Meta(description="of the calls that ran, in order")
+    ] = ()
 
 
 class Finding(Struct, frozen=True, gc=False):

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
-from kappa_data.config import identity
+from kappa_data.config import SandboxConfig, identity
 from kappa_data.progress import Progress
 from kappa_data.records import canonical_json
 from kappa_data.resources import Resources, digest_of
@@ -62,6 +62,7 @@ class Context(Generic[C]):
     root: Path
     progress: Progress
     folder: Path
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     _made: dict[str, Made] = field(default_factory=dict)
 
     def writer(self, name: str, record: type[Struct]) -> ShardWriter:
@@ -108,7 +109,8 @@ class Stage:
 
     `records` names the record sets that count as what it made, `inputs` are names of stages,
     `prompts` gives the resources that it reads, and `found` what it finds by a folder, an entry
-    point or its config (name -> a text that changes with it), such as the task families.
+    point or its config (name -> a text that changes with it), such as the task families. `boxed`
+    says of a config whether tool calls run: then the sandbox's settings are part of the key.
     """
 
     name: str
@@ -118,16 +120,22 @@ class Stage:
     inputs: tuple[str, ...] = ()
     prompts: Callable[[Resources], Iterable[str]] = lambda resources: ()
     found: Callable[[Any], Mapping[str, str]] = lambda config: {}
+    boxed: Callable[[Any], bool] = lambda config: False
 
 
 def key_parts(
-    stage: Stage, config: Struct, inputs: Mapping[str, Sealed], resources: Resources
+    stage: Stage,
+    config: Struct,
+    inputs: Mapping[str, Sealed],
+    resources: Resources,
+    sandbox: SandboxConfig,
 ) -> dict[str, Any]:
     """What the key is made of; `status` compares these to say why a stage is not up to date."""
+    boxed = {"sandbox": identity(sandbox)} if stage.boxed(config) else {}
     return {
         "stage": stage.name,
         "version": stage.version,
-        "config": identity(config),
+        "config": identity(config) | boxed,
         "inputs": {name: each.digest for name, each in sorted(inputs.items())},
         "resources": resources.digests(stage.prompts(resources)) | dict(stage.found(config)),
     }
@@ -145,12 +153,13 @@ def build(
     resources: Resources,
     root: Path,
     progress: Progress,
+    sandbox: SandboxConfig = SandboxConfig(),  # noqa: B008 - frozen
 ) -> tuple[Sealed, bool]:
     """The stage's sealed output, and whether it was built now (False: it was up to date).
 
     The caller holds the dataset's lock. Raises whatever boundary error the stage raises.
     """
-    parts = key_parts(stage, config, inputs, resources)
+    parts = key_parts(stage, config, inputs, resources, sandbox)
     key = key_of(parts)
     folder = root / stage.name / key
     sealed = open_sealed(folder)
@@ -158,7 +167,7 @@ def build(
         return sealed, False
     started = time.monotonic()
     with disk_errors(root), building(folder) as work:
-        context = Context(config, inputs, resources, root, progress, work)
+        context = Context(config, inputs, resources, root, progress, work, sandbox)
         outcome = stage.run(context)
         manifest = Manifest(
             **parts,

@@ -17,7 +17,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
-from kappa_data.config import GenerateConfig
+from kappa_data.config import GenerateConfig, Limits
 from kappa_data.conversation import views
 from kappa_data.conversation.calls import ReadCall, read_call, with_own_ids
 from kappa_data.conversation.outages import Unfinished
@@ -26,6 +26,7 @@ from kappa_data.conversation.workbench import Workbench
 from kappa_data.errors import SandboxDown
 from kappa_data.personas import Persona
 from kappa_data.records import (
+    CallOutcome,
     Conversation,
     Finding,
     Message,
@@ -39,7 +40,7 @@ from kappa_data.records import (
     compact_json,
 )
 from kappa_data.resources import Resources
-from kappa_data.sandbox import Limits, Sandbox, ToolResult
+from kappa_data.sandbox import Box, Sandbox, ToolResult, tree_digest
 from kappa_data.sandbox.tools import definitions
 from kappa_data.tasks.verify import verify
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError, digest
@@ -96,6 +97,7 @@ class Run:
     personas: Mapping[str, Persona]
     prompts: str
     sandbox: Sandbox | None = None
+    limits: Limits = field(default_factory=Limits)
     variant: str = ""
     echo_reasoning: bool = False
     draining: bool = False
@@ -125,6 +127,7 @@ class _Play:
             self._messages.append(Message(role="system", content=slot.system))
         self._tools = definitions(task.tools)
         self._call_ids: set[str] = set()
+        self._outcomes: list[CallOutcome] = []
         self._usage = Usage()
         self._seconds = 0.0  # as they stand in the journal: a replay must end in the same way
         self._last_call, self._repeats = "", 0
@@ -133,10 +136,7 @@ class _Play:
         if task.tools:
             if run.sandbox is None:
                 raise ValueError(f"{slot.id} calls tools: the run needs a sandbox")
-            limits = Limits(
-                call_seconds=run.config.call_seconds, output_chars=run.config.output_chars
-            )
-            self._bench = Workbench(run.sandbox, limits, task, run.gate)
+            self._bench = Workbench(run.sandbox, run.limits, task, run.gate)
         persona = run.personas[slot.persona] if slot.persona is not None else None
         self._brief = run.resources.render(
             ASSISTANT_PROMPT, persona=persona, tools=list(task.tools), seed=slot.id
@@ -297,8 +297,15 @@ class _Play:
                 self._end("loop", f"{SAME_CALL} times in a row: {call}")
 
     async def _answer_to(self, read: ReadCall) -> Message:
-        content = read.wrong or (await self._result(read)).content
-        function = read.call.function
+        content, function = read.wrong, read.call.function
+        if not content:
+            result = await self._result(read)
+            content = result.content
+            self._outcomes.append(
+                CallOutcome(
+                    read.call.id, result.exit_code, result.error, result.limit, result.truncated
+                )
+            )
         return Message(role="tool", content=content, tool_call_id=read.call.id, name=function.name)
 
     async def _result(self, read: ReadCall) -> ToolResult:
@@ -328,10 +335,15 @@ class _Play:
         if self._bench is None:
             verdict = await verify(self._task, None, self._messages)
         else:
-            verdict = await self._bench.use(lambda box: verify(self._task, box, self._messages))
+            verdict = await self._bench.use(self._verified)
             self._run.counts.ran += 1
         self._run.journal.append(Entry(self._slot.id, key, wanted, verdict=verdict))
         return verdict
+
+    async def _verified(self, box: Box) -> Verdict:
+        tree = tree_digest(await box.tree())  # before the verifier adds files of its own
+        verdict = await verify(self._task, box, self._messages)
+        return msgspec.structs.replace(verdict, tree=tree)
 
     def _assistant_messages(self) -> list[dict[str, Any]]:
         return views.for_assistant(self._brief, self._messages, self._run.echo_reasoning)
@@ -379,6 +391,7 @@ class _Play:
                 usage=self._usage,
             ),
             verdict=verdict,
+            outcomes=tuple(self._outcomes),
         )
 
 

@@ -13,9 +13,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from kappa_data.config import Limits
 from kappa_data.errors import SandboxDown
 from kappa_data.records import Task, compact_json
-from kappa_data.sandbox import Box, Limits, Sandbox, ToolResult
+from kappa_data.sandbox import Box, Sandbox, ToolResult
 
 T = TypeVar("T")
 

@@ -5,14 +5,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
 from msgspec import Struct
 
+from kappa_data.config import Limits
 from kappa_data.errors import SandboxDown
-from kappa_data.records import Grounding
+from kappa_data.records import Grounding, Limit, canonical_json
+
+__all__ = ["NO_FILES", "Box", "Limits", "NoRoom", "Sandbox", "ToolResult", "tree_digest"]
 
 NO_FILES: Mapping[str, str] = MappingProxyType({})
 
@@ -21,32 +25,31 @@ class NoRoom(SandboxDown):
     """Files do not fit into a box's workspace: its fixture is too large, or the guest filled it."""
 
 
-class Limits(Struct, frozen=True):
-    """What one box may use. A call that takes more is stopped and says so; the box lives on."""
-
-    call_seconds: float = 10
-    output_chars: int = 10_000
-    workspace_mb: int = 64
-    memory_mb: int = 1024
-    processes: int = 128
-    files: int = 4096
-    command_bytes: int = 100_000
-
-
 class ToolResult(Struct, frozen=True):
     """What the assistant is shown for one call.
 
     `error` means that the tool could not do what was asked: wrong arguments, a missing file, a
     limit reached. A command that ran and exited with a code other than 0 is no error: its
     `exit_code` says it, and so does the last line of `content`. Only `bash` has an exit code.
+    `limit` names the limit that ended the call, or that it ran into.
     `truncated`: the middle of the output was cut, `content` says how much.
     """
 
     content: str
     error: bool = False
     exit_code: int | None = None
-    timed_out: bool = False
+    limit: Limit | None = None
     truncated: bool = False
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether time ran out."""
+        return self.limit in ("call time", "box time")
+
+
+def tree_digest(tree: Mapping[str, str]) -> str:
+    """sha256 (hex) over what `Box.tree` gives."""
+    return hashlib.sha256(canonical_json(dict(tree)).encode()).hexdigest()
 
 
 class Box(Protocol):
@@ -66,6 +69,13 @@ class Box(Protocol):
 
     async def read(self, path: str) -> str | None:
         """The text of a regular file, whole; None where there is none."""
+        ...
+
+    async def tree(self) -> dict[str, str]:
+        """Everything in the workspace by its path: "directory", "-> target" or a file's sha256.
+
+        Git's index is left out: it holds the times of files.
+        """
         ...
 
     async def close(self) -> None:

@@ -11,12 +11,13 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from kappa_data.errors import SandboxDown
+from kappa_data.records import Limit
 from kappa_data.sandbox import Limits, NoRoom, ToolResult
 from kappa_data.sandbox.child import Child
 from kappa_data.sandbox.output import clip, visible, with_note
@@ -26,8 +27,8 @@ GRACE = 30.0  # seconds beyond a call's own limit: on a crowded machine a kill t
 END_SECONDS = 5.0  # for a box to end by itself once the host has hung up
 FRAME_SLACK = 8 * 1024 * 1024  # above the workspace's size, the largest thing a reply can hold
 
-STOPPED = {
-    "time": "timed out after {0.call_seconds:g} s; the command and all it started were stopped",
+STOPPED: dict[Limit, str] = {
+    "call time": "timed out after {0.call_seconds:g} s; it and all that it started were stopped",
     "memory": "stopped: the commands used more than {0.memory_mb} MB of memory",
     "processes": "stopped: more than {0.processes} processes",
     "files": "stopped: more than {0.files} files",
@@ -42,7 +43,7 @@ class Reply(Struct, frozen=True):
     ready: bool = False
     found: bool = False
     failed: str | None = None
-    stopped: Literal["time", "memory", "processes", "files", "sockets", "output"] | None = None
+    stopped: Limit | None = None
     exit_code: int | None = None
     error: bool = False
     bug: bool = False
@@ -71,12 +72,16 @@ class BubblewrapBox:
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
         """Run one tool call; see `Box.call`. RuntimeError if a tool of ours has a bug."""
-        wrong = complaint(tool, arguments) or self._too_long(arguments)
+        wrong = complaint(tool, arguments)
+        too_long = None if wrong else self._too_long(arguments)
+        wrong = wrong or too_long
         if wrong:
             text, truncated = clip(
                 visible(wrong.encode("utf-8", "replace")), self._limits.output_chars
             )
-            return ToolResult(text, error=True, truncated=truncated)
+            return ToolResult(
+                text, error=True, limit="command" if too_long else None, truncated=truncated
+            )
         async with self._slots:
             request = {"op": "call", "tool": tool, "arguments": dict(arguments)}
             reply, body = await self._exchange(request)
@@ -98,6 +103,14 @@ class BubblewrapBox:
         """The text of a regular file, relative to the workspace; see `Box.read`."""
         reply, body = await self._exchange({"op": "read", "path": path})
         return body.decode("utf-8", "replace") if reply.found else None
+
+    async def tree(self) -> dict[str, str]:
+        """The workspace's files; see `Box.tree`."""
+        _, body = await self._exchange({"op": "tree"})
+        try:
+            return msgspec.json.decode(body, type=dict[str, str])
+        except msgspec.DecodeError as error:
+            raise await self._fail("it broke the protocol") from error
 
     async def close(self) -> None:
         """End the box and wait for its end; a second time does nothing."""
@@ -188,6 +201,6 @@ class BubblewrapBox:
             content,
             error=reply.error or reply.stopped is not None,
             exit_code=code,
-            timed_out=reply.stopped == "time",
+            limit=reply.stopped,
             truncated=truncated or reply.stopped == "output",
         )

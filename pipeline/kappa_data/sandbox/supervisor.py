@@ -4,7 +4,7 @@ This file is sent into the box by descriptor and runs there on its own, so it im
 library only; the tools come in its first frame. It talks over its standard input and output:
 
     frame    4 bytes, big-endian length, then that many bytes
-    request  JSON: {"op": "call" | "put" | "read", ...}
+    request  JSON: {"op": "call" | "put" | "read" | "tree", ...}
     reply    JSON of one line, a newline, then raw bytes (output of the tool, content of the file)
 
 Being process 1 of its namespace it cannot be killed from inside, inherits every orphan and can kill
@@ -73,6 +73,8 @@ class Supervisor:
                     return {"failed": f"{path}: {error.strerror}"}, b""
             self.settle()
             return {}, b""
+        if request["op"] == "tree":
+            return {}, json.dumps(self.workspace.tree()).encode()
         try:
             os.chdir(MOUNTS[0])
             cap = int(self.limits["workspace_mb"]) * 2**20
@@ -126,7 +128,7 @@ class Supervisor:
                     return None
                 now = time.monotonic()
                 if now > end:
-                    return "time"
+                    return "call time"
                 if now > look:
                     reap_orphans(main)
                     excess = self.excess(start_inodes)

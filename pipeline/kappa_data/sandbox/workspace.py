@@ -5,7 +5,7 @@ opened without blocking, must be regular, and are read up to a cap.
 """
 
 # Plain os calls: os.path answers False where pathlib raises, for a name that is too long, say.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH108, PTH112, PTH114, PTH120
+# ruff: noqa: PTH101, PTH102, PTH103, PTH108, PTH112, PTH114, PTH115, PTH120, PTH123
 from __future__ import annotations
 
 import os
@@ -103,6 +103,32 @@ def place(path: str, text: str) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     with os.fdopen(descriptor, "wb") as file:
         file.write(text.encode())
+
+
+def tree() -> dict[str, str]:
+    """Everything in the workspace by its path; see `Box.tree`."""
+    import hashlib
+
+    found = {}
+    for folder, folders, files in os.walk(WORKSPACE):
+        for name in (*folders, *files):
+            path = f"{folder}/{name}"
+            shown = os.fsencode(path[len(WORKSPACE) + 1 :]).decode("utf-8", "backslashreplace")
+            if shown.endswith(".git/index"):
+                continue
+            kind = os.lstat(path).st_mode
+            if stat.S_ISLNK(kind):
+                found[shown] = f"-> {os.fsencode(os.readlink(path)).decode('utf-8', 'replace')}"
+            elif stat.S_ISDIR(kind):
+                found[shown] = "directory"
+            elif stat.S_ISREG(kind):
+                if not kind & stat.S_IRUSR:
+                    os.chmod(path, stat.S_IMODE(kind) | stat.S_IRUSR)
+                with open(path, "rb") as file:
+                    found[shown] = hashlib.file_digest(file, "sha256").hexdigest()
+            else:
+                found[shown] = "special"
+    return found
 
 
 def remove(path: str) -> None:

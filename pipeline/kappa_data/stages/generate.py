@@ -15,7 +15,7 @@ from itertools import islice
 
 import msgspec
 
-from kappa_data.config import GenerateConfig
+from kappa_data.config import GenerateConfig, SandboxConfig
 from kappa_data.conversation.outages import Outages, Unfinished
 from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
 from kappa_data.conversation.pool import in_order
@@ -23,7 +23,7 @@ from kappa_data.errors import StageError, TeacherDown
 from kappa_data.personas import load_personas
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
-from kappa_data.sandbox import Limits, Sandbox
+from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.stage import Context, Outcome
 from kappa_data.teacher.api import Teacher
@@ -64,7 +64,7 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
         for each in ctx.inputs["plan"].read("tasks", TaskText)
         if each.id in wanted
     }
-    sandbox = await _sandbox(ctx.config, tasks)
+    sandbox = await _sandbox(ctx.sandbox, tasks)
     with Journal(ctx.root / JOURNAL) as journal:
         for line in journal.damaged:
             ctx.progress.note(line)
@@ -81,6 +81,7 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
                 personas=load_personas(ctx.resources),
                 prompts=prompts,
                 sandbox=sandbox,
+                limits=ctx.sandbox,
                 # Its voices and slips are in no request; a real teacher learns of nothing else.
                 variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
                 echo_reasoning=embedded,
@@ -103,11 +104,11 @@ def is_embedded(config: GenerateConfig) -> bool:
     return config.model in ("", EMBEDDED)
 
 
-async def _sandbox(config: GenerateConfig, tasks: Mapping[str, Task]) -> Sandbox | None:
+async def _sandbox(config: SandboxConfig, tasks: Mapping[str, Task]) -> Sandbox | None:
     """The sandbox, tried out; None where no task calls a tool."""
     if not any(task.tools for task in tasks.values()):
         return None
-    sandbox = Bubblewrap(Limits(call_seconds=config.call_seconds, output_chars=config.output_chars))
+    sandbox = Bubblewrap(config)
     await sandbox.self_test()
     return sandbox
 

@@ -19,7 +19,7 @@ from kappa_data.errors import UsageError
 from kappa_data.personas import load_personas
 from kappa_data.records import SPLITS, Finding, Rejected, Slot, Split, Task, TaskText
 from kappa_data.resources import Resources
-from kappa_data.sandbox import Limits, Sandbox
+from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.stage import Context, Outcome
 from kappa_data.tasks.catalog import Family, families, select
@@ -34,7 +34,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
     chosen = chosen_families(ctx.config.families)
-    sandbox = Bubblewrap(Limits())
+    sandbox = Bubblewrap(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
