@@ -21,7 +21,7 @@ from kappa_data.engine import map_ordered
 from kappa_data.errors import StageError, UsageError
 from kappa_data.records import SPLITS, Cut, Finding, Int8s, Int32s, Rejected, Row, Sample, Split
 from kappa_data.stage import Context, Outcome
-from kappa_data.store import Part, Piece, ShardWriter
+from kappa_data.store import Group, Part, Piece, ShardWriter
 from kappa_data.writers import spool
 from kappa_data.writers.rows import NO_PERSONA, make_row
 
@@ -154,8 +154,8 @@ def lay_out(seq_len: int, over_length: str, folder: Path, numbered: tuple[int, P
     number, part = numbered
     out = LaidOut([], [], [], [], [], [], [])
 
-    def documents() -> Iterator[tuple[Int32s, Int8s]]:
-        for sample in part.read(Sample):
+    def kept(group: Group[Sample]) -> Iterator[tuple[Int32s, Int8s]]:
+        for sample in group.records:
             length, trained = len(sample.ids), sample.n_loss_tokens
             if length > seq_len:
                 keep = over_length == "split-turns"
@@ -174,7 +174,7 @@ def lay_out(seq_len: int, over_length: str, folder: Path, numbered: tuple[int, P
             out.trained.append(trained)
             yield sample.ids[:length], sample.mask[:length]
 
-    spool.write(folder, number, documents())
+    spool.write(folder, number, (list(kept(group)) for group in part.groups(Sample)))
     return out
 
 
