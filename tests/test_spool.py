@@ -20,7 +20,7 @@ def test_documents_of_more_parts_than_may_be_open_come_back(tmp_path):
             (draw.integers(0, 2**31, n, dtype=np.int32), draw.integers(0, 2, n, dtype=np.int8))
             for n in lengths
         ]
-        spool.write(tmp_path, part, laid)
+        spool.write(tmp_path, part, [laid[:2], [], laid[2:]])
         starts = [0, *np.cumsum(lengths).tolist()]
         documents |= {(part, starts[at], len(one[0])): one for at, one in enumerate(laid)}
     places = sorted(documents)

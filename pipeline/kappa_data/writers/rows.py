@@ -36,8 +36,8 @@ def make_row(samples: Sequence[Document], seq_len: int, pad_id: int) -> Row:
     padding = seq_len - sum(lengths)
     if padding < 0:
         raise ValueError(f"{sum(lengths)} tokens do not fit into a row of {seq_len}")
-    ids = np.full(seq_len, pad_id, dtype=np.int32)
-    mask = np.zeros(seq_len, dtype=np.int8)
+    ids = np.empty(seq_len, dtype=np.int32)
+    mask = np.empty(seq_len, dtype=np.int8)
     start = 0
     for sample in samples:
         end = start + len(sample.ids)
@@ -45,6 +45,8 @@ def make_row(samples: Sequence[Document], seq_len: int, pad_id: int) -> Row:
         mask[start:end] = sample.mask
         mask[start] = 0  # nothing in its own document predicts a first token
         start = end
+    ids[start:] = pad_id
+    mask[start:] = 0
     return Row(
         input_ids=ids,
         assistant_masks=mask,

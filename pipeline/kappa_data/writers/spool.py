@@ -1,14 +1,15 @@
 """Samples laid out flat on disk while they are packed.
 
 Rows take documents from everywhere, so they need any document at once; in memory that would cost 5
-bytes a token. One process writes one part of the samples: `tokens` int32 and `masks` int8, one
-document after the other.
+bytes a token. One process writes one part of the samples into one file: the ids of a document
+as int32, its mask as int8, then the next document.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,16 +17,19 @@ import numpy as np
 
 from kappa_data.records import Int8s, Int32s
 
-OPEN_PARTS = 100  # two files each; many systems let a process hold 256 or 1,024 open
+OPEN_PARTS = 200  # many systems let a process hold 256 or 1,024 files open
+BYTES_PER_TOKEN = 5
 
 
-def write(folder: Path, part: int, documents: Iterable[tuple[Int32s, Int8s]]) -> None:
-    """Writes the documents of one part."""
-    ids_path, mask_path = _paths(folder, part)
-    with ids_path.open("wb") as ids_file, mask_path.open("wb") as mask_file:
-        for ids, mask in documents:
-            ids_file.write(np.ascontiguousarray(ids, dtype=np.int32).data)
-            mask_file.write(np.ascontiguousarray(mask, dtype=np.int8).data)
+def write(folder: Path, part: int, groups: Iterable[Sequence[tuple[Int32s, Int8s]]]) -> None:
+    """Writes the documents of one part, those of a group at once."""
+    with _path(folder, part).open("wb") as file:
+        for documents in groups:
+            file.write(b"".join(itertools.starmap(_bytes, documents)))
+
+
+def _bytes(ids: Int32s, mask: Int8s) -> bytes:
+    return ids.astype(np.int32, copy=False).tobytes() + mask.astype(np.int8, copy=False).tobytes()
 
 
 class Spool:
@@ -33,32 +37,31 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[int, tuple[int, int]] = {}
+        self._files: dict[int, int] = {}
 
     def read(self, part: int, start: int, length: int) -> tuple[Int32s, Int8s]:
         """ids int32[length] and mask int8[length] of the document that begins at token `start`."""
-        ids_file, mask_file = self._open(part)
-        ids = os.pread(ids_file, 4 * length, 4 * start)
-        mask = os.pread(mask_file, length, start)
-        return np.frombuffer(ids, dtype=np.int32), np.frombuffer(mask, dtype=np.int8)
+        size, at = BYTES_PER_TOKEN * length, BYTES_PER_TOKEN * start
+        data = os.pread(self._open(part), size, at)
+        return (
+            np.frombuffer(data, np.int32, length),
+            np.frombuffer(data, np.int8, length, 4 * length),
+        )
 
     def close(self) -> None:
         """Closes every file."""
         while self._files:
             self._close(next(iter(self._files)))
 
-    def _open(self, part: int) -> tuple[int, int]:
+    def _open(self, part: int) -> int:
         if part not in self._files:
             if len(self._files) == OPEN_PARTS:
                 self._close(next(iter(self._files)))
-            ids_path, mask_path = _paths(self._folder, part)
-            ids_file = os.open(ids_path, os.O_RDONLY)
-            self._files[part] = ids_file, os.open(mask_path, os.O_RDONLY)
+            self._files[part] = os.open(_path(self._folder, part), os.O_RDONLY)
         return self._files[part]
 
     def _close(self, part: int) -> None:
-        for descriptor in self._files.pop(part):
-            os.close(descriptor)
+        os.close(self._files.pop(part))
 
 
 @contextmanager
@@ -74,9 +77,8 @@ def opened(folder: Path) -> Iterator[Spool]:
 def remove(folder: Path, parts: int) -> None:
     """Removes the files of all parts."""
     for part in range(parts):
-        for path in _paths(folder, part):
-            path.unlink()
+        _path(folder, part).unlink()
 
 
-def _paths(folder: Path, part: int) -> tuple[Path, Path]:
-    return folder / f"tokens-{part:05d}.tmp", folder / f"masks-{part:05d}.tmp"
+def _path(folder: Path, part: int) -> Path:
+    return folder / f"documents-{part:05d}.tmp"
