@@ -32,7 +32,7 @@ from kappa_data.formats.construction import (
     first_trained,
     why_untrained,
 )
-from kappa_data.formats.pieces import OPEN, Ids, Piece, rendered
+from kappa_data.formats.pieces import OPEN, Piece, rendered
 from kappa_data.formats.profiles import Profile
 from kappa_data.formats.prompt import Server, called, said
 from kappa_data.formats.switches import Switch
@@ -175,15 +175,15 @@ def render_with_counts(
     )
     steps = _steps(turns, profile, train_on)
     targets = [step for step in steps if step.untrained is None]
-    ids = Ids(encode)
     if train_on == "all_turns":
         silent = [replace(step, thought=()) for step in steps]
         made = [_one_sequence(server, len(turns), silent)] if targets else []
         stops = sum(step.stop == RETURN for step in targets[:-1])
     else:
         made, stops = documents(server.pieces, steps), 0
+    whole, tokens = rendered(_as_said(server, len(turns), steps), made, encode)
     counts = Counts(
-        tokens=ids.count(_as_said(server, len(turns), steps)),
+        tokens=tokens,
         steps=len(steps),
         trained=len(targets),
         without_reasoning=sum(not step.thought or train_on == "all_turns" for step in targets),
@@ -191,7 +191,7 @@ def render_with_counts(
         untrained_calls=sum(len(step.further_calls) // 2 for step in steps),  # each has an opening
         untrained_stops=stops,
     )
-    return [rendered(document, ids) for document in made], counts
+    return whole, counts
 
 
 def render(
@@ -240,16 +240,18 @@ Turn = tuple[int, Message]  # a message and its index in the conversation
 
 def _sequential(messages: Sequence[Message]) -> list[Turn]:
     """Messages with their indices, several calls in one written as sequential steps."""
-    if all(len(message.tool_calls) < 2 for message in messages):
-        return list(enumerate(messages))
     turns: list[Turn] = []
     number = 0
     while number < len(messages):
         message, end = messages[number], number + 1
+        if len(message.tool_calls) < 2:
+            turns.append((number, message))
+            number = end
+            continue
         while end < len(messages) and messages[end].role == "tool":
             end += 1
         results = [(at, messages[at]) for at in range(number + 1, end)]
-        if len(message.tool_calls) < 2 or not _answered(message, results):
+        if not _answered(message, results):
             turns.append((number, message))
             number += 1
             continue

@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import NamedTuple
 
 from kappa_data.formats.construction import Atom
 from kappa_data.formats.pieces import OPEN, Piece
@@ -21,14 +20,6 @@ from kappa_data.formats.switches import PERSONA, Switch, edited, lifted, switche
 from kappa_data.formats.typescript import namespace, parse_tools
 from kappa_data.formats.vocabulary import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, START
 from kappa_data.records import FunctionCall, Message
-
-
-class Shown(NamedTuple):
-    """One message as history: all its pieces, and those that outlive a later final answer."""
-
-    whole: list[Piece]
-    silent: list[Piece]
-    final: bool = False
 
 
 def said(channel: str, text: str, stop: int) -> Piece:
@@ -68,18 +59,17 @@ class Server:
         leading = messages[0].content if lifted(messages) else None
         self.preamble = _preamble(leading, tools, profile, date, effort)
         names, renamed = _tool_names(messages, profile)
-        self._whole = _Run()
-        self._silent = _Run()
-        self._finals: list[int] = []  # for each message how many end with the last final before it
-        finals = 0
+        # The history with reasoning and without, and where each message starts in them.
+        self._whole: list[Piece] = []
+        self._silent: list[Piece] = []
+        self._whole_at, self._silent_at = [0], [0]
+        self._final = [0]  # for each message, how many there are up to the last final before it
         for number, message in enumerate(messages):
-            hidden = number == 0 and leading is not None
-            shown = Shown([], []) if hidden else self._shown(message, names[number])
-            self._finals.append(finals)
-            self._whole.add(shown.whole)
-            self._silent.add(shown.silent)
-            finals = number + 1 if shown.final else finals
-        self._finals.append(finals)
+            shown = bool(number) or leading is None
+            final = shown and self._add(message, names[number])
+            self._final.append(number + 1 if final else self._final[-1])
+            self._whole_at.append(len(self._whole))
+            self._silent_at.append(len(self._silent))
         self._renamed = [
             (since, number, _result(messages[number], name)) for since, number, name in renamed
         ]
@@ -103,13 +93,15 @@ class Server:
         for since, fewer, server in reversed(self._after):
             if since < step:
                 return server.pieces(step - fewer)
-        final = self._finals[step]  # no profile puts a message's reasoning behind its final
-        older, newer = self._silent.of(0, final), self._whole.of(final, step)
+        final = self._final[step]  # no profile puts a message's reasoning behind its final
+        start = self._whole_at[final]
+        older = self._silent[: self._silent_at[final]]
+        newer = self._whole[start : self._whole_at[step]]
         for since, number, result in self._renamed:
             if since < step and number < final:
-                older[self._silent.ends[number]] = result
+                older[self._silent_at[number]] = result
             elif since < step:
-                newer[self._whole.ends[number] - self._whole.ends[final]] = result
+                newer[self._whole_at[number] - start] = result
         return [*self.preamble, *older, *newer, OPEN]
 
     def history(self, number: int) -> list[Piece]:
@@ -117,24 +109,26 @@ class Server:
 
         A switch of the persona stands in place here, whatever `switch` is.
         """
-        return self._whole.of(number, number + 1)
+        return self._whole[self._whole_at[number] : self._whole_at[number + 1]]
 
-    def _shown(self, message: Message, tool: str) -> Shown:
-        """What becomes of one message when it is history."""
+    def _add(self, message: Message, tool: str) -> bool:
+        """Adds what becomes of a message when it is history; whether that holds a final answer."""
         if message.role == "assistant":
-            return self._assistant(message)
+            return self._add_assistant(message)
+        piece: Piece
         if message.role == "tool":
-            shown = [_result(message, tool)]
+            piece = _result(message, tool)
         elif message.role == "user":
-            shown = [(START, "user", MESSAGE, message.content, END)]
+            piece = (START, "user", MESSAGE, message.content, END)
         elif message.content or self._profile.history != "responses":
-            text = f"# Instructions\n\n{message.content}"
-            shown = [(START, "developer", MESSAGE, text, END)]
+            piece = (START, "developer", MESSAGE, f"# Instructions\n\n{message.content}", END)
         else:
-            shown = []
-        return Shown(shown, shown)
+            return False
+        self._whole.append(piece)
+        self._silent.append(piece)
+        return False
 
-    def _assistant(self, message: Message) -> Shown:
+    def _add_assistant(self, message: Message) -> bool:
         profile, content, calls = self._profile, message.content, message.tool_calls
         beside = "final" if profile.history == "responses" or not calls else "commentary"
         reasoning: list[Piece] = []
@@ -144,10 +138,12 @@ class Server:
         made: list[Piece] = []
         for call in calls:
             made += (OPEN, called(self._stored(call.function), profile))
-        final = bool(content) and beside == "final"
         if profile.history == "chat" and calls:
-            return Shown([*visible, *reasoning, *made], [*visible, *made], final)
-        return Shown([*reasoning, *visible, *made], [*visible, *made], final)
+            self._whole += (*visible, *reasoning, *made)
+        else:
+            self._whole += (*reasoning, *visible, *made)
+        self._silent += (*visible, *made)
+        return bool(content) and beside == "final"
 
     def _stored(self, function: FunctionCall) -> FunctionCall:
         """A call as the client holds it."""
@@ -157,23 +153,6 @@ class Server:
             return FunctionCall(function.name, json.dumps(json.loads(function.arguments)))
         except json.JSONDecodeError:
             return function
-
-
-class _Run:
-    """The pieces of messages, one after the other; `ends` holds where each message ends."""
-
-    def __init__(self) -> None:
-        self._pieces: list[Piece] = []
-        self.ends = [0]
-
-    def add(self, pieces: list[Piece]) -> None:
-        """Adds one message."""
-        self._pieces += pieces
-        self.ends.append(len(self._pieces))
-
-    def of(self, first: int, end: int) -> list[Piece]:
-        """The pieces of the messages from `first` to before `end`."""
-        return self._pieces[self.ends[first] : self.ends[end]]
 
 
 def _result(message: Message, tool: str) -> Piece:
