@@ -175,6 +175,7 @@ def render_with_counts(
     )
     steps = _steps(turns, profile, train_on)
     targets = [step for step in steps if step.untrained is None]
+    reasons = [step.untrained for step in steps if step.untrained is not None]
     if train_on == "all_turns":
         silent = [replace(step, thought=()) for step in steps]
         made = [_one_sequence(server, len(turns), silent)] if targets else []
@@ -187,7 +188,7 @@ def render_with_counts(
         steps=len(steps),
         trained=len(targets),
         without_reasoning=sum(not step.thought or train_on == "all_turns" for step in targets),
-        untrained=dict(Counter(step.untrained for step in steps if step.untrained is not None)),
+        untrained=dict(Counter(reasons)) if reasons else {},
         untrained_calls=sum(len(step.further_calls) // 2 for step in steps),  # each has an opening
         untrained_stops=stops,
     )
