@@ -89,6 +89,16 @@ def test_the_encoders_agree_on_every_character():
     assert not wrong
 
 
+def test_every_new_letter_is_found_by_its_bytes():
+    new = [c for c in map(chr, range(0x110000)) if vocabulary.NEW_LETTERS.match(c)]
+    assert len(new) > 4000
+    for letter in new:
+        text = f"x é {letter}"
+        assert vocabulary._has_new_letters(text, text.encode())
+    for text in ("é", "数据", "😀", "हि", "\u0c60"):
+        assert not vocabulary._has_new_letters(text, text.encode())
+
+
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb", "\ud83d \ude00"])
 def test_a_lone_surrogate_is_refused_by_both(text):
     for encode in both():

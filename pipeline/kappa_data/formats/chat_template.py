@@ -27,16 +27,14 @@ from msgspec.structs import replace
 
 from kappa_data.errors import UsageError
 from kappa_data.formats.construction import (
-    Atom,
     Counts,
-    Ids,
+    Document,
     Rendered,
     Step,
     TrainOn,
     Unrenderable,
     documents,
     first_trained,
-    rendered,
     why_untrained,
 )
 from kappa_data.formats.hf_tokenizer import HfTokenizer, load
@@ -118,7 +116,7 @@ class ChatTemplate(Struct, frozen=True):
             untrained=dict(Counter(step.untrained for step in steps if step.untrained is not None)),
             unrendered=dict(server.unrendered),
         )
-        return [rendered(document, Ids(_no_text)) for document in made], counts
+        return [_rendered(document) for document in made], counts
 
 
 def chat_template(name: str) -> ChatTemplate:
@@ -171,11 +169,11 @@ class _Server:
         self._date, self._effort = date, effort
         self._edits = switch == "replaced" and bool(switches_of(conversation.messages))
         self._looked_at = 0
-        self.prompts: dict[int, list[Atom]] = {}
+        self.prompts: dict[int, list[int]] = {}
         self.without_reasoning = 0
         self.unrendered: Counter[str] = Counter()
 
-    def step(self, number: int, *, earlier: bool) -> Step:
+    def step(self, number: int, *, earlier: bool) -> Step[int]:
         """The generation of one message, its prompt kept in `prompts` where it is trained."""
         message = self._messages[number]
         if not (message.content or message.tool_calls):
@@ -344,5 +342,7 @@ def _object(arguments: str) -> dict[str, Any]:
     return value
 
 
-def _no_text(text: str) -> Int32s:
-    raise TypeError(f"a template's documents are ids, and not text: {text!r}")
+def _rendered(document: Document[int]) -> Rendered:
+    """A template's documents are ids."""
+    ids, mask = np.array(document.pieces, np.int32), np.array(document.mask, np.int8)
+    return Rendered(ids, mask, tuple(document.steps))

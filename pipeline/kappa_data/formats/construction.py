@@ -9,11 +9,9 @@ that follows is `documents`. A format only says what P and C are.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Generic, Literal, Protocol, TypeVar
 
-import numpy as np
 from msgspec import Meta, Struct
 
 from kappa_data.formats.switches import Switch
@@ -36,7 +34,9 @@ CUT_OFF = ("length", "content_filter")
 # A document before it is ids: an int is an id, a str is text, encoded as ordinary text. So control
 # ids never come from content, and two prompts are compared without encoding anything.
 Atom = int | str
-SHORT = 24  # characters of a text that may stand in many conversations
+# What a format cuts its documents into: atoms, or runs of them. Where a cut falls must follow from
+# the atoms alone: then two documents have the same pieces where they have the same atoms.
+P = TypeVar("P")
 
 
 class Rendered(Struct, frozen=True, eq=False):
@@ -118,7 +118,7 @@ class Format(Protocol):
         """
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, Generic[P], frozen=True):
     """One generation; `number` is what its prompt is asked for by, `message` its message's index.
 
     A format that does not part reasoning from speech has all in `speech`.
@@ -126,48 +126,48 @@ class Step(Struct, frozen=True):
 
     number: int
     message: int
-    thought: Annotated[tuple[Atom, ...], Meta(description="() without reasoning")]
-    speech: Annotated[tuple[Atom, ...], Meta(description="what follows it, its stop included")]
+    thought: Annotated[tuple[P, ...], Meta(description="() without reasoning")]
+    speech: Annotated[tuple[P, ...], Meta(description="what follows it, its stop included")]
     untrained: Untrained | None
 
     @property
-    def completion(self) -> tuple[Atom, ...]:
+    def completion(self) -> tuple[P, ...]:
         """What the model has to emit."""
         return (*self.thought, *self.speech)
 
 
-class Document:
-    """Atoms and mask, written by the same call."""
+class Document(Generic[P]):
+    """Pieces and mask, written by the same call."""
 
     def __init__(self) -> None:
-        self.atoms: list[Atom] = []
+        self.pieces: list[P] = []
         self.mask: list[int] = []
         self.steps: list[int] = []
 
-    def write(self, atoms: Sequence[Atom], mask: int) -> None:
-        self.atoms += atoms
-        self.mask += [mask] * len(atoms)
+    def write(self, pieces: Sequence[P], mask: int) -> None:
+        self.pieces += pieces
+        self.mask += [mask] * len(pieces)
 
 
-def documents(prompt: Callable[[int], list[Atom]], steps: Iterable[Step]) -> list[Document]:
+def documents(prompt: Callable[[int], list[P]], steps: Iterable[Step[P]]) -> list[Document[P]]:
     """The loss-mask policy, whole; `prompt` gives what the server builds before a step's number.
 
     Every target is trained after exactly the prompt that the server builds for it: the open
     document is continued where that prompt starts with it, and else a new one begins. So 1 is what
     the model has to emit, from the first token that it samples to its stop.
     """
-    made: list[Document] = []
+    made: list[Document[P]] = []
     for step in steps:
         if step.untrained is not None:
             continue
         before = prompt(step.number)
-        if not made or made[-1].atoms != before[: len(made[-1].atoms)]:
+        if not made or made[-1].pieces != before[: len(made[-1].pieces)]:
             made.append(Document())
         document = made[-1]
         # 0: system, developer, user and tool messages; steps that are context only; whatever the
         # server writes into the history in place of what was emitted, as another stop, where a
         # target would teach to run on; and what opens the generation.
-        document.write(before[len(document.atoms) :], 0)
+        document.write(before[len(document.pieces) :], 0)
         document.write(step.completion, 1)
         document.steps.append(step.message)
     return made
@@ -188,40 +188,3 @@ def why_untrained(message: Message, *, earlier: bool) -> Untrained | None:
     if not message.train:
         return "marked"
     return "earlier turn" if earlier else None
-
-
-class Ids(dict[Atom, Int32s]):
-    """The ids of an atom; each text of a conversation is encoded once, and what stands in every
-    conversation (control ids, the words of headers) once a process."""
-
-    def __init__(self, encode: Callable[[str], Int32s]) -> None:
-        self._encode = encode
-
-    def __missing__(self, atom: Atom) -> Int32s:
-        if isinstance(atom, int) or len(atom) <= SHORT:
-            ids = _common(self._encode, atom)
-        else:
-            ids = self._encode(atom)
-        self[atom] = ids
-        return ids
-
-    def of(self, atoms: Iterable[Atom]) -> list[Int32s]:
-        """The ids of each of several atoms."""
-        return list(map(self.__getitem__, atoms))
-
-    def count(self, atoms: Iterable[Atom]) -> int:
-        """How many tokens the atoms have together."""
-        return sum(map(len, map(self.__getitem__, atoms)))
-
-
-@functools.lru_cache(maxsize=4096)
-def _common(encode: Callable[[str], Int32s], atom: Atom) -> Int32s:
-    return np.array([atom], np.int32) if isinstance(atom, int) else encode(atom)
-
-
-def rendered(document: Document, ids: Ids) -> Rendered:
-    """The document as ids and mask."""
-    pieces = ids.of(document.atoms)
-    lengths = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
-    mask = np.repeat(np.array(document.mask, dtype=np.int8), lengths)
-    return Rendered(np.concatenate(pieces), mask, tuple(document.steps))

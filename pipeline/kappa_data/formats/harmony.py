@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,20 +24,19 @@ from kappa_data.formats.construction import (
     Atom,
     Counts,
     Document,
-    Ids,
     Rendered,
     Step,
     TrainOn,
     Untrained,
     documents,
     first_trained,
-    rendered,
     why_untrained,
 )
+from kappa_data.formats.pieces import OPEN, Piece, rendered
 from kappa_data.formats.profiles import Profile
-from kappa_data.formats.prompt import OPEN, Server, called, said
+from kappa_data.formats.prompt import Server, called, said
 from kappa_data.formats.switches import Switch
-from kappa_data.formats.vocabulary import CALL, END, RETURN, Choice, Encode, encode, encoder
+from kappa_data.formats.vocabulary import END, RETURN, Choice, Encode, encode, encoder
 from kappa_data.records import Conversation, Message
 
 
@@ -100,18 +98,23 @@ class Harmony(Struct, frozen=True):
         )
 
 
-class _Step(Step, frozen=True):
+class _Step(Step[Piece], frozen=True):
     """A generation, and the calls beside it that are never sampled after it."""
 
-    further_calls: tuple[Atom, ...]
+    further_calls: tuple[Piece, ...]
+
+    @property
+    def stop(self) -> Atom:
+        """What ends it, where it says something."""
+        return self.speech[-1][-1]
 
 
-def _one_sequence(server: Server, count: int, steps: Iterable[_Step]) -> Document:
+def _one_sequence(server: Server, count: int, steps: Iterable[_Step]) -> Document[Piece]:
     """All messages in one sequence, each as it was said: cheaper, and not what a server sends.
 
     A final in the middle ends in an untrained `<|end|>`: `<|return|>` stands only at the end.
     """
-    document = Document()
+    document = Document[Piece]()
     document.write(server.preamble, 0)
     by_number = {step.number: step for step in steps}
     last = max((step.number for step in by_number.values() if step.untrained is None), default=-1)
@@ -123,13 +126,13 @@ def _one_sequence(server: Server, count: int, steps: Iterable[_Step]) -> Documen
         if not step.speech:
             continue
         mask = int(step.untrained is None)
-        *body, stop = step.completion
-        document.write(OPEN, 0)
-        document.write(body, mask)
-        if stop == RETURN and number != last:
-            document.write([END], 0)
+        document.write([OPEN], 0)
+        if step.stop == RETURN and number != last:
+            *before, final = step.completion
+            document.write([*before, final[:-1]], mask)
+            document.write([(END,)], 0)
         else:
-            document.write([stop], mask)
+            document.write(step.completion, mask)
         if mask:
             document.steps.append(step.message)
         if number == last:
@@ -138,7 +141,7 @@ def _one_sequence(server: Server, count: int, steps: Iterable[_Step]) -> Documen
     return document
 
 
-def _as_said(server: Server, count: int, steps: Iterable[_Step]) -> Iterator[Atom]:
+def _as_said(server: Server, count: int, steps: Iterable[_Step]) -> Iterator[Piece]:
     """Every message once, as it was said."""
     yield from server.preamble
     by_number = {step.number: step for step in steps}
@@ -147,7 +150,7 @@ def _as_said(server: Server, count: int, steps: Iterable[_Step]) -> Iterator[Ato
         if step is None:
             yield from server.history(number)
         elif step.speech:
-            yield from chain(OPEN, step.thought, step.speech, step.further_calls)
+            yield from (OPEN, *step.thought, *step.speech, *step.further_calls)
 
 
 def render_with_counts(
@@ -172,23 +175,24 @@ def render_with_counts(
     )
     steps = _steps(turns, profile, train_on)
     targets = [step for step in steps if step.untrained is None]
-    ids = Ids(encode)
+    reasons = [step.untrained for step in steps if step.untrained is not None]
     if train_on == "all_turns":
         silent = [replace(step, thought=()) for step in steps]
         made = [_one_sequence(server, len(turns), silent)] if targets else []
-        stops = sum(step.speech[-1] == RETURN for step in targets[:-1])
+        stops = sum(step.stop == RETURN for step in targets[:-1])
     else:
-        made, stops = documents(server.prompt, steps), 0
+        made, stops = documents(server.pieces, steps), 0
+    whole, tokens = rendered(_as_said(server, len(turns), steps), made, encode)
     counts = Counts(
-        tokens=ids.count(_as_said(server, len(turns), steps)),
+        tokens=tokens,
         steps=len(steps),
         trained=len(targets),
         without_reasoning=sum(not step.thought or train_on == "all_turns" for step in targets),
-        untrained=dict(Counter(step.untrained for step in steps if step.untrained is not None)),
-        untrained_calls=sum(step.further_calls.count(CALL) for step in steps),
+        untrained=dict(Counter(reasons)) if reasons else {},
+        untrained_calls=sum(len(step.further_calls) // 2 for step in steps),  # each has an opening
         untrained_stops=stops,
     )
-    return [rendered(document, ids) for document in made], counts
+    return whole, counts
 
 
 def render(
@@ -241,10 +245,14 @@ def _sequential(messages: Sequence[Message]) -> list[Turn]:
     number = 0
     while number < len(messages):
         message, end = messages[number], number + 1
+        if len(message.tool_calls) < 2:
+            turns.append((number, message))
+            number = end
+            continue
         while end < len(messages) and messages[end].role == "tool":
             end += 1
         results = [(at, messages[at]) for at in range(number + 1, end)]
-        if len(message.tool_calls) < 2 or not _answered(message, results):
+        if not _answered(message, results):
             turns.append((number, message))
             number += 1
             continue
@@ -272,11 +280,11 @@ def _steps(turns: Sequence[Turn], profile: Profile, train_on: TrainOn) -> list[_
     for number, (index, message) in enumerate(turns):
         if message.role != "assistant":
             continue
-        thought = (*said("analysis", message.reasoning), END, *OPEN) if message.reasoning else ()
+        thought = (said("analysis", message.reasoning, END), OPEN) if message.reasoning else ()
         speech = _speech(message, profile)
-        further: list[Atom] = []
+        further: list[Piece] = []
         for call in message.tool_calls[1:]:
-            further += [*OPEN, *called(call.function, profile), CALL]
+            further += (OPEN, called(call.function, profile))
         untrained: Untrained | None = "empty"
         if speech:
             untrained = why_untrained(message, earlier=number < first)
@@ -286,12 +294,14 @@ def _steps(turns: Sequence[Turn], profile: Profile, train_on: TrainOn) -> list[_
     return steps
 
 
-def _speech(message: Message, profile: Profile) -> tuple[Atom, ...]:
+def _speech(message: Message, profile: Profile) -> tuple[Piece, ...]:
     """What the model has to emit after its reasoning, its stop included.
 
     () for a message that says nothing: neither text nor call, so there is no stop to learn.
     """
     if message.tool_calls:
-        preamble = (*said("commentary", message.content), END, *OPEN) if message.content else ()
-        return (*preamble, *called(message.tool_calls[0].function, profile), CALL)
-    return (*said("final", message.content), RETURN) if message.content else ()
+        call = called(message.tool_calls[0].function, profile)
+        if not message.content:
+            return (call,)
+        return (said("commentary", message.content, END), OPEN, call)
+    return (said("final", message.content, RETURN),) if message.content else ()

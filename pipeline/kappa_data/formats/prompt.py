@@ -1,8 +1,9 @@
 """The server's side: the prompt that a profile builds from the messages so far.
 
-A prompt is a list of atoms: an int is a special id, a str is text. Special ids can so never come
-from content, two prompts are compared without encoding anything, and each text is encoded once.
-Text is cut only where the tokenizer would cut anyway: between `assistant` and ` to=`.
+A prompt is a list of pieces, and a piece a run of atoms: an int is a special id, a str is text.
+Special ids can so never come from content, two prompts are compared without encoding anything, and
+each text is encoded once. Text is cut only where the tokenizer would cut anyway: between
+`assistant` and ` to=`.
 """
 
 from __future__ import annotations
@@ -11,38 +12,29 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import NamedTuple
 
 from kappa_data.formats.construction import Atom
+from kappa_data.formats.pieces import OPEN, Piece
 from kappa_data.formats.profiles import Profile
 from kappa_data.formats.switches import PERSONA, Switch, edited, lifted, switches_of
 from kappa_data.formats.typescript import namespace, parse_tools
 from kappa_data.formats.vocabulary import CALL, CHANNEL, CONSTRAIN, END, MESSAGE, START
 from kappa_data.records import FunctionCall, Message
 
-OPEN: tuple[Atom, ...] = (START, "assistant")  # opens a generation: the server writes it
+
+def said(channel: str, text: str, stop: int) -> Piece:
+    """An assistant message behind its opening."""
+    return (CHANNEL, channel, MESSAGE, text, stop)
 
 
-class Part(NamedTuple):
-    """One harmony message of the history; `channel` is None where it is not the assistant's."""
-
-    channel: str | None
-    atoms: tuple[Atom, ...]
-
-
-def said(channel: str, text: str) -> tuple[Atom, ...]:
-    """Header and body of an assistant message, without its opening and its stop."""
-    return (CHANNEL, channel, MESSAGE, text)
-
-
-def called(function: FunctionCall, profile: Profile) -> tuple[Atom, ...]:
-    """Header and body of a tool call, without its opening and its stop."""
+def called(function: FunctionCall, profile: Profile) -> Piece:
+    """A tool call behind its opening."""
     to = f" to=functions.{function.name}"
     before, after = ((to,), "commentary") if profile.recipient_first else ((), f"commentary{to}")
     kind: tuple[Atom, ...] = (
         (f"{after} ", CONSTRAIN, "json") if profile.constrain else (f"{after} json",)
     )
-    return (*before, CHANNEL, *kind, MESSAGE, function.arguments)
+    return (*before, CHANNEL, *kind, MESSAGE, function.arguments, CALL)
 
 
 class Server:
@@ -67,12 +59,19 @@ class Server:
         leading = messages[0].content if lifted(messages) else None
         self.preamble = _preamble(leading, tools, profile, date, effort)
         names, renamed = _tool_names(messages, profile)
-        self._history = [
-            self._parts(message, names[number]) if number or leading is None else []
-            for number, message in enumerate(messages)
-        ]
+        # The history with reasoning and without, and where each message starts in them.
+        self._whole: list[Piece] = []
+        self._silent: list[Piece] = []
+        self._whole_at, self._silent_at = [0], [0]
+        self._final = [0]  # for each message, how many there are up to the last final before it
+        for number, message in enumerate(messages):
+            shown = bool(number) or leading is None
+            final = shown and self._add(message, names[number])
+            self._final.append(number + 1 if final else self._final[-1])
+            self._whole_at.append(len(self._whole))
+            self._silent_at.append(len(self._silent))
         self._renamed = [
-            (since, number, self._parts(messages[number], name)) for since, number, name in renamed
+            (since, number, _result(messages[number], name)) for since, number, name in renamed
         ]
         switches = switches_of(messages) if switch == "replaced" else []
         self._after: list[tuple[int, int, Server]] = []  # a switch, messages less, what follows
@@ -82,70 +81,69 @@ class Server:
             self._after.append((since, end - len(sent), server))
 
     def prompt(self, step: int) -> list[Atom]:
-        """The atoms before the generation of message `step`, `<|start|>assistant` included.
+        """The atoms of `pieces`."""
+        return list(chain.from_iterable(self.pieces(step)))
+
+    def pieces(self, step: int) -> list[Piece]:
+        """What is before the generation of message `step`, `<|start|>assistant` included.
 
         A final answer ends the life of the reasoning before it: vLLM drops the analysis before
         the last final of the history.
         """
         for since, fewer, server in reversed(self._after):
             if since < step:
-                return server.prompt(step - fewer)
-        shown = self._history[:step]
-        for since, number, parts in self._renamed:
-            if since < step:
-                shown[number] = parts
-        history = list(chain.from_iterable(shown))
-        last_final = max(
-            (number for number, part in enumerate(history) if part.channel == "final"), default=-1
-        )
-        kept = (
-            part.atoms
-            for number, part in enumerate(history)
-            if part.channel != "analysis" or number > last_final
-        )
-        return [*self.preamble, *chain.from_iterable(kept), *OPEN]
+                return server.pieces(step - fewer)
+        final = self._final[step]  # no profile puts a message's reasoning behind its final
+        start = self._whole_at[final]
+        older = self._silent[: self._silent_at[final]]
+        newer = self._whole[start : self._whole_at[step]]
+        for since, number, result in self._renamed:
+            if since < step and number < final:
+                older[self._silent_at[number]] = result
+            elif since < step:
+                newer[self._whole_at[number] - start] = result
+        return [*self.preamble, *older, *newer, OPEN]
 
-    def history(self, number: int) -> list[Atom]:
-        """The atoms of one message as history, with the reasoning that the client sends back.
+    def history(self, number: int) -> list[Piece]:
+        """One message as history, with the reasoning that the client sends back.
 
         A switch of the persona stands in place here, whatever `switch` is.
         """
-        return list(chain.from_iterable(part.atoms for part in self._history[number]))
+        return self._whole[self._whole_at[number] : self._whole_at[number + 1]]
 
-    def _parts(self, message: Message, tool: str) -> list[Part]:
-        """What becomes of one message when it is history."""
+    def _add(self, message: Message, tool: str) -> bool:
+        """Adds what becomes of a message when it is history; whether that holds a final answer."""
         if message.role == "assistant":
-            return self._assistant(message)
+            return self._add_assistant(message)
+        piece: Piece
         if message.role == "tool":
-            header = (START, f"functions.{tool}", CHANNEL, "commentary to=assistant", MESSAGE)
-            return [Part(None, (*header, message.content, END))]
-        if message.role == "user":
-            return [Part(None, (START, "user", MESSAGE, message.content, END))]
-        if not message.content and self._profile.history == "responses":
-            return []
-        text = f"# Instructions\n\n{message.content}"
-        return [Part(None, (START, "developer", MESSAGE, text, END))]
+            piece = _result(message, tool)
+        elif message.role == "user":
+            piece = (START, "user", MESSAGE, message.content, END)
+        elif message.content or self._profile.history != "responses":
+            piece = (START, "developer", MESSAGE, f"# Instructions\n\n{message.content}", END)
+        else:
+            return False
+        self._whole.append(piece)
+        self._silent.append(piece)
+        return False
 
-    def _assistant(self, message: Message) -> list[Part]:
-        profile = self._profile
-        beside = (
-            "final" if profile.history == "responses" or not message.tool_calls else "commentary"
-        )
-        reasoning = [
-            Part("analysis", (*OPEN, *said("analysis", text), END))
-            for text in [message.reasoning]
-            if text and profile.echo_reasoning
-        ]
-        visible = [
-            Part(beside, (*OPEN, *said(beside, text), END)) for text in [message.content] if text
-        ]
-        calls = [
-            Part("commentary", (*OPEN, *called(self._stored(call.function), profile), CALL))
-            for call in message.tool_calls
-        ]
-        if profile.history == "chat" and message.tool_calls:
-            return [*visible, *reasoning, *calls]
-        return [*reasoning, *visible, *calls]
+    def _add_assistant(self, message: Message) -> bool:
+        profile, content, calls = self._profile, message.content, message.tool_calls
+        beside = "final" if profile.history == "responses" or not calls else "commentary"
+        reasoning: list[Piece] = []
+        if message.reasoning and profile.echo_reasoning:
+            reasoning = [OPEN, said("analysis", message.reasoning, END)]
+        visible = [OPEN, said(beside, content, END)] if content else []
+        made: list[Piece] = []
+        for call in calls:
+            made += (OPEN, called(self._stored(call.function), profile))
+        if profile.history == "chat" and calls:
+            self._whole += (*visible, *reasoning, *made)
+        else:
+            self._whole += (*reasoning, *visible, *made)
+        self._silent += (*visible, *made)
+        return bool(content) and beside == "final"
 
     def _stored(self, function: FunctionCall) -> FunctionCall:
         """A call as the client holds it."""
@@ -157,9 +155,15 @@ class Server:
             return function
 
 
+def _result(message: Message, tool: str) -> Piece:
+    """What a tool gave back, as history."""
+    to = "commentary to=assistant"
+    return (START, f"functions.{tool}", CHANNEL, to, MESSAGE, message.content, END)
+
+
 def _preamble(
     leading: str | None, tools: str | None, profile: Profile, date: str, effort: str | None
-) -> tuple[Atom, ...]:
+) -> tuple[Piece, ...]:
     """System message and developer message; `leading` is the request's first system message."""
     identity, instructions = profile.identity, leading
     if profile.persona == "identity" and leading is not None and leading.startswith(PERSONA):
@@ -174,12 +178,12 @@ def _preamble(
     )
     if section:
         system += "\nCalls to these tools must go to the commentary channel: 'functions'."
-    atoms: tuple[Atom, ...] = (START, "system", MESSAGE, system, END)
+    first = (START, "system", MESSAGE, system, END)
     if not instructions and not section:
-        return atoms
+        return (first,)
     sections = [] if instructions is None else ["# Instructions", instructions]
     developer = "\n\n".join([*sections, *([section] if section else [])])
-    return (*atoms, START, "developer", MESSAGE, developer, END)
+    return (first, (START, "developer", MESSAGE, developer, END))
 
 
 @lru_cache(maxsize=256)  # a data set has few sets of tools and many conversations

@@ -8,6 +8,7 @@ vary over the data set and never between two builds of it.
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
@@ -54,11 +55,10 @@ class Choices(Struct, frozen=True):
         """The request of one conversation, by its id and the seed alone."""
         text = f"{self.seed}\0{conversation_id}".encode()
         drawn = hashlib.blake2b(text, digest_size=16).digest()
-        day = int.from_bytes(drawn[:8]) % self.days
-        date = datetime.date.fromisoformat(self.first_date) + datetime.timedelta(days=day)
+        date = _later(self.first_date, int.from_bytes(drawn[:8]) % self.days)
         further = hashlib.blake2b(text, digest_size=8, person=b"switch").digest()
         switch: Any = _drawn(self.switches, further)
-        return Request(date.isoformat(), _drawn(self.efforts, drawn[8:]), switch)
+        return Request(date, _drawn(self.efforts, drawn[8:]), switch)
 
 
 def choices(config: TokenizeConfig) -> Choices:
@@ -131,8 +131,16 @@ def _mix(field: str, weights: Mapping[str, float], known: Any) -> Mix:
     return mix
 
 
+@functools.lru_cache(maxsize=1024)  # conversations share their days
+def _later(date: str, days: int) -> str:
+    """The ISO date that many days later."""
+    return (datetime.date.fromisoformat(date) + datetime.timedelta(days=days)).isoformat()
+
+
 def _drawn(mix: Mix, digest: bytes) -> str:
     """One name of a mix, by 8 random bytes."""
+    if len(mix) == 1:
+        return mix[0][0]
     point = int.from_bytes(digest) / 2**64 * sum(weight for _, weight in mix)
     for name, weight in mix:
         point -= weight

@@ -42,8 +42,10 @@ def switches_of(messages: Sequence[Message]) -> list[int]:
     leading = messages[0].content if lifted(messages) else ""
     switches = []
     for number, message in enumerate(messages[1:], 1):
+        if message.role not in INSTRUCTING:
+            continue
         ends = not message.content and leading.startswith(PERSONA)
-        if message.role in INSTRUCTING and (ends or message.content.startswith(PERSONA)):
+        if ends or message.content.startswith(PERSONA):
             leading = message.content
             switches.append(number)
     return switches

@@ -109,7 +109,7 @@ def tokenize_part(chosen: Choices, folder: Path, numbered: tuple[int, Part]) -> 
             for sample in made.samples:
                 written.write(sample)
             _count(totals, untrained, made)
-            if made.counts is not None:
+            if made.counts is not None and made.counts.unrendered:
                 unrendered.update(made.counts.unrendered)
     return Done(
         samples=written.piece,
@@ -131,7 +131,8 @@ def _count(totals: Counter[str], untrained: Counter[str], made: Tokenized) -> No
     totals["without reasoning"] += counts.without_reasoning
     totals["untrained calls"] += counts.untrained_calls
     totals["untrained stops"] += counts.untrained_stops
-    untrained.update(counts.untrained)
+    if counts.untrained:
+        untrained.update(counts.untrained)
     if made.samples:
         totals["tokenized"] += 1
         totals["conversation tokens"] += counts.tokens
