@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from kappa_data.errors import UsageError
 from kappa_data.sandbox.tool_calls import mismatch
-from kappa_data.sandbox.tool_types import Types
+from kappa_data.sandbox.tool_types import Types, without_null
 
 MAX_BYTES = 256 * 1024
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -242,6 +242,8 @@ def _property(
         if value is not None:
             end = "" if description.endswith((".", "!", "?")) else "."
             description += f"{end} Default {json.dumps(value, ensure_ascii=False)}."
+        else:
+            schema = without_null(schema)  # leaving it out says the same, in a plainer schema
     return {**schema, "description": description}
 
 

@@ -18,6 +18,8 @@ from kappa_data.errors import UsageError
 
 Schema = dict[str, Any]
 
+NULL = {"type": "null"}
+
 SIMPLE = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "None": "null"}
 CONTAINERS = {"list": "list[str]", "dict": "dict[str, int]"}
 TYPING = {"List": "list", "Dict": "dict"}
@@ -70,7 +72,7 @@ class Types:
             if isinstance(node.value, str):
                 return self.schema(self._unquoted(node, node.value))
             if node.value is None:
-                return {"type": "null"}
+                return dict(NULL)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
             return self._union(node, [node.left, node.right])
         if isinstance(node, ast.Subscript):
@@ -186,7 +188,7 @@ class Types:
             found += made["anyOf"] if made.keys() == {"anyOf"} else [made]
         found = list({json.dumps(each): each for each in found}.values())
         rich = [each for each in found if each.keys() != {"type"}]
-        if len(rich) > 1 or (rich and (len(found) > 2 or {"type": "null"} not in found)):
+        if len(rich) > 1 or (rich and (len(found) > 2 or NULL not in found)):
             return {"anyOf": found}
         types = [
             name
@@ -278,6 +280,21 @@ class Types:
         if last in SPECIAL and last not in self._imported.values():
             hint = f"write from typing import {last}" if not self._typing else f"use {ALLOWED}"
         return self.wrong(node, f"the type {ast.unparse(node)} has no form in JSON; {hint}")
+
+
+def without_null(schema: Schema) -> Schema:
+    """A schema of other types and null, without null."""
+    made = dict(schema)
+    if isinstance(made.get("type"), list):
+        types = [each for each in made["type"] if each != "null"]
+        made["type"] = types[0] if len(types) == 1 else types
+    if "enum" in made:
+        made["enum"] = [each for each in made["enum"] if each is not None]
+    if "anyOf" in made:
+        made["anyOf"] = [each for each in map(without_null, made["anyOf"]) if each != NULL]
+        if len(made["anyOf"]) == 1:
+            made = made["anyOf"][0]
+    return made
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
