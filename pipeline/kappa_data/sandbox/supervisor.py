@@ -55,7 +55,7 @@ class Supervisor:
             modules[name.rpartition(".")[2]] = module
         self.workspace: Any = modules["workspace"]
         self.perform: Any = modules["tool_run"].perform
-        self.tools: dict[str, tuple[str, bool]] = hello["tools"]  # source, whether it is ours
+        self.tools: dict[str, tuple[Any, bool]] = hello["tools"]  # text, whether it is ours
         self.limits: Limits = hello["limits"]
         self.state = self.workspace.state
         self.state.output_chars = int(self.limits["output_chars"])
@@ -92,6 +92,9 @@ class Supervisor:
     def call(self, tool: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
         """Run one tool in a process of its own, then kill whatever is alive. Without arguments it
         is only loaded."""
+        text, ours = self.tools[tool]
+        if ours and isinstance(text, str):  # once for all calls; another's may be no Python of ours
+            self.tools[tool] = (compile(text, f"{tool}.py", "exec", dont_inherit=True), ours)
         out, into = os.pipe()
         report, into_report = os.pipe()
         main = os.fork()
@@ -189,8 +192,7 @@ class Supervisor:
             os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now)
             os.chdir(MOUNTS[0])
             confine(self.limits)
-            text, ours = self.tools[tool]
-            said = self.perform(tool, text, ours, arguments, out)
+            said = self.perform(tool, *self.tools[tool], arguments, out)
         finally:
             if not said:
                 import traceback

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from kappa_data.sandbox.workspace import ToolError, state
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def perform(
-    name: str, source: str, ours: bool, arguments: dict[str, Any] | None, out: int
+    name: str, text: str | CodeType, ours: bool, arguments: dict[str, Any] | None, out: int
 ) -> dict[str, Any]:
     """Run the tool, write its result to the descriptor `out`, and say what else there is to know:
     `seen` (real paths), or `error`, or `bug`. Without arguments the tool is only loaded."""
     before = set(state.seen)
     try:
-        function = load(name, source, ours)
-        text = "" if arguments is None else rendered(function(**arguments))
+        function = load(name, text, ours)
+        result = "" if arguments is None else rendered(function(**arguments))
         flush()  # what a tool prints stands before what it returns
     except ToolError as error:
         return failure(f"{name}: {error}", out)
@@ -40,19 +40,21 @@ def perform(
             return {"bug": True}
         message = str(error)
         return failure(f"{name}: {type(error).__name__}{': ' if message else ''}{message}", out)
-    write_all(out, text.encode("utf-8", "surrogatepass"))
+    write_all(out, result.encode("utf-8", "surrogatepass"))
     return {"seen": sorted(state.seen - before)}
 
 
-def load(name: str, source: str, ours: bool) -> Callable[..., object]:
-    """The tool's function."""
+def load(name: str, text: str | CodeType, ours: bool) -> Callable[..., object]:
+    """The tool's function, from its file's text or from that compiled."""
     if not ours:
         import site
 
         site.main()  # the libraries that the box's python3 has, which the supervisor does without
     module = ModuleType(f"kappa_tool_{name}")
     sys.modules[module.__name__] = module  # dataclasses look themselves up
-    exec(compile(source, f"{name}.py", "exec", dont_inherit=True), module.__dict__)
+    if isinstance(text, str):
+        text = compile(text, f"{name}.py", "exec", dont_inherit=True)
+    exec(text, module.__dict__)
     function: Callable[..., object] = getattr(module, name)
     return function
 

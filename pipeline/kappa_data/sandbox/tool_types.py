@@ -107,6 +107,9 @@ class Types:
         """What a name stands for; its source text where it is none that is known."""
         if isinstance(node, ast.Name):
             name = self._imported.get(node.id, node.id)
+            imported = node.id in self._imported or "*" in self._imported
+            if name in (*SPECIAL, *TYPING) and not imported:
+                raise self.wrong(node, f"{name} is not imported; write from typing import {name}")
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) in self._typing:
             name = node.attr
         else:
@@ -277,8 +280,6 @@ class Types:
     def _refused(self, node: ast.expr, name: str) -> UsageError:
         last = name.rpartition(".")[2]
         hint = HINTS.get(last) or f"use {ALLOWED}"
-        if last in SPECIAL and last not in self._imported.values():
-            hint = f"write from typing import {last}" if not self._typing else f"use {ALLOWED}"
         return self.wrong(node, f"the type {ast.unparse(node)} has no form in JSON; {hint}")
 
 
