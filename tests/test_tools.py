@@ -378,6 +378,21 @@ def test_arguments_are_taken_as_another_reader_of_types_takes_them(annotation, v
     assert (complaint("tool", tool.parameters, {"x": value}) is None) == fits
 
 
+def test_what_is_said_of_a_wrong_call_is_short_and_plain_text(tmp_path):
+    tools = tool_set()
+    for arguments in (
+        {"command": "ls", "\x1b[2J": 1},
+        {"\ud800": 1, "command": ""},
+        {"x" * 10**6: 1},
+    ):
+        told = tools.complaint("bash", arguments)
+        assert told is not None
+        assert told.encode().isascii()
+        assert "\x1b" not in told
+        assert len(told) < 1100
+    assert len(tools.complaint("y" * 10**6, {}) or "") < 1100
+
+
 def test_the_check_of_arguments_uses_the_conversations_own_schema():
     tool = tool_with("list[Place]", before=PLACES)
     for value, rules in (([{"lat": 4}], []), ([{"lat": 400}], ["arguments schema"])):

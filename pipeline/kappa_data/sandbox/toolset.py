@@ -22,6 +22,8 @@ from kappa_data.sandbox.output import clip, visible
 from kappa_data.sandbox.tool_file import Tool, read_tool
 
 GROUP = "kappa_data.tools"
+COMPLAINT = 1_000
+"""characters of what is said of a wrong call"""
 FOLDER = Path(__file__).with_name("tools")
 
 
@@ -81,9 +83,12 @@ class ToolSet:
 
     def complaint(self, name: str, arguments: Mapping[str, object]) -> str | None:
         """What is wrong with a call, in words for the assistant; None if it can be run."""
-        if name not in self._tools:
-            return self._unknown(name)
-        return tool_calls.complaint(name, self._tools[name].parameters, arguments)
+        if name in self._tools:
+            wrong = tool_calls.complaint(name, self._tools[name].parameters, arguments)
+        else:
+            wrong = self._unknown(name)
+        # It quotes what the assistant wrote, which may be anything at all.
+        return wrong and clip(visible(wrong.encode("utf-8", "replace")), COMPLAINT)[0]
 
     def _unknown(self, name: str) -> str:
         nearest = difflib.get_close_matches(name, self._tools, n=1)
