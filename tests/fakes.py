@@ -25,6 +25,7 @@ from kappa_data.records import (
 )
 from kappa_data.resources import Resources
 from kappa_data.sandbox import NO_FILES, ToolResult
+from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, TeacherError
 from kappa_data.teacher.journal import Journal
 
@@ -152,6 +153,7 @@ class FakeSandbox:
         self.calls: Counter[str] = Counter()
         self.deaths, self.lacks, self.clock = deaths, lacks, clock
         self.running = self.peak = 0
+        self.tools: ToolSet = tool_set()
 
     def has(self, program: str) -> bool:
         return program not in self.lacks

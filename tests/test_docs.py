@@ -21,7 +21,7 @@ from kappa_data.cli import app
 from kappa_data.config import Settings
 from kappa_data.records import Message, Task, Verdict
 from kappa_data.sandbox.bubblewrap import Bubblewrap
-from kappa_data.sandbox.tools import definitions
+from kappa_data.sandbox.toolset import tool_set
 from kappa_data.tasks.catalog import GROUP, family_of
 from kappa_data.tasks.verify import play_reference, verify
 
@@ -181,7 +181,7 @@ async def attempts(task: Task) -> tuple[Verdict, Verdict]:
 def test_the_example_of_tasks_is_a_family(tmp_path):
     (program,) = blocks("tasks.md", "python")
     family = family_of(module_of(program, tmp_path / "stock_list.py"), "docs/tasks.md")
-    assert definitions(family.tools)
+    assert tool_set().only(family.tools).names == family.tools
     for seed in range(3):
         task = family.make(seed)
         assert task == family.make(seed)

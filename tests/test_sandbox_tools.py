@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hostile.boxes import bash, in_box, results
 from kappa_data.errors import UsageError
-from kappa_data.sandbox import ToolResult, output, programs, tools
+from kappa_data.sandbox import ToolResult, output, programs
 from kappa_data.sandbox.box import BubblewrapBox
+from kappa_data.sandbox.toolset import tool_set
 
 
 def test_bash_shows_output_and_exit_code() -> None:
@@ -245,12 +246,12 @@ def test_a_wrong_call_is_told_what_is_wrong() -> None:
 
 def test_definitions_are_json_schemas_in_the_order_asked_for() -> None:
     names = ["write_file", "bash", "edit_file", "read_file"]
-    found = tools.definitions(names)
+    found = tool_set().only(names).definitions()
     assert [definition["function"]["name"] for definition in found] == names
     for definition in found:
         jsonschema.Draft202012Validator.check_schema(definition["function"]["parameters"])
     with pytest.raises(UsageError, match=r'"edit_fiel".*did you mean "edit_file"'):
-        tools.definitions(["edit_fiel"])
+        tool_set().only(["edit_fiel"])
 
 
 # --- limits

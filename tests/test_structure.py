@@ -23,7 +23,7 @@ LAYERS = (
     {"stages"},
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
     {"top_up"},
-    {"session", "browse", "terminal", "push"},
+    {"session", "browse", "terminal", "push", "tool_list"},
     {"options", "cli", "__main__"},
 )  # fmt: skip
 HEAVY = {"pyarrow", "numpy", "datasets", "openai", "jinja2", "aiohttp", "huggingface_hub"}

@@ -300,6 +300,23 @@ def doctor(*, common: Common) -> dict[str, Any]:
     return {"findings": found, "exit_code": 0 if all(each["ok"] for each in found) else 4}
 
 
+@command(app, "tools")
+def tools(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE]...", help="files with tools of your own")
+    ] = None,
+    *,
+    common: Common,
+) -> dict[str, Any]:
+    """List the tools with their arguments, or check files with tools of your own."""
+    from kappa_data import terminal, tool_list
+
+    found = tool_list.found(files or (), _settings(common).sandbox)
+    if not common.json:
+        terminal.print_lines(list(tool_list.lines(found)))
+    return {"tools": [tool_list.as_json(each) for each in found]}
+
+
 @command(app, "teacher")
 def teacher(
     *,

@@ -57,7 +57,9 @@ class SandboxConfig(Limits, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "executed"
     tools: Annotated[
-        tuple[str, ...], Meta(description="files with tools of your own, offered beside the others")
+        tuple[str, ...],
+        Meta(description="files with tools of your own, offered beside the others"),
+        RUN_ONLY,  # what is in the files is part of the question, and not where they lie
     ] = ()
     rootfs: Annotated[
         str, Meta(description="folder of an unpacked root whose programs the boxes have; '': /usr")

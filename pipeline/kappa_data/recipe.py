@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from kappa_data.config import Settings, TokenizeConfig
+from kappa_data.config import SandboxConfig, Settings, TokenizeConfig
 from kappa_data.progress import Progress
 from kappa_data.records import SPLITS
 from kappa_data.resources import Resources
@@ -57,6 +57,14 @@ def _families(_: Struct) -> dict[str, str]:
     }
 
 
+def _tools(sandbox: SandboxConfig) -> dict[str, str]:
+    """The tools that others made, by what is in their files."""
+    from kappa_data.sandbox.toolset import tool_set
+
+    digests = tool_set(sandbox.tools).digests()
+    return {f"tool {name}": digest for name, digest in digests.items()}
+
+
 def _checks(_: Struct) -> dict[str, str]:
     from kappa_data.validation.checking import all_checks
 
@@ -88,6 +96,7 @@ PLAN = Stage(
     prompts=_personas_and_material,
     found=_families,
     boxed=lambda config: True,
+    in_box=_tools,
 )
 GENERATE = Stage(
     "generate",
@@ -97,6 +106,7 @@ GENERATE = Stage(
     ("plan",),
     _all_prompts,
     boxed=lambda config: True,
+    in_box=_tools,
 )
 VALIDATE = Stage(
     "validate",

@@ -110,7 +110,8 @@ class Stage:
     `records` names the record sets that count as what it made, `inputs` are names of stages,
     `prompts` gives the resources that it reads, and `found` what it finds by a folder, an entry
     point or its config (name -> a text that changes with it), such as the task families. `boxed`
-    says of a config whether tool calls run: then the sandbox's settings are part of the key.
+    says of a config whether tool calls run: then the sandbox's settings are part of the key, and
+    `in_box`, what is found by them.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Stage:
     prompts: Callable[[Resources], Iterable[str]] = lambda resources: ()
     found: Callable[[Any], Mapping[str, str]] = lambda config: {}
     boxed: Callable[[Any], bool] = lambda config: False
+    in_box: Callable[[SandboxConfig], Mapping[str, str]] = lambda sandbox: {}
 
 
 def key_parts(
@@ -131,13 +133,15 @@ def key_parts(
     sandbox: SandboxConfig,
 ) -> dict[str, Any]:
     """What the key is made of; `status` compares these to say why a stage is not up to date."""
-    boxed = {"sandbox": identity(sandbox)} if stage.boxed(config) else {}
+    runs = stage.boxed(config)
+    boxed = {"sandbox": identity(sandbox)} if runs else {}
+    found = {**stage.found(config), **(stage.in_box(sandbox) if runs else {})}
     return {
         "stage": stage.name,
         "version": stage.version,
         "config": identity(config) | boxed,
         "inputs": {name: each.digest for name, each in sorted(inputs.items())},
-        "resources": resources.digests(stage.prompts(resources)) | dict(stage.found(config)),
+        "resources": resources.digests(stage.prompts(resources)) | found,
     }
 
 

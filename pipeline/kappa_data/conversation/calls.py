@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from kappa_data import strict_json
 from kappa_data.records import ToolCall
-from kappa_data.sandbox import tools
+from kappa_data.sandbox.toolset import ToolSet
 
 EVIDENCE = 200
 """characters of a wrong call that its answer repeats"""
@@ -23,18 +23,18 @@ class ReadCall(NamedTuple):
     wrong: str
 
 
-def read_call(call: ToolCall, offered: Collection[str]) -> ReadCall:
+def read_call(call: ToolCall, offered: ToolSet) -> ReadCall:
     """Checks the name against the tools on offer, and the arguments against the tool's schema."""
     name = call.function.name
     if name not in offered:
-        known = ", ".join(offered) or "none"
+        known = ", ".join(offered.names) or "none"
         return ReadCall(call, {}, f'there is no tool "{name[:EVIDENCE]}"; there are: {known}')
     try:
         arguments = _object(call.function.arguments)
     except strict_json.NotStrict as error:
         start = call.function.arguments[:EVIDENCE]
         return ReadCall(call, {}, f"{name}: the arguments are not a JSON object ({error}): {start}")
-    return ReadCall(call, arguments, tools.complaint(name, arguments) or "")
+    return ReadCall(call, arguments, offered.complaint(name, arguments) or "")
 
 
 def with_own_ids(calls: Iterable[ToolCall], taken: set[str]) -> tuple[ToolCall, ...]:

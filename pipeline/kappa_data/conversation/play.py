@@ -41,7 +41,7 @@ from kappa_data.records import (
 )
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Box, Sandbox, ToolResult, tree_digest
-from kappa_data.sandbox.tools import definitions
+from kappa_data.sandbox.toolset import ToolSet
 from kappa_data.tasks.verify import verify
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
@@ -125,7 +125,7 @@ class _Play:
         self._messages: list[Message] = []
         if slot.system is not None:
             self._messages.append(Message(role="system", content=slot.system))
-        self._tools = definitions(task.tools)
+        self._offered = ToolSet(())
         self._call_ids: set[str] = set()
         self._outcomes: list[CallOutcome] = []
         self._usage = Usage()
@@ -136,10 +136,12 @@ class _Play:
         if task.tools:
             if run.sandbox is None:
                 raise ValueError(f"{slot.id} calls tools: the run needs a sandbox")
+            self._offered = run.sandbox.tools.offered(task.tools)
             self._bench = Workbench(run.sandbox, run.limits, task, run.gate)
+        self._tools = self._offered.definitions()
         persona = run.personas[slot.persona] if slot.persona is not None else None
         self._brief = run.resources.render(
-            ASSISTANT_PROMPT, persona=persona, tools=list(task.tools), seed=slot.id
+            ASSISTANT_PROMPT, persona=persona, tools=list(self._offered.names), seed=slot.id
         )
         self._user_brief = run.resources.render(USER_PROMPT, task=task)
 
@@ -186,7 +188,7 @@ class _Play:
         while True:
             answer = await self._ask("assistant", self._assistant_messages(), self._tools)
             own = with_own_ids(answer.tool_calls, self._call_ids)
-            calls = [read_call(call, self._task.tools) for call in own]
+            calls = [read_call(call, self._offered) for call in own]
             self._messages.append(
                 Message(
                     role="assistant",

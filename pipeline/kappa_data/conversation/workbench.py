@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from kappa_data.config import Limits
+from kappa_data.config import Limits, identity
 from kappa_data.errors import SandboxDown
 from kappa_data.records import Task, compact_json
 from kappa_data.sandbox import Box, Sandbox, ToolResult
@@ -24,9 +24,10 @@ T = TypeVar("T")
 class Workbench:
     """At most one box for `task`. `gate` bounds what runs in all boxes at the same time.
 
-    `state` is a digest of the box's state: its limits, fixture and all calls so far. The version of
-    the box's programs is not in it: after an upgrade the journalled results still stand, since
-    other ones would change the next request, and answers would be bought again.
+    `state` is a digest of the box's state: its limits, those of its tools that do not ship with
+    this program, its fixture and all calls so far. The version of the box's programs is not in it:
+    after an upgrade the journalled results still stand, since other ones would change the next
+    request, and answers would be bought again.
     """
 
     def __init__(
@@ -35,7 +36,8 @@ class Workbench:
         self._sandbox, self._fixture, self._gate = sandbox, task.fixture, gate
         self._box: Box | None = None
         self._calls: list[tuple[str, Mapping[str, Any]]] = []
-        self.state = _digest(limits, task.fixture)
+        others = sandbox.tools.offered(task.tools).digests()
+        self.state = _digest(identity(limits), others, task.fixture)
 
     def after(self, tool: str, arguments: Mapping[str, Any]) -> str:
         """What `state` will be after one more call."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from kappa_data.config import Limits
 from kappa_data.errors import SandboxDown
 from kappa_data.records import Grounding, Limit, canonical_json
+
+if TYPE_CHECKING:
+    from kappa_data.sandbox.toolset import ToolSet
 
 __all__ = ["NO_FILES", "Box", "Limits", "NoRoom", "Sandbox", "ToolResult", "tree_digest"]
 
@@ -91,6 +94,11 @@ class Sandbox(Protocol):
 
     @property
     def grounding(self) -> Grounding: ...
+
+    @property
+    def tools(self) -> ToolSet:
+        """The tools that its boxes have."""
+        ...
 
     def has(self, program: str) -> bool:
         """Whether the boxes have this program."""

@@ -21,7 +21,7 @@ from kappa_data.records import Limit
 from kappa_data.sandbox import Limits, NoRoom, ToolResult
 from kappa_data.sandbox.child import Child
 from kappa_data.sandbox.output import clip, visible, with_note
-from kappa_data.sandbox.tools import complaint
+from kappa_data.sandbox.toolset import ToolSet
 
 GRACE = 30.0  # seconds beyond a call's own limit: on a crowded machine a kill takes its time
 END_SECONDS = 5.0  # for a box to end by itself once the host has hung up
@@ -53,26 +53,36 @@ class BubblewrapBox:
     """One running box; implements `Box`. Made by `Bubblewrap.open`."""
 
     def __init__(
-        self, process: Child, complaints: int, limits: Limits, slots: asyncio.Semaphore
+        self,
+        process: Child,
+        complaints: int,
+        limits: Limits,
+        tools: ToolSet,
+        slots: asyncio.Semaphore,
     ) -> None:
         """`complaints` is the descriptor of a memory file: standard error of the box's process."""
         self._process = process
         self._complaints = complaints
         self._limits = limits
+        self._tools = tools
         self._slots = slots
         self._turn = asyncio.Lock()
         self._dead: str | None = None
 
     async def start(self, modules: list[tuple[str, str]]) -> None:
         """Send the tools; SandboxDown if the supervisor does not come up."""
-        hello = {"modules": modules, "limits": msgspec.to_builtins(self._limits)}
+        hello = {
+            "modules": modules,
+            "tools": {each.name: (each.source, each.origin == "built-in") for each in self._tools},
+            "limits": msgspec.to_builtins(self._limits),
+        }
         reply, _ = await self._exchange(hello)
         if not reply.ready:
             raise await self._fail("its supervisor did not start")
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
         """Run one tool call; see `Box.call`. RuntimeError if a tool of ours has a bug."""
-        wrong = complaint(tool, arguments)
+        wrong = self._tools.complaint(tool, arguments)
         too_long = None if wrong else self._too_long(arguments)
         wrong = wrong or too_long
         if wrong:
@@ -85,9 +95,17 @@ class BubblewrapBox:
         async with self._slots:
             request = {"op": "call", "tool": tool, "arguments": dict(arguments)}
             reply, body = await self._exchange(request)
-        if reply.bug:
+        # A tool of others may run code of the assistant's, which then says what it likes.
+        if reply.bug and self._tools[tool].origin == "built-in":
             raise RuntimeError(f"tool {tool}: {visible(body)}")
         return self._result(reply, body)
+
+    async def load(self, tool: str) -> str | None:
+        """Why a tool's file cannot be loaded in this box; None where it can."""
+        async with self._slots:
+            reply, body = await self._exchange({"op": "load", "tool": tool})
+        result = self._result(reply, body)
+        return result.content if result.error or result.exit_code else None
 
     async def put(self, files: Mapping[str, str]) -> None:
         """Write text files; see `Box.put`. ValueError for a path that leaves the workspace."""
@@ -178,7 +196,7 @@ class BubblewrapBox:
         """What is wrong with the size of a call; None if nothing. A file may fill the workspace,
         a command has a limit of its own."""
         for key, value in arguments.items():
-            size = len(value.encode()) if isinstance(value, str) else 0
+            size = len(value.encode() if isinstance(value, str) else msgspec.json.encode(value))
             cap = self._limits.command_bytes
             if key != "command":
                 cap = self._limits.workspace_mb * 2**20
@@ -199,7 +217,7 @@ class BubblewrapBox:
             content = with_note(content, f"exit code {code}")
         return ToolResult(
             content,
-            error=reply.error or reply.stopped is not None,
+            error=reply.error or reply.bug or reply.stopped is not None,
             exit_code=code,
             limit=reply.stopped,
             truncated=truncated or reply.stopped == "output",

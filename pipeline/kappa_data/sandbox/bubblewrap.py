@@ -19,11 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kappa_data.errors import SandboxDown
+from kappa_data.config import SandboxConfig
+from kappa_data.errors import SandboxDown, UsageError
 from kappa_data.records import Grounding
-from kappa_data.sandbox import NO_FILES, Limits, programs, seccomp, selftest, tools
+from kappa_data.sandbox import NO_FILES, Limits, programs, seccomp, selftest
 from kappa_data.sandbox.box import BubblewrapBox
 from kappa_data.sandbox.child import Child
+from kappa_data.sandbox.toolset import tool_set
 
 UNPRIVILEGED = 65433  # user and group of bwrap where we are root; owns nothing anywhere
 GUEST = 1000  # user and group seen inside
@@ -67,6 +69,7 @@ class Bubblewrap:
 
     def __init__(self, limits: Limits | None = None, *, at_once: int | None = None) -> None:
         self.limits = limits or Limits()
+        self.tools = tool_set(limits.tools if isinstance(limits, SandboxConfig) else ())
         self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
 
     @cached_property
@@ -86,6 +89,24 @@ class Bubblewrap:
     async def self_test(self) -> None:
         """Try a few hostile calls. Raises SandboxDown with the fix."""
         await selftest.run(self)
+        await self._load_tools()
+
+    async def _load_tools(self) -> None:
+        """Load every tool that does not ship. UsageError for one that does not run in a box."""
+        others = [each for each in self.tools if each.origin != "built-in"]
+        if not others:
+            return
+        box = await self.open()
+        try:
+            for tool in others:
+                wrong = await box.load(tool.name)
+                if wrong:
+                    raise UsageError(
+                        f"{tool.place}: does not load in a box, which has its own Python and no "
+                        f"package of this one: {wrong.strip()}"
+                    )
+        finally:
+            await box.close()
 
     async def open(self, files: Mapping[str, str] = NO_FILES) -> BubblewrapBox:
         """A fresh box with these files. Raises SandboxDown if it does not start."""
@@ -126,16 +147,16 @@ class Bubblewrap:
                 )
             except OSError as error:
                 raise SandboxDown(f"sandbox: cannot start {bwrap}: {error.strerror}") from error
-            return BubblewrapBox(process, os.dup(complaints), self.limits, self._slots)
+            return BubblewrapBox(process, os.dup(complaints), self.limits, self.tools, self._slots)
 
 
 def guest_modules() -> list[tuple[str, str]]:
-    """Name and source of what the supervisor loads: first what the tools import, then the tools."""
-    names = ["kappa_data.sandbox.workspace"]
-    names += [module.__name__ for module in tools.modules().values()]
+    """Name and source of what the supervisor loads beside itself; the second imports the first."""
     folder = Path(__file__).parent
-    paths = [folder.joinpath(*name.split(".")[2:]).with_suffix(".py") for name in names]
-    return [(name, path.read_text()) for name, path in zip(names, paths, strict=True)]
+    return [
+        (f"kappa_data.sandbox.{name}", folder.joinpath(f"{name}.py").read_text())
+        for name in ("workspace", "tool_run")
+    ]
 
 
 def unprivileged() -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The first process of a box: runs one call at a time and ends what it leaves behind.
 
 This file is sent into the box by descriptor and runs there on its own, so it imports the standard
-library only; the tools come in its first frame. It talks over its standard input and output:
+library only; the tools come in its first frame, as text that only the process of a call runs. It
+talks over its standard input and output:
 
     frame    4 bytes, big-endian length, then that many bytes
-    request  JSON: {"op": "call" | "put" | "read" | "tree", ...}
+    request  JSON: {"op": "call" | "load" | "put" | "read" | "tree", ...}
     reply    JSON of one line, a newline, then raw bytes (output of the tool, content of the file)
 
 Being process 1 of its namespace it cannot be killed from inside, inherits every orphan and can kill
@@ -37,6 +38,7 @@ CAPTURE_CAP = 4 * 1024 * 1024  # bytes of output after which a command is stoppe
 SOCKET_CAP = 512  # bounds the kernel memory in socket buffers, which no process owns
 GRID_START = 1_735_689_600  # 2025-01-01T00:00:00Z; each call stands one minute later
 MINUTE = 60
+PATH_MAX = 4096
 
 Limits = dict[str, float]
 
@@ -45,15 +47,18 @@ class Supervisor:
     """State of the box between calls."""
 
     def __init__(self, hello: dict[str, Any]) -> None:
-        self.tools: dict[str, ModuleType] = {}
-        for name, source in hello["modules"]:  # workspace first: the tools import it
+        modules: dict[str, Any] = {}
+        for name, source in hello["modules"]:  # workspace first: the other one imports it
             module = ModuleType(name)
             sys.modules[name] = module
             exec(compile(source, name, "exec"), module.__dict__)
-            self.tools[name.rpartition(".")[2]] = module
+            modules[name.rpartition(".")[2]] = module
+        self.workspace: Any = modules["workspace"]
+        self.perform: Any = modules["tool_run"].perform
+        self.tools: dict[str, tuple[Any, bool]] = hello["tools"]  # text, whether it is ours
         self.limits: Limits = hello["limits"]
-        self.workspace: Any = self.tools.pop("workspace")
-        self.state = self.workspace.State(int(self.limits["output_chars"]))
+        self.state = self.workspace.state
+        self.state.output_chars = int(self.limits["output_chars"])
         self.calls = 0
         self.born = time.time_ns()
 
@@ -65,6 +70,8 @@ class Supervisor:
             reply = self.call(request["tool"], request["arguments"])
             self.settle()
             return reply
+        if request["op"] == "load":
+            return self.call(request["tool"], None)
         if request["op"] == "put":
             for path, text in request["files"].items():
                 try:
@@ -82,8 +89,12 @@ class Supervisor:
         except self.workspace.ToolError:
             return {"found": False}, b""
 
-    def call(self, tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        """Run one tool in a process of its own, then kill whatever is alive."""
+    def call(self, tool: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
+        """Run one tool in a process of its own, then kill whatever is alive. Without arguments it
+        is only loaded."""
+        text, ours = self.tools[tool]
+        if ours and isinstance(text, str):  # once for all calls; another's may be no Python of ours
+            self.tools[tool] = (compile(text, f"{tool}.py", "exec", dont_inherit=True), ours)
         out, into = os.pipe()
         report, into_report = os.pipe()
         main = os.fork()
@@ -91,15 +102,17 @@ class Supervisor:
             self.become(tool, arguments, into, into_report)
         os.close(into)
         os.close(into_report)
-        os.set_blocking(out, False)
-        output = bytearray()
-        stopped = self.watch(main, out, output)
+        output, words = bytearray(), bytearray()
+        pipes = {out: output, report: words}
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
+        stopped = self.watch(main, pipes)
         status = kill_all(main)
-        drain(out, output)
-        with os.fdopen(report, "rb") as file:
-            said = reported(file.read())
-        os.close(out)
-        self.state.seen.update(said.get("seen", ()))
+        for pipe, came in pipes.items():
+            drain(pipe, came)
+            os.close(pipe)
+        said = reported(words)
+        self.see(said)
         header = {
             "stopped": stopped,
             "exit_code": None if said else os.waitstatus_to_exitcode(status),
@@ -108,22 +121,32 @@ class Supervisor:
         }
         return header, bytes(output)
 
-    def watch(self, main: int, out: int, output: bytearray) -> str | None:
-        """Collect output until `main` ends; the name of the limit if one was reached first."""
+    def see(self, said: dict[str, Any]) -> None:
+        """Remember the files that a tool named, no more of them than a box can have."""
+        seen = said.get("seen")
+        room = int(self.limits["files"]) - len(self.state.seen)
+        if isinstance(seen, list):
+            paths = [each for each in seen if isinstance(each, str) and len(each) <= PATH_MAX]
+            self.state.seen.update(paths[: max(0, room)])
+
+    def watch(self, main: int, pipes: dict[int, bytearray]) -> str | None:
+        """Collect what comes through the pipes until `main` ends; the name of the limit if one was
+        reached first."""
         end = time.monotonic() + self.limits["call_seconds"]
         look = time.monotonic() + TICK
         start_inodes = usage_of_mounts()[1]
         alive = os.pidfd_open(main)
-        sources = [alive, out, 0]
+        sources = [alive, *pipes, 0]
         try:
             while True:
                 ready, _, _ = select.select(sources, [], [], TICK)
                 if 0 in ready:  # the host says nothing during a call: this is its end
                     os._exit(0)
-                if out in ready and not drain(out, output, once=True):
-                    sources.remove(out)
-                if len(output) > CAPTURE_CAP:
-                    return "output"
+                for pipe, came in pipes.items():
+                    if pipe in ready and not drain(pipe, came, once=True):
+                        sources.remove(pipe)
+                    if len(came) > CAPTURE_CAP:
+                        return "output"
                 if alive in ready:
                     return None
                 now = time.monotonic()
@@ -151,10 +174,13 @@ class Supervisor:
             return "files"
         return "sockets" if sockets() > SOCKET_CAP else None
 
-    def become(self, tool: str, arguments: dict[str, Any], out: int, report: int) -> NoReturn:
+    def become(
+        self, tool: str, arguments: dict[str, Any] | None, out: int, report: int
+    ) -> NoReturn:
         """In the child: run the tool and report. A tool that becomes a program reports nothing,
-        since the report's descriptor closes on exec."""
-        said: dict[str, Any] = {"bug": True}
+        since the report's descriptor closes on exec; no program that it starts can reach it
+        either, this process being as undumpable as its parent."""
+        said: dict[str, Any] = {}
         try:
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
@@ -166,20 +192,12 @@ class Supervisor:
             os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now)
             os.chdir(MOUNTS[0])
             confine(self.limits)
-            before = set(self.state.seen)
-            text = self.tools[tool].run(arguments, self.state)
-            said = {"seen": sorted(self.state.seen - before)}  # must fit the pipe's buffer
-            write_all(out, text.encode())
-        except self.workspace.ToolError as error:
-            said = {"error": True}
-            write_all(out, f"{tool}: {error}".encode())
-        except OSError as error:
-            said = {"error": True}
-            write_all(out, f"{tool}: {error.strerror}".encode())
+            said = self.perform(tool, *self.tools[tool], arguments, out)
         finally:
-            if said.get("bug"):
+            if not said:
                 import traceback
 
+                said = {"bug": True}
                 write_all(out, traceback.format_exc().encode())
             write_all(report, json.dumps(said).encode())
             os._exit(0)
@@ -213,13 +231,14 @@ class Supervisor:
             os.utime(path, ns=(wanted[0], wanted[1]), follow_symlinks=False)
 
 
-def reported(data: bytes) -> dict[str, Any]:
-    """What a tool said of itself; nothing if it became a program or was killed on the way."""
+def reported(data: bytearray) -> dict[str, Any]:
+    """What a tool said of itself; nothing if it became a program or was killed on the way. A tool
+    that runs code of the assistant's in its own process may say anything."""
     try:
-        said: dict[str, Any] = json.loads(data)
-    except ValueError:
+        said = json.loads(data)
+    except (ValueError, RecursionError):
         return {}
-    return said
+    return said if isinstance(said, dict) else {}
 
 
 def confine(limits: Limits) -> None:

@@ -11,14 +11,8 @@ from __future__ import annotations
 import os
 import stat
 
-TYPE_CHECKING = False  # see supervisor.py
-if TYPE_CHECKING:
-    from typing import Any
-
 WORKSPACE = "/workspace"
 READ_CAP = 8 * 1024 * 1024
-
-Arguments = dict[str, "Any"]
 
 
 class ToolError(Exception):
@@ -26,17 +20,26 @@ class ToolError(Exception):
 
 
 class State:
-    """What a tool may know of the box beside its arguments."""
+    """What a tool may know of the box beside its arguments; the supervisor fills it."""
 
-    def __init__(self, output_chars: int) -> None:
-        self.output_chars = output_chars
+    output_chars = 10_000  # of a result that are shown; the middle of a longer one is cut
+
+    def __init__(self) -> None:
         self.seen: set[str] = set()  # real paths of the files that were read or written whole
 
-    def see(self, path: str) -> None:
-        self.seen.add(os.path.realpath(path))
 
-    def has_seen(self, path: str) -> bool:
-        return os.path.realpath(path) in self.seen
+state = State()
+
+
+def see(path: str) -> None:
+    """Say that the assistant now knows this file: it was shown or written by it. Only such files
+    may be edited."""
+    state.seen.add(os.path.realpath(path))
+
+
+def has_seen(path: str) -> bool:
+    """Whether the assistant knows this file."""
+    return os.path.realpath(path) in state.seen
 
 
 def open_regular(path: str, flags: int) -> int:

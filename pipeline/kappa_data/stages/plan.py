@@ -39,6 +39,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
     tasks = _make_tasks(able, ctx.config)
+    _check_tools(tasks, sandbox)
     with ctx.progress.task("plan", total=len(tasks)) as bar:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
     good = [task for task in tasks if task.id not in refusals]
@@ -128,6 +129,18 @@ def _make_tasks(chosen: list[Family], config: PlanConfig) -> list[Task]:
         tasks += [family.make(seed) for seed in seeds]
     random.Random(f"plan:{config.seed}").shuffle(tasks)
     return tasks
+
+
+def _check_tools(tasks: list[Task], sandbox: Sandbox) -> None:
+    """UsageError for a task that wants a tool which is not there."""
+    for task in tasks:
+        for name in task.tools:
+            if name not in sandbox.tools:
+                raise UsageError(
+                    f'task family {task.family}: wants the tool "{name}"; '
+                    f"{nearest(name, sandbox.tools.names)}; add its file to sandbox.tools, "
+                    "or install its package"
+                )
 
 
 async def _verify_all(

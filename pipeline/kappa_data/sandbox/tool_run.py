@@ -1,0 +1,97 @@
+"""Runs one tool in the process that it is called in. Runs inside the box: standard library only.
+
+The arguments were checked on the host against the tool's schema. The tools that ship go wrong by
+ToolError or OSError alone, anything else is a bug of ours; what another one raises is its answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, ModuleType
+
+from kappa_data.sandbox.workspace import ToolError, state
+
+TYPE_CHECKING = False  # see supervisor.py
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def perform(
+    name: str, text: str | CodeType, ours: bool, arguments: dict[str, Any] | None, out: int
+) -> dict[str, Any]:
+    """Run the tool, write its result to the descriptor `out`, and say what else there is to know:
+    `seen` (real paths), or `error`, or `bug`. Without arguments the tool is only loaded."""
+    before = set(state.seen)
+    try:
+        function = load(name, text, ours)
+        result = "" if arguments is None else rendered(function(**arguments))
+        flush()  # what a tool prints stands before what it returns
+    except ToolError as error:
+        return failure(f"{name}: {error}", out)
+    except OSError as error:
+        return failure(f"{name}: {said_by_system(error)}", out)
+    except BaseException as error:  # noqa: BLE001 - whatever another's tool raises is its answer
+        if ours:
+            import traceback
+
+            write_all(out, traceback.format_exc().encode())
+            return {"bug": True}
+        message = str(error)
+        return failure(f"{name}: {type(error).__name__}{': ' if message else ''}{message}", out)
+    write_all(out, result.encode("utf-8", "surrogatepass"))
+    return {"seen": sorted(state.seen - before)}
+
+
+def load(name: str, text: str | CodeType, ours: bool) -> Callable[..., object]:
+    """The tool's function, from its file's text or from that compiled."""
+    if not ours:
+        import site
+
+        site.main()  # the libraries that the box's python3 has, which the supervisor does without
+    module = ModuleType(f"kappa_tool_{name}")
+    sys.modules[module.__name__] = module  # dataclasses look themselves up
+    if isinstance(text, str):
+        text = compile(text, f"{name}.py", "exec", dont_inherit=True)
+    exec(text, module.__dict__)
+    function: Callable[..., object] = getattr(module, name)
+    return function
+
+
+def rendered(value: object) -> str:
+    """A tool's result as text: as it is, or as compact JSON; None is nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    import json
+
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ToolError(f"its result is neither text nor JSON: {error}") from error
+
+
+def said_by_system(error: OSError) -> str:
+    """What the system said, with the file that it was about where it is known."""
+    said = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {said}" if isinstance(error.filename, str) else said
+
+
+def failure(text: str, out: int) -> dict[str, Any]:
+    flush()
+    write_all(out, text.encode("utf-8", "surrogatepass"))
+    return {"error": True}
+
+
+def flush() -> None:
+    """Write what was printed; Python's own streams, whatever the tool put in their place."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and not stream.closed:
+            stream.flush()
+
+
+def write_all(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]
