@@ -82,7 +82,7 @@ def _personas_and_material(resources: Resources) -> list[str]:
 
 PLAN = Stage(
     "plan",
-    1,
+    2,
     _in("plan"),
     ("slots",),
     prompts=_personas_and_material,

@@ -67,8 +67,8 @@ def _print_differences(differing: Sequence[Mapping[str, Any]]) -> None:
 def _print_table(what: str, rows: Mapping[str, Mapping[str, int]]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(what)
-    for name in CLASSES:
-        table.add_column(name, justify="right")
+    for column in CLASSES:
+        table.add_column(column, justify="right")
     for name, counts in rows.items():
         cells = [
             Text(f"{counts.get(each, 0) or '-'}", style=STYLES.get(each, "")) for each in CLASSES
