@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 from msgspec import Struct
 
-MOST_CHARS = 1_000_000
+MOST_CHARS = 200_000
 """longer texts are only compared byte for byte"""
 DAY = 86_400.0
 CLOCK_SLACK = 900.0
@@ -141,7 +141,11 @@ RULES = (
     ),
     Rule("rate", r"(?<![\w.,])\d{1,9}(?:[.,]\d{1,9})? ?[kKMG]i?B/s", _always),
     Rule("address", r"(?<!\w)0x[0-9a-f]{9,16}(?!\w)", _always),
-    Rule("temporary name", r"(?:(?<!\w)tmp\.[A-Za-z0-9]{10}|(?<=/tmp/)tmp[a-z0-9_]{8})(?!\w)", _same_length),
+    Rule(
+        "temporary name",
+        r"(?:(?<!\w)tmp\.[A-Za-z0-9]{10}|(?<=/tmp/)tmp[a-z0-9_]{8})(?!\w)",  # mktemp, Python
+        _same_length,
+    ),
     Rule(
         "process number",
         r"(?i:(?<=\bpid )|(?<=\bpid=)|(?<=\bpid: )|(?<=\bprocess ))\d{1,7}(?!\w)"
