@@ -39,7 +39,8 @@ from kappa_data.records import (
 )
 from kappa_data.replay.many import replay_many
 from kappa_data.replay.normalise import Moment, agreeing
-from kappa_data.replay.rerun import MOST_CALLS, Replayed, replay
+from kappa_data.replay.rerun import LINE_CHARS, MOST_CALLS, Replayed, replay
+from kappa_data.replay.tally import NO_TOOL, Tally
 from kappa_data.replay.template import follows
 from kappa_data.replay.workspaces import (
     MADE_AGAIN,
@@ -390,7 +391,7 @@ def test_the_files_come_from_the_plan_else_from_the_family():
     assert Workspaces().of(told).source == MADE_AGAIN
     assert Workspaces().of(told).files == made.fixture
     other = msgspec.structs.replace(told, messages=(Message("user", "Otherwise."),))
-    assert Workspaces().of(other).source == REWORDED
+    assert Workspaces().of(other).source == f"{MADE_AGAIN}{REWORDED}"
     changed = msgspec.structs.replace(made, fixture={"a": "b"})
     planned = Workspaces([TaskText(made.id, made.family, canonical_json(changed))]).of(told)
     assert (planned.source, planned.files) == (PLANNED, {"a": "b"})
@@ -461,6 +462,22 @@ def test_a_foreign_file_runs_in_an_empty_workspace(tmp_path):
     file.write_text(json.dumps(talk))
     found = said(kappa("replay", file, "--json", cwd=tmp_path))
     assert (found["conversations"], found["workspaces"]) == ({"identical": 1}, {NO_TASK: 1})
+
+
+def test_a_hostile_record_is_read_all_the_same():
+    """Definitions that are no list, a thousand names that are no tool, a text of megabytes."""
+    wide = [(f"t{number}" * 50, {}) for number in range(300)]
+    whole = record(wide, [ToolResult("x")] * 300, tools="5")
+    found = asyncio.run(replayed(whole, FakeSandbox()))
+    assert {call.result for call in found.calls} == {"not run"}
+    tally = Tally()
+    tally.count(found)
+    assert tally.figures()["tools"] == {NO_TOOL: {"not run": 300}}
+
+    long = record([bash("true")], [ToolResult("2025-01-01\n" * 400_000)])
+    (call,) = asyncio.run(replayed(long, FakeSandbox())).calls
+    assert call.result == "mismatch"
+    assert len(call.recorded) + len(call.replayed) <= 2 * LINE_CHARS
 
 
 def test_one_clear_line_where_there_is_nothing(built, tmp_path):

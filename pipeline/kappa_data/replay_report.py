@@ -14,6 +14,7 @@ from kappa_data.terminal import console, print_lines
 
 MOST_SHOWN = 20
 """conversations whose differences are printed; --json has all"""
+MOST_ROWS, NAME_CHARS = 50, 200
 STYLES = {"identical": "green", "normalised": "green", "volatile": "yellow", "mismatch": "red"}
 
 
@@ -47,13 +48,17 @@ def _print_differences(differing: Sequence[Mapping[str, Any]]) -> None:
     lines = []
     for each in worst[:MOST_SHOWN]:
         why = f" ({each['reason']})" if each["reason"] else ""
-        lines.append(one_line(f"{each['result']}: {each['id']}{why}"))
+        lines.append(one_line(f"{each['result']}: {each['id'][:NAME_CHARS]}{why}"))
         calls = [call for call in each["calls"] if call["result"] == each["result"]]
         for call in calls[:1]:
             rules = ", ".join(call["rules"])
             reason = rules or call["reason"]
             more = f" (and {len(calls) - 1} more)" if len(calls) > 1 else ""
-            lines.append(one_line(f"  message {call['message']}, {call['tool']}: {reason}{more}"))
+            lines.append(
+                one_line(
+                    f"  message {call['message']}, {call['tool'][:NAME_CHARS]}: {reason}{more}"
+                )
+            )
             if call["recorded"] or call["replayed"]:
                 lines.append(one_line(f"    - {call['recorded']}"))
                 lines.append(one_line(f"    + {call['replayed']}"))
@@ -69,13 +74,15 @@ def _print_table(what: str, rows: Mapping[str, Mapping[str, int]]) -> None:
     table.add_column(what)
     for column in CLASSES:
         table.add_column(column, justify="right")
-    for name, counts in rows.items():
+    for name, counts in list(rows.items())[:MOST_ROWS]:
         cells = [
             Text(f"{counts.get(each, 0) or '-'}", style=STYLES.get(each, "")) for each in CLASSES
         ]
         table.add_row(Text(one_line(name)[:60]), *cells)
     if rows:
         console().print(table)
+    if len(rows) > MOST_ROWS:
+        print_lines([f"... and {len(rows) - MOST_ROWS:,} more {what}; --json has all"])
 
 
 def _counted(counts: Mapping[str, int]) -> str:

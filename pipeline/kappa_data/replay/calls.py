@@ -60,5 +60,7 @@ def _offered(tools: str | None, known: Collection[str]) -> list[str]:
         declared = strict_json.parse(tools)
     except strict_json.NotStrict:
         return sorted(known)
+    if not isinstance(declared, list):
+        return sorted(known)
     functions = [each.get("function", each) for each in declared if isinstance(each, dict)]
     return [str(each["name"]) for each in functions if isinstance(each, dict) and "name" in each]

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 
 from kappa_data.replay.rerun import CLASSES, Replayed
-from kappa_data.replay.workspaces import PLANNED
+from kappa_data.sandbox import tools
 
 IMPORTED = "none"
+NO_TOOL = "(no tool of the box)"
 
 
 class Tally:
@@ -39,7 +40,8 @@ class Tally:
         if replayed.tree is not None:
             self._trees[replayed.tree] += 1
         for call in replayed.calls:
-            self._tools[call.tool if call.result != "not run" else "(not run)"][call.result] += 1
+            name = call.tool if call.tool in tools.modules() else NO_TOOL
+            self._tools[name][call.result] += 1
             self._rules.update(call.rules)
         if replayed.result != "identical":
             self.shown.append(replayed)
@@ -57,11 +59,6 @@ class Tally:
             "other programs": self._other_programs,
             "not identical": msgspec.to_builtins(self.shown),
         }
-
-    def guesses(self) -> dict[str, int]:
-        """Workspaces that are not the plan's, by where they come from."""
-        known = {name: count for name, count in self._workspaces.items() if name != PLANNED}
-        return dict(sorted(known.items()))
 
 
 def _in_order(counts: Counter[str]) -> dict[str, int]:

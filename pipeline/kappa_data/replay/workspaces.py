@@ -14,7 +14,7 @@ from kappa_data.tasks.catalog import families, task
 
 PLANNED = "the plan's"
 MADE_AGAIN = "made again"
-REWORDED = "made again, by a version that words the task otherwise"
+REWORDED = ", but of another version, which words the task otherwise"
 NO_TASK = "empty: the conversation names no task"
 UNKNOWN_TASK = "empty: no family here makes this task"
 
@@ -30,6 +30,7 @@ class Workspace(Struct, frozen=True):
 class _Planned(Struct, frozen=True):
     """Of a stored task only what a replay needs; the rest of its JSON is passed over."""
 
+    opening: str
     fixture: dict[str, str] = {}
     programs: tuple[str, ...] = ()
 
@@ -45,14 +46,14 @@ class Workspaces:
         name = conversation.task_id
         if name is None:
             return Workspace(NO_FILES, NO_TASK)
-        if planned := self._planned.get(name):
-            return Workspace(planned.fixture, PLANNED, planned.programs)
-        made = _made(name)
-        if made is None:
+        planned = self._planned.get(name)
+        found = planned or _made(name)
+        if found is None:
             return Workspace(NO_FILES, UNKNOWN_TASK)
         said = next((each.content for each in conversation.messages if each.role == "user"), "")
-        source = MADE_AGAIN if said == made.opening else REWORDED
-        return Workspace(made.fixture, source, made.programs)
+        source = MADE_AGAIN if planned is None else PLANNED
+        changed = "" if said == found.opening else REWORDED
+        return Workspace(found.fixture, f"{source}{changed}", found.programs)
 
 
 def _made(name: str) -> Task | None:
