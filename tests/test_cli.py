@@ -18,7 +18,18 @@ import kappa_data
 from conftest import FEW, SMALL, clean_environment, kappa, said
 from kappa_data.cli import STAGE_HELP
 
-COMMANDS = [*STAGE_HELP, "run", "import", "status", "show", "verify", "push", "gc", "doctor"]
+COMMANDS = [
+    *STAGE_HELP,
+    "run",
+    "import",
+    "status",
+    "show",
+    "verify",
+    "replay",
+    "push",
+    "gc",
+    "doctor",
+]
 
 
 def one_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> str:

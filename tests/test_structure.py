@@ -18,12 +18,14 @@ LAYERS = (
     {"config", "resources", "arrow", "progress", "engine", "store", "stage", "remembered"},
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
-        "importing", "conversation", "packing", "near_duplicates", "strict_json", "show",
+        "importing", "conversation", "packing", "near_duplicates", "strict_json", "show", "replay",
     },
     {"stages"},
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
     {"top_up"},
-    {"session", "browse", "terminal", "push", "tool_list"},
+    {
+        "session", "browse", "terminal", "push", "tool_list", "replay_sources", "replay_report",
+    },
     {"options", "cli", "__main__"},
 )  # fmt: skip
 HEAVY = {"pyarrow", "numpy", "datasets", "openai", "jinja2", "aiohttp", "huggingface_hub"}

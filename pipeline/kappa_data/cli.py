@@ -233,6 +233,33 @@ def verify(
     return found
 
 
+@command(app, "replay")
+def replay(
+    path: Annotated[
+        Path | None, typer.Argument(help="a release, or a file that import could read")
+    ] = None,
+    *,
+    common: Common,
+    limit: Annotated[int, typer.Option(min=0, help="only the first N; 0: all")] = 0,
+    family: Annotated[str | None, typer.Option(help="only this task family")] = None,
+    id: Annotated[str | None, typer.Option(help="only ids that begin so")] = None,
+    boxes: Annotated[int, typer.Option(min=1, help="boxes that run at the same time")] = 4,
+) -> dict[str, Any]:
+    """Run the recorded tool calls again in fresh boxes and say what differs (1: a mismatch)."""
+    from kappa_data import progress, replay_report, replay_sources
+
+    settings = _settings(common)
+    found = replay_sources.run(
+        replay_sources.Chosen(common.root, settings, _resources(common), path),
+        replay_sources.Choice(limit, family, id, boxes),
+        settings,
+        progress.for_stderr(common.quiet or common.json),
+    )
+    if not common.json:
+        replay_report.print_replayed(found)
+    return found
+
+
 @command(app, "push", ("release",))
 def push(
     target: Annotated[

@@ -138,6 +138,9 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     leak_ngram: Annotated[
         Positive, Meta(description="so many words in a row of the brief leak it")
     ] = 8
+    replay: Annotated[
+        bool, Meta(description="run the tool calls again, too; what differs is rejected")
+    ] = False
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 

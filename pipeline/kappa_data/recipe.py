@@ -90,7 +90,7 @@ def _personas_and_material(resources: Resources) -> list[str]:
 
 PLAN = Stage(
     "plan",
-    1,
+    2,
     _in("plan"),
     ("slots",),
     prompts=_personas_and_material,
@@ -116,6 +116,8 @@ VALIDATE = Stage(
     ("generate", IMPORT),
     _assistant,
     found=_checks,
+    boxed=lambda config: config.replay,
+    in_box=_tools,
 )
 DEDUPE = Stage("dedupe", 3, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
@@ -250,6 +252,8 @@ def _inputs(
     inputs = {name: done[name] for name in stage.inputs if name in done}
     if IMPORT in stage.inputs and IMPORT in settings.validate.sources:
         inputs |= imports(root)
+    if stage is VALIDATE and settings.validate.replay and PLAN.name in done:
+        inputs[PLAN.name] = done[PLAN.name]  # the files with which the tasks begin
     return inputs
 
 

@@ -8,7 +8,7 @@ a conversation goes to quarantine too; the quarantine of generate stays with gen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +26,9 @@ from kappa_data.stage import Context, Outcome, summed
 from kappa_data.store import Part, Piece, ShardWriter
 from kappa_data.validation.checking import chosen_checks
 from kappa_data.validation.judge import Judge, reason
+from kappa_data.validation.replayed import Replayer, Replaying, share_of_boxes, try_out
 
-IMPORT = "import"
+IMPORT, PLAN = "import", "plan"
 
 
 class Source(Struct, frozen=True):
@@ -71,7 +72,7 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
     done: list[Done] = []
     chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
     with ctx.progress.task("validate", total=total) as bar:
-        work = partial(validate_part, ctx.config, ctx.resources, ctx.folder)
+        work = partial(validate_part, ctx.config, ctx.resources, ctx.folder, _replaying(ctx))
         for each in map_ordered(work, sources, workers=ctx.config.workers):
             done.append(each)
             bar.advance(each.counts["in"])
@@ -93,7 +94,11 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
 
 
 def validate_part(
-    config: ValidateConfig, resources: Resources, folder: Path, numbered: tuple[int, Source]
+    config: ValidateConfig,
+    resources: Resources,
+    folder: Path,
+    replaying: Replaying | None,
+    numbered: tuple[int, Source],
 ) -> Done:
     """Judges the records of one part, and writes what is accepted and what is not."""
     number, source = numbered
@@ -105,7 +110,8 @@ def validate_part(
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
         ShardWriter(folder, "findings", ConversationFinding, number, None) as rows,
     ):
-        for group in _judged(source, Judge(config, resources)):
+        replayer = None if replaying is None else Replayer(replaying)
+        for group in _judged(source, Judge(config, resources), replayer):
             for each in group.judged:
                 for one in each.found:
                     rows.write(ConversationFinding(each.id, *msgspec.structs.astuple(one)))
@@ -126,7 +132,16 @@ def validate_part(
     return Done(*pieces, dict(counts), dict(rules), dict(rejected))
 
 
-def _judged(source: Source, judge: Judge) -> Iterator[JudgedGroup]:
+def _replaying(ctx: Context[ValidateConfig]) -> Replaying | None:
+    """What a replay needs, the sandbox tried out; None where none is asked for."""
+    if not ctx.config.replay:
+        return None
+    try_out(ctx.sandbox)
+    tasks = ctx.inputs[PLAN].parts("tasks") if PLAN in ctx.inputs else []
+    return Replaying(ctx.sandbox, tuple(tasks), share_of_boxes(ctx.config.workers))
+
+
+def _judged(source: Source, judge: Judge, replayer: Replayer | None) -> Iterator[JudgedGroup]:
     """What became of the records, a row group at a time."""
     if source.quarantined:
         for refused in source.part.read(Rejected):
@@ -139,10 +154,36 @@ def _judged(source: Source, judge: Judge) -> Iterator[JudgedGroup]:
             for nth, original in enumerate(group.records)
         ]
         at += len(judged)
+        if replayer is not None:
+            judged = _replayed(judged, group.records, replayer)
         same = all(
             one.became is original for one, original in zip(judged, group.records, strict=True)
         )
         yield JudgedGroup(judged, group.without(()) if same else None)
+
+
+def _replayed(
+    judged: list[Judged], originals: Sequence[Conversation], replayer: Replayer
+) -> list[Judged]:
+    """The same with what a replay found in those that were accepted, as they came."""
+    ran = [
+        original
+        for one, original in zip(judged, originals, strict=True)
+        if isinstance(one.became, Conversation)
+    ]
+    found = iter(replayer.findings(ran))
+    return [
+        _with(one, original, next(found)) if isinstance(one.became, Conversation) else one
+        for one, original in zip(judged, originals, strict=True)
+    ]
+
+
+def _with(one: Judged, original: Conversation, more: tuple[Finding, ...]) -> Judged:
+    found = one.found + more
+    if not reason(more):
+        return Judged(one.id, found, one.became)
+    own = msgspec.structs.replace(original, id=one.id)
+    return Judged(one.id, found, Rejected(one.id, "validate", own.persona, found, own))
 
 
 def _judge(judge: Judge, original: Conversation, name: str | None) -> Judged:

@@ -179,11 +179,11 @@ def _steps(w: Wording, code: Codebase, feature: Feature, tests: str) -> list[Ref
         )
         return [*steps, *testing, bash(TEST_COMMAND, red), *coding, run]
     if w.chance(0.3):
-        guess = f"python3 -m unittest {code.tests}.{new_tests[0]}"
+        guess = f"{TEST_COMMAND} {code.tests}.{new_tests[0]}"
         wrong = w.say("Run only `{first}` at first, it is the one that matters most.", **facts)
         back = w.say("That is not how unittest names a test. Select it by pattern instead.")
         steps += [*coding, *testing, bash(guess, wrong)]
-        return [*steps, bash(f"python3 -m unittest -k {new_tests[0]}", back), run]
+        return [*steps, bash(f"{TEST_COMMAND} -k {new_tests[0]}", back), run]
     return [*steps, *coding, *testing, run]
 
 

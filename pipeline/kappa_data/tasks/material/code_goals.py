@@ -15,6 +15,7 @@ from kappa_data.records import (
     ReferenceTurn,
 )
 from kappa_data.tasks.material.codebase import (
+    PLAIN_TEST_COMMAND,
     TEST_COMMAND,
     Codebase,
     Regression,
@@ -49,13 +50,13 @@ def readme(w: Wording, code: Codebase) -> str:
 
 def suite_passes() -> CommandCheck:
     """The tests that the user can see, with whatever was added to them."""
-    return CommandCheck(command=TEST_COMMAND)
+    return CommandCheck(command=PLAIN_TEST_COMMAND)
 
 
 def hidden_suite(text: str) -> CommandCheck:
     """Tests that nobody saw before; `text` is a test file of its own."""
     name = "test_hidden_suite"
-    return CommandCheck(command=f"{TEST_COMMAND} {name}", files={f"{name}.py": text})
+    return CommandCheck(command=f"{PLAIN_TEST_COMMAND} {name}", files={f"{name}.py": text})
 
 
 def notices(module: str, mutant: str) -> CommandCheck:
@@ -63,7 +64,7 @@ def notices(module: str, mutant: str) -> CommandCheck:
 
     It overwrites the module: nothing that looks at the module may come after it.
     """
-    return CommandCheck(command=TEST_COMMAND, exit_code=1, files={module: mutant})
+    return CommandCheck(command=PLAIN_TEST_COMMAND, exit_code=1, files={module: mutant})
 
 
 def loosely(value: str) -> str:

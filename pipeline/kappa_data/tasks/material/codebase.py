@@ -18,7 +18,31 @@ from msgspec import Struct
 from kappa_data.resources import Resources
 
 FOLDER = "data/seeds/tasks"
-TEST_COMMAND = "python3 -m unittest"
+TEST_COMMAND = "python3 -m tests"
+PLAIN_TEST_COMMAND = "python3 -m unittest"
+"""the verifier's: the workspace's own runner may have been made to say anything"""
+RUNNER_FILE = "tests/__main__.py"
+RUNNER = '''
+"""Runs the tests: python3 -m tests [-k PATTERN]. Shows no time, so that logs can be compared."""
+
+import re
+import sys
+import unittest
+
+
+class Timeless:
+    """Standard error, without the time that unittest puts behind the number of tests."""
+
+    def write(self, text):
+        sys.stderr.write(re.sub(r" in [0-9.]+s$", "", text))
+
+    def flush(self):
+        sys.stderr.flush()
+
+
+unittest.main(module=None, testRunner=unittest.TextTestRunner(stream=Timeless()))
+'''.lstrip()
+"""in every code base: a run that prints how long it took is not the same twice (replay)"""
 
 T = TypeVar("T")
 
@@ -237,6 +261,7 @@ def codebase(path: str, variant: int) -> Codebase:
     """The code base in the words of its name set `variant` (taken modulo their number)."""
     raw = tomllib.loads(Resources().read(path))
     words = raw["names"][variant % len(raw["names"])]
+    raw["files"][RUNNER_FILE] = RUNNER
     return msgspec.convert(_filled(raw, words), Codebase)
 
 
