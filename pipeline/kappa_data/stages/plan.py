@@ -1,7 +1,8 @@
 """plan: which tasks are given to whom.
 
 Every task is made from its seed and its reference is run in the sandbox first: only what its own
-verifier accepts becomes slots. Splits are drawn by task, before the fan-out over the personas.
+verifier accepts becomes slots. Where tool results are to be simulated, tasks with tools are planned
+unverified, whether a sandbox is there or not: the same question has the same answer. Splits are drawn by task, before the fan-out over the personas.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from kappa_data.personas import load_personas
 from kappa_data.records import SPLITS, Finding, Rejected, Slot, Split, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
-from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.stage import Context, Outcome
 from kappa_data.tasks.catalog import Family, families, select
 from kappa_data.tasks.verify import play_reference, verify
@@ -34,11 +35,20 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
     chosen = chosen_families(ctx.config.families)
-    sandbox = Bubblewrap(ctx.sandbox)
+    sandbox = choose(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
     tasks = _make_tasks(able, ctx.config)
+    calling = [task for task in tasks if task.tools]
+    unverified = Counter(task.family for task in calling if sandbox is None)
+    if calling and (said := warning(ctx.sandbox)):
+        ctx.progress.note(said)
+    if unverified:
+        ctx.progress.note(
+            f"plan: {unverified.total()} tasks with tools are planned unverified: without a "
+            "sandbox no reference can be played"
+        )
     with ctx.progress.task("plan", total=len(tasks)) as bar:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
     good = [task for task in tasks if task.id not in refusals]
@@ -60,6 +70,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
             "personas": [persona or NONE for persona in conditions],
             "families": dict(sorted(Counter(task.family for task in good).items())),
             "families without their programs": lacking,
+            "families unverified": dict(sorted(unverified.items())),
             "splits": dict(sorted(Counter(splits.values()).items())),
         },
     )
@@ -87,8 +98,15 @@ def chosen_families(names: Iterable[str]) -> list[Family]:
     return list(families().values() if ALL in wanted else named)
 
 
-def by_programs(chosen: list[Family], sandbox: Sandbox) -> tuple[list[Family], dict[str, str]]:
-    """The families that the box can serve, and for the others the programs that it lacks."""
+def by_programs(
+    chosen: list[Family], sandbox: Sandbox | None
+) -> tuple[list[Family], dict[str, str]]:
+    """The families that the box can serve, and for the others the programs that it lacks.
+
+    Without a sandbox nothing runs, so nothing is lacking.
+    """
+    if sandbox is None:
+        return chosen, {}
     able, lacking = [], {}
     for family in chosen:
         missing = [program for program in family.programs if not sandbox.has(program)]
@@ -131,17 +149,23 @@ def _make_tasks(chosen: list[Family], config: PlanConfig) -> list[Task]:
 
 
 async def _verify_all(
-    tasks: list[Task], sandbox: Sandbox, advance: Callable[[], None]
+    tasks: list[Task], sandbox: Sandbox | None, advance: Callable[[], None]
 ) -> dict[str, str]:
-    """Runs every reference; the reason by task id for those that the verifier refused."""
-    if any(task.tools for task in tasks):
-        await sandbox.self_test()
+    """Runs every reference; the reason by task id for those that the verifier refused.
+
+    Without a sandbox, only those of tasks without tools.
+    """
+    if sandbox is not None and any(task.tools for task in tasks):
+        await try_out(sandbox)
     places = asyncio.Semaphore(BOXES)
     refusals: dict[str, str] = {}
 
     async def one(task: Task) -> None:
+        if task.tools and sandbox is None:
+            advance()
+            return
         async with places:
-            box = await sandbox.open(task.fixture) if task.tools else None
+            box = await sandbox.open(task.fixture) if task.tools and sandbox else None
             try:
                 verdict = await verify(task, box, await play_reference(task, box))
             finally:
