@@ -24,7 +24,7 @@ LAYERS = (
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
     {"top_up"},
     {"session", "browse", "terminal", "push"},
-    {"options", "cli", "__main__"},
+    {"options", "sandbox_flags", "building", "cli", "__main__"},
 )  # fmt: skip
 HEAVY = {"pyarrow", "numpy", "datasets", "openai", "jinja2", "aiohttp", "huggingface_hub"}
 

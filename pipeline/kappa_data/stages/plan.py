@@ -2,7 +2,8 @@
 
 Every task is made from its seed and its reference is run in the sandbox first: only what its own
 verifier accepts becomes slots. Where tool results are to be simulated, tasks with tools are planned
-unverified, whether a sandbox is there or not: the same question has the same answer. Splits are drawn by task, before the fan-out over the personas.
+unverified, whether a sandbox is there or not: the same question has the same answer. Splits are
+drawn by task, before the fan-out over the personas.
 """
 
 from __future__ import annotations
