@@ -93,7 +93,9 @@ def _print_version(wanted: bool) -> None:
 def program(
     version: Annotated[
         bool,
-        typer.Option("--version", is_eager=True, callback=_print_version, help="print the version and exit"),
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="print the version and exit"
+        ),
     ] = False,
 ) -> None:
     """Nothing of its own: every command is one of those below."""

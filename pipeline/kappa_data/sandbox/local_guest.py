@@ -1,8 +1,9 @@
 """The process behind an unprotected box: runs one call at a time, as the user, on this machine.
 
-Like supervisor.py it is sent to its process as text, together with that file, whose frames and
-replies it uses; see there. It is the parent of whatever its calls start, orphans included, and
-signals nothing but its own children, so that no other process of the machine is ever hit.
+Like supervisor.py it is sent to its process as text, together with that file, whose frames it
+uses; see there. The supervisor ends a call by killing all that it can see, which in a namespace of
+its own is the box. That is no base for this class: here the process is made the parent of whatever
+its calls start, orphans included, and signals its own children alone, so that nothing else is hit.
 """
 
 # Plain os calls, as in supervisor.py.
@@ -43,6 +44,7 @@ class Guest:
         self.workspace: Any = self.tools.pop("workspace")
         vars(self.workspace)["WORKSPACE"] = folder
         self.state = self.workspace.State(int(self.limits["output_chars"]))
+        self.seconds = 0.0  # that all calls took so far
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Reply header and body of one request."""
@@ -68,6 +70,9 @@ class Guest:
 
     def call(self, tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Run one tool in a process of its own, then end whatever it left."""
+        left = self.limits["box_seconds"] - self.seconds
+        if left <= 0:
+            return {"stopped": "box time"}, b""
         out, into = os.pipe()
         report, into_report = os.pipe()
         main = os.fork()
@@ -77,7 +82,11 @@ class Guest:
         os.close(into_report)
         os.set_blocking(out, False)
         output = bytearray()
-        stopped = self.watch(main, out, output)
+        started = time.monotonic()
+        stopped = self.watch(main, out, output, min(left, self.limits["call_seconds"]))
+        self.seconds += time.monotonic() - started
+        if stopped == "call time" and left < self.limits["call_seconds"]:
+            stopped = "box time"
         status = end_children(main)
         drain(out, output)
         with os.fdopen(report, "rb") as file:
@@ -92,9 +101,9 @@ class Guest:
         }
         return header, bytes(output)
 
-    def watch(self, main: int, out: int, output: bytearray) -> str | None:
+    def watch(self, main: int, out: int, output: bytearray, seconds: float) -> str | None:
         """Collect output until `main` ends; the name of the limit if one was reached first."""
-        end = time.monotonic() + self.limits["call_seconds"]
+        end = time.monotonic() + seconds
         alive = os.pidfd_open(main)
         sources = [alive, out, 0]
         try:
