@@ -196,10 +196,9 @@ class Tally:
     def __init__(self) -> None:
         self.conversations = 0
         self.rejected: Counter[str] = Counter()
+        self._judged: Counter[str] = Counter()
         self._verified: Counter[str] = Counter()
-        self._by_persona: Counter[str] = Counter()
         self._grounding: Counter[str] = Counter()
-        self._unverified = 0
 
     def count(self, made: Made) -> None:
         """Counts one slot's outcome."""
@@ -208,10 +207,10 @@ class Tally:
             return
         self.conversations += 1
         persona = made.persona or "none"
-        self._by_persona[persona] += 1
         self._grounding[made.provenance.grounding] += 1
-        self._unverified += made.verdict is None
-        self._verified[persona] += made.verdict is not None and made.verdict.passed
+        if made.verdict is not None:
+            self._judged[persona] += 1
+            self._verified[persona] += made.verdict.passed
 
     def figures(self, state: Run) -> dict[str, object]:
         """For people: how much was asked, how much was right."""
@@ -219,7 +218,7 @@ class Tally:
         return {
             "conversations": self.conversations,
             "grounding": dict(sorted(self._grounding.items())),
-            "unverified": self._unverified,
+            "unverified": self.conversations - self._judged.total(),
             "quarantined": dict(sorted(self.rejected.items())),
             "requests_asked": counts.asked,
             "requests_from_journal": counts.reused,
@@ -227,7 +226,7 @@ class Tally:
             "completion_tokens": counts.completion_tokens,
             "verified_share": {
                 persona: round(self._verified[persona] / total, 4)
-                for persona, total in sorted(self._by_persona.items())
+                for persona, total in sorted(self._judged.items())
             },
         }
 
