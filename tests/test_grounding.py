@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -135,8 +134,9 @@ import asyncio, sys
 from kappa_data.sandbox.local import Local
 async def main():
     box = await Local().open()
-    await box.call("bash", {"command": f"echo $$ $PPID > {sys.argv[1]}; (setsid sleep 600 & echo $! >> "
-        f"{sys.argv[1]}); echo end >> {sys.argv[1]}; sleep 600"})
+    daemon = "(setsid sleep 600 & echo $!)"
+    command = f"(echo $$ $PPID; {daemon}; echo end) > {sys.argv[1]}; sleep 600"
+    await box.call("bash", {"command": command})
 asyncio.run(main())
 """
 
@@ -162,15 +162,14 @@ def until(holds: Callable[[], bool]) -> None:
 
 def test_limits_on_time_and_output() -> None:
     async def use(box: LocalBox) -> list[ToolResult]:
-        commands = ("yes", "sleep 600", "echo on", "sleep 600", "echo off")
-        return [await box.call("bash", {"command": text}) for text in commands]
+        return [
+            await box.call("bash", {"command": text}) for text in ("yes", "sleep 600", "echo on")
+        ]
 
-    flood, slow, on, last, off = locally(use, call_seconds=1, box_seconds=2.5)
+    flood, slow, after = locally(use, call_seconds=1.5)
     assert (flood.limit, flood.truncated) == ("output", True)
-    assert (slow.limit, slow.error) == ("call time", True)
-    assert on.content == "on\n"
-    assert last.limit in ("call time", "box time")
-    assert off.limit == "box time" or on.content == "on\n"
+    assert (slow.limit, slow.error, slow.exit_code) == ("call time", True, None)
+    assert after == ToolResult("on\n", exit_code=0)
 
 
 def test_the_time_of_a_box_runs_out() -> None:
@@ -186,9 +185,8 @@ def test_the_time_of_a_box_runs_out() -> None:
 def test_limits_of_the_kernel() -> None:
     hungry = command("python3 -c 'bytearray(600 * 2**20)'", memory_mb=400)
     assert "MemoryError" in hungry.content
-    assert "File size limit" in command(
-        "head -c 3000000 /dev/zero > f", workspace_mb=2
-    ).content or (command("head -c 3000000 /dev/zero > f", workspace_mb=2).exit_code == 153)
+    full = command("head -c 3000000 /dev/zero > f", workspace_mb=2)
+    assert full.exit_code == 128 + signal.SIGXFSZ
 
 
 def test_the_folder_goes_and_what_links_lead_to_stays(tmp_path: Path) -> None:
@@ -198,7 +196,7 @@ def test_the_folder_goes_and_what_links_lead_to_stays(tmp_path: Path) -> None:
     outside.chmod(0o500)
 
     async def use(box: LocalBox) -> str:
-        text = f"mkdir -p locked/deep; ln -s {outside} link; chmod 000 locked; echo $PWD > {tmp_path}/at"
+        text = f"mkdir -p locked/deep; ln -s {outside} link; chmod 0 locked; pwd > {tmp_path}/at"
         await box.call("bash", {"command": text})
         return box._folder
 
@@ -244,7 +242,7 @@ def test_a_failed_self_test_names_the_alternatives_and_takes_none(
     ("sandbox", "words"),
     [
         ({"grounding": "simulate"}, 'did you mean "simulated"?'),
-        ({"grounding": "imported"}, "known: executed, simulated, unsafe-local"),
+        ({"grounding": "docker"}, "known: executed, simulated, unsafe-local"),
         ({"grounding": "simulated", "rootfs": "/r"}, "sandbox.rootfs is for boxes"),
         ({"call_seconds": 0}, "sandbox.call_seconds"),
         ({"call_seconds": float("inf")}, "sandbox.call_seconds"),
@@ -310,8 +308,9 @@ def test_the_teacher_writes_what_the_tools_say(tmp_path: Path) -> None:
     assert (outcome.provenance.toolchain, outcome.outcomes) == ("", ())
     assert outcome.provenance.usage == Usage(80, 2 * 5 + 6 * 2, 8)
     first, second = (request.messages for request in teacher.of("tool"))
-    for text in ("notes.txt", "start\n", '"write_file"', "old_string must occur"):
-        assert (text in first[0]["content"]) == (text != "old_string must occur")
+    for text in ("notes.txt", "start\n", '"write_file"'):
+        assert text in first[0]["content"]
+    assert "edit_file" not in first[0]["content"]  # not offered
     assert SECRET not in msgspec.json.encode(first).decode()
     assert [message["role"] for message in second] == ["system", "user", "assistant", "user"]
     assert second[:2] == first
