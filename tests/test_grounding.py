@@ -19,7 +19,7 @@ import pytest
 from conftest import kappa, said
 from fakes import PLAIN, SECRET, TASK, FakeSandbox, ScriptedTeacher, calls, run_of, says, slot_of
 from hostile.boxes import in_box
-from kappa_data import config, recipe
+from kappa_data import config, recipe, sandbox_flags
 from kappa_data.checks import verifier
 from kappa_data.checks._facts import Facts
 from kappa_data.config import SandboxConfig, Settings
@@ -480,11 +480,16 @@ def test_unsafe_local_from_plan_to_push(tmp_path: Path, no_bubblewrap: str) -> N
     path = {"PATH": no_bubblewrap}
     one_line(kappa("plan", *FEW, *flag, cwd=tmp_path, **path), 2, *words)
     one_line(kappa("plan", *FEW, cwd=tmp_path, **path, **variable), 2, *words)
-    done = kappa("generate", *FEW, *flag, "--json", cwd=tmp_path, **path, **variable)
+    done = kappa("generate", *FEW, *flag, cwd=tmp_path, **path, **variable)
     assert done.returncode == 0, done.stderr
-    assert said(done)["figures"]["verified_share"] == {"none": 1.0}
+    assert "WARNING: unsafe-local" in done.stderr.splitlines()[0]
     # Up to date, so nothing runs and the variable is not needed any more.
     built = said(kappa("release", "--json", cwd=tmp_path, **path))
+    generate = built["stages"][1]
+    assert (generate["status"], generate["figures"]["verified_share"]) == (
+        "up-to-date",
+        {"none": 1},
+    )
     assert built["figures"]["grounding"] == {"none": 1, "unsafe-local": 1}
     release = tmp_path / "data/persona_kappa/release/current"
     assert "**Not isolated.**" in (release / "README.md").read_text()
@@ -493,26 +498,33 @@ def test_unsafe_local_from_plan_to_push(tmp_path: Path, no_bubblewrap: str) -> N
     assert kappa(*push, "--allow-unsafe-local", cwd=tmp_path, **path).returncode == 0
 
 
-def test_the_warning_stands_at_the_start(tmp_path: Path) -> None:
-    done = kappa("plan", *FEW, "--unsafe-local", cwd=tmp_path, **{VARIABLE: "1"})
-    assert "WARNING: unsafe-local" in done.stderr.splitlines()[0]
-
-
 def test_flags_and_what_they_keep(tmp_path: Path) -> None:
-    both = kappa("plan", *FEW, "--simulate-tools", "--unsafe-local", cwd=tmp_path)
-    one_line(both, 2, "say one")
-    one_line(kappa("plan", *FEW, "--set", "sandbox.grounding=real", cwd=tmp_path), 2, "known")
     kept = tmp_path / "data/persona_kappa/settings.json"
     done = kappa("plan", *FEW, "--simulate-tools", "--set", "sandbox.call_seconds=5", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(kept.read_text())["sandbox"] == {"call_seconds": 5, "grounding": "simulated"}
+    one_line(kappa("plan", "--top-up", "--simulate-tools", cwd=tmp_path), 2, "give it none")
     again = kappa("generate", "--limit", "1", cwd=tmp_path)
     assert "sandbox.grounding=simulated" in again.stderr
     dropped = kappa("plan", "--families", "maths", "--tasks", "1", cwd=tmp_path)
     assert "not kept" in dropped.stderr
     assert "sandbox.grounding=simulated" in dropped.stderr
     assert "sandbox" not in json.loads(kept.read_text())
-    one_line(kappa("plan", "--top-up", "--simulate-tools", cwd=tmp_path), 2, "give it none")
+
+
+def test_either_nothing_runs_or_it_runs() -> None:
+    values = {
+        "rootfs": None,
+        "tool": ["a.py", "b.py"],
+        "simulate_tools": False,
+        "unsafe_local": True,
+    }
+    assert sandbox_flags.taken(dict(values)) == {
+        "tools": ("a.py", "b.py"),
+        "grounding": "unsafe-local",
+    }
+    with pytest.raises(UsageError, match="say one"):
+        sandbox_flags.taken(values | {"simulate_tools": True})
 
 
 def test_the_version(tmp_path: Path) -> None:
