@@ -186,6 +186,11 @@ PAIRS = [
         talk("<|im_start|> twice: <|im_start|>"),
         talk("a <| b |> c, x < |y| > z"),
     ),
+    (
+        "unverified", "note", -1,
+        talk(provenance=Provenance("generate", "simulated", "openai-compatible")),
+        talk(),  # an import has no verifier
+    ),
     ("verifier", "reject", -1, talk(verdict=Verdict(False, "no 4")), talk(verdict=Verdict(True))),
     (
         "persona name", "note", 1,

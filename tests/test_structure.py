@@ -26,7 +26,7 @@ LAYERS = (
     {
         "session", "browse", "terminal", "push", "tool_list", "replay_sources", "replay_report",
     },
-    {"options", "cli", "__main__"},
+    {"options", "sandbox_flags", "building", "cli", "__main__"},
 )  # fmt: skip
 HEAVY = {"pyarrow", "numpy", "datasets", "openai", "jinja2", "aiohttp", "huggingface_hub"}
 

@@ -9,25 +9,21 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kappa_data import config
+from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
 from kappa_data.errors import UsageError
 from kappa_data.options import (
     Common,
     Layer,
     command,
     globals_last,
-    pack_flags,
     report,
     where_flags,
 )
-
-if TYPE_CHECKING:
-    from kappa_data.config import Settings
-    from kappa_data.resources import Resources
 
 # The parser's own error, which typer does not export by name.
 USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
@@ -58,10 +54,14 @@ STAGE_HELP = {
     "release": "Write the release folder: parquet by split, dataset card, manifest.",
 }
 # The settings that a command offers as flags; every other one is reached by --set.
-STAGE_FLAGS = {stage: (stage,) for stage in STAGE_HELP} | {"generate": ("plan", "generate")}
-EVERYTHING = tuple(STAGE_HELP)
-
-SET = "conversations"
+STAGE_FLAGS = {stage: (stage,) for stage in STAGE_HELP} | {
+    "plan": ("plan", "sandbox"),
+    "generate": ("plan", "generate", "sandbox"),
+}
+# What a command decides by itself; for everything before it, what was said last still holds. The
+# sandbox belongs to plan: it comes first, and generate must not ask another question than plan did.
+OWN = {stage: (stage,) for stage in STAGE_HELP} | {"plan": ("plan", "sandbox")}
+EVERYTHING = (*STAGE_HELP, "sandbox")
 
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="forget the settings that earlier commands were given")
@@ -81,6 +81,26 @@ Teacher = Annotated[
 ]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from kappa_data.stage import package_version
+
+        print(f"kappa-data {package_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="print the version and exit"
+        ),
+    ] = False,
+) -> None:
+    """Nothing of its own: every command is one of those below."""
+
+
 def main() -> None:
     """Entry point of the command."""
     arguments = globals_last(sys.argv[1:]) or ["--help"]
@@ -96,12 +116,12 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-@command(app, "run", ("plan", "generate", "pack"))
+@command(app, "run", ("plan", "generate", "pack", "sandbox"))
 def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, Any]:
     """Build everything: from the persona grid to packed rows and the release folder."""
     from kappa_data import terminal
 
-    result = _build("release", EVERYTHING, common, _with_teacher(flags, teacher), fresh=False)
+    result = build("release", EVERYTHING, common, with_teacher(flags, teacher), fresh=False)
     if not common.json:
         last = result["stages"][-1]
         folder = common.root / "release" / "current"
@@ -110,26 +130,26 @@ def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, A
 
 
 def _register(stage: str) -> None:
-    def build(
+    def build_with_teacher(
         *, common: Common, flags: Layer, teacher: Teacher = None, fresh: Fresh = False
     ) -> dict[str, Any]:
-        return _build(stage, (stage,), common, _with_teacher(flags, teacher), fresh)
+        return build(stage, OWN[stage], common, with_teacher(flags, teacher), fresh)
 
     def build_without_teacher(
         *, common: Common, flags: Layer, fresh: Fresh = False
     ) -> dict[str, Any]:
-        return _build(stage, (stage,), common, flags, fresh)
+        return build(stage, OWN[stage], common, flags, fresh)
 
     def build_or_top_up(
         *, common: Common, flags: Layer, fresh: Fresh = False, top_up: TopUp = False
     ) -> dict[str, Any]:
         if top_up:
-            return _top_up(common, flags, fresh)
-        return _build(stage, (stage,), common, flags, fresh)
+            return plan_more(common, flags, fresh)
+        return build(stage, OWN[stage], common, flags, fresh)
 
     special: dict[str, Callable[..., dict[str, Any]]] = {
         "plan": build_or_top_up,
-        "generate": build,
+        "generate": build_with_teacher,
     }
     function = special.get(stage, build_without_teacher)
     command(app, stage, STAGE_FLAGS[stage], STAGE_HELP[stage])(function)
@@ -167,25 +187,12 @@ def import_(
 @command(app, "status")
 def status(*, common: Common) -> dict[str, Any]:
     """Say for each stage whether it is up to date, or why not."""
-    from kappa_data import recipe, terminal
+    from kappa_data import session, terminal
 
-    steps = recipe.status(_settings(common), _resources(common), common.root)
-    stages = [
-        {
-            "stage": step.stage.name,
-            "status": step.reason,
-            "key": step.sealed.manifest.key if step.sealed else None,
-            "records": step.sealed and sum(map(step.sealed.count, step.stage.records)),
-        }
-        for step in steps
-    ]
-    imported = [
-        {"stage": name, "status": "sealed", "key": each.manifest.key, "records": each.count(SET)}
-        for name, each in recipe.imports(common.root).items()
-    ]
+    found = session.status(settings_of(common), resources_of(common), common.root)
     if not common.json:
-        terminal.print_status([*imported, *stages])
-    return {"dataset": str(common.root), "stages": stages, "imports": imported}
+        terminal.print_status([*found["imports"], *found["stages"]])
+    return found
 
 
 @command(app, "show")
@@ -206,8 +213,8 @@ def show(
 
     if (conversation is None) != random:
         raise UsageError("show: name a conversation, or say --random; not both")
-    settings = _settings(common)
-    outputs = browse.outputs_of(common.root, settings, _resources(common))
+    settings = settings_of(common)
+    outputs = browse.outputs_of(common.root, settings, resources_of(common))
     found = browse.find(common.root, outputs, conversation, seed)
     if common.json:
         return browse.as_json(found, settings.tokenize, tokens=tokens)
@@ -225,7 +232,7 @@ def verify(
     from kappa_data import session, terminal
 
     if path is None:
-        found = session.verify(common.root, _settings(common), _resources(common))
+        found = session.verify(common.root, settings_of(common), resources_of(common))
     else:
         found = session.verify_release(path)
     if not common.json:
@@ -273,6 +280,13 @@ def push(
     allow_embedded: Annotated[
         bool, typer.Option("--allow-embedded", help="send data that the embedded teacher made")
     ] = False,
+    allow_simulated: Annotated[
+        bool, typer.Option("--allow-simulated", help="send tool results that the teacher wrote")
+    ] = False,
+    allow_unsafe_local: Annotated[
+        bool,
+        typer.Option("--allow-unsafe-local", help="send what tools said that ran unprotected"),
+    ] = False,
     message: Annotated[str, typer.Option(help="the commit's message")] = "Release by kappa-data",
 ) -> dict[str, Any]:
     """Send the release to a Hub repository or a folder; builds it first where needed."""
@@ -280,14 +294,16 @@ def push(
     from kappa_data import push as pusher
 
     # Sending must never buy: what costs money has been built by a command that says so.
-    settings = _settings(common)
+    settings = settings_of(common)
     if "generate" in settings.validate.sources:
-        session.current(common.root, "generate", settings, _resources(common))
-    result = _build("release", ("release",), common, flags, fresh=False, shown=False)
+        session.current(common.root, "generate", settings, resources_of(common))
+    result = build("release", ("release",), common, flags, fresh=False, shown=False)
     sent = pusher.push(
         Path(result["dir"]) / "dataset",
         target,
-        pusher.Options(private, dry_run, allow_embedded, message),
+        pusher.Options(
+            private, dry_run, allow_embedded, allow_simulated, allow_unsafe_local, message
+        ),
         progress.for_stderr(common.quiet or common.json),
     )
     if not common.json:
@@ -305,7 +321,7 @@ def gc(
     from kappa_data import recipe, store, terminal
 
     with store.lock(common.root):
-        folders = recipe.unused(_settings(common), _resources(common), common.root)
+        folders = recipe.unused(settings_of(common), resources_of(common), common.root)
         size = 0 if dry_run else recipe.collect(folders)
     if not common.json:
         done = "would go" if dry_run else f"removed, {size / 1e6:.1f} MB"
@@ -374,7 +390,7 @@ def teacher(
         faults=_mapping("--faults", faults),
         seed=seed,
         api_key=api_key,
-        resources=_resources(common),
+        resources=resources_of(common),
     )
     note = progress.for_stderr(common.quiet).note
     serve(server, lambda url: note(f"the embedded teacher listens on {url} (ctrl-c ends it)"))
@@ -404,93 +420,3 @@ def _mapping(flag: str, text: str) -> dict[str, float]:
     if rates:
         raise UsageError(f"{flag} {text}: say of what, as rate_limit={text}")
     return {}
-
-
-def _with_teacher(flags: Layer, teacher: str | None) -> Layer:
-    """--teacher is another name of --model."""
-    if teacher is None:
-        return flags
-    generate = dict(flags.get("generate", {}))
-    if generate.setdefault("model", teacher) != teacher:
-        raise UsageError(f"--teacher {teacher} and --model {generate['model']}: name only one")
-    return flags | {"generate": generate}
-
-
-def _resources(common: Common) -> Resources:
-    from kappa_data import session
-
-    return session.resources_of(common.prompts)
-
-
-def _settings(common: Common) -> Settings:
-    """The settings that the dataset was last built with, under this command line's --set."""
-    from kappa_data import session
-
-    return session.settings_of(common.config, common.root, _assigned(common, {}), ())[0]
-
-
-def _assigned(common: Common, flags: Layer) -> Layer:
-    """The flags, with every --set on top."""
-    layer = {stage: dict(values) for stage, values in flags.items()}
-    for assignment in common.assign or ():
-        stage, field, value = config.parse_set(assignment)
-        layer.setdefault(stage, {})[field] = value
-    return layer
-
-
-def _top_up(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
-    """Plans what is missing; every other setting of the plan stays as it was."""
-    from kappa_data import progress, remembered, terminal
-    from kappa_data.top_up import top_up
-
-    if fresh or _assigned(common, flags).get("plan"):
-        raise UsageError("plan --top-up keeps the plan's settings: give it none, and no --fresh")
-    settings = _settings(common)
-    found = top_up(common.root, settings, _resources(common))
-    progress.for_stderr(common.quiet or common.json).note(found.line)
-    result = _build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
-    if not common.json:
-        told = pack_flags(remembered.load(common.root).get("pack", {}))
-        following = "generate" if settings.generate.limit else f"pack{told}"  # it keeps the limit
-        line = f"next: kappa-data {following}{where_flags(common)}   (what was generated is kept)"
-        terminal.print_lines([line])
-    return {**result, "top_up": found}
-
-
-def _build(
-    target: str,
-    own: tuple[str, ...],
-    common: Common,
-    flags: Layer,
-    fresh: bool,
-    shown: bool = True,
-) -> dict[str, Any]:
-    """Builds up to a stage and prints each stage's line; gives the target's summary."""
-    from kappa_data import progress, remembered, session, terminal
-
-    if fresh:
-        session.forget(common.root)
-    settings, said, kept = session.settings_of(
-        common.config, common.root, _assigned(common, flags), own
-    )
-    reporter = progress.for_stderr(common.quiet or common.json)
-    if kept:
-        reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
-    if dropped := session.dropped(common.root, own, said):
-        reporter.note(f"not kept, say it again to keep it: {remembered.describe(dropped)}")
-    stages = [
-        session.summary(sealed, built)
-        for sealed, built in session.build(
-            target,
-            settings,
-            remembered.merge(kept, said),
-            _resources(common),
-            common.root,
-            reporter,
-        )
-    ]
-    if shown and not common.json:
-        terminal.print_stages(stages)
-        if target == "pack":
-            terminal.print_packed(stages[-1]["figures"], where_flags(common))
-    return {**stages[-1], "stages": stages}

@@ -25,6 +25,8 @@ from kappa_data.errors import UsageError
 RUN_ONLY = "run only"
 
 MAX_SEQ_LEN = 2**20
+GROUNDINGS = ("executed", "simulated", "unsafe-local")
+"""where tool results may come from; see SandboxConfig"""
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -32,18 +34,35 @@ Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one box may use. A call that takes more is stopped and says so; the box lives on."""
+    """What one box may use. A call that takes more is stopped and says so; the box lives on.
 
-    call_seconds: Annotated[Seconds, Meta(description="time limit of a tool call")] = 10.0
+    The upper bounds are there against slips: what is beyond them bounds nothing.
+    """
+
+    call_seconds: Annotated[
+        float, Meta(gt=0, le=86_400, description="time limit of a tool call")
+    ] = 10.0
     box_seconds: Annotated[
-        Seconds, Meta(description="time limit of all tool calls of a conversation together")
+        float,
+        Meta(
+            gt=0, le=604_800, description="time limit of all tool calls of a conversation together"
+        ),
     ] = 600.0
-    output_chars: Annotated[Positive, Meta(description="a tool result's length")] = 10_000
-    workspace_mb: Annotated[Positive, Meta(description="disk of a conversation, in MB")] = 64
-    memory_mb: Annotated[Positive, Meta(description="memory of all its processes, in MB")] = 1024
-    processes: Annotated[Positive, Meta(description="processes and threads at a time")] = 128
-    files: Annotated[Positive, Meta(description="files and folders")] = 4096
-    command_bytes: Annotated[Positive, Meta(description="longest command")] = 100_000
+    output_chars: Annotated[int, Meta(gt=0, le=2_000_000, description="a tool result's length")] = (
+        10_000
+    )
+    workspace_mb: Annotated[
+        int, Meta(gt=0, le=2**20, description="disk of a conversation, in MB")
+    ] = 64
+    memory_mb: Annotated[
+        int, Meta(gt=0, le=2**24, description="memory of all its processes, in MB")
+    ] = 1024
+    processes: Annotated[
+        int, Meta(gt=0, le=2**22, description="processes and threads at a time")
+    ] = 128
+    files: Annotated[int, Meta(gt=0, le=10**9, description="files and folders")] = 4096
+    # Linux takes no longer argument of a program (MAX_ARG_STRLEN, with its closing NUL).
+    command_bytes: Annotated[int, Meta(gt=0, le=131_071, description="longest command")] = 100_000
 
 
 class SandboxConfig(Limits, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +160,10 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     replay: Annotated[
         bool, Meta(description="run the tool calls again, too; what differs is rejected")
     ] = False
+    accept_unverified: Annotated[
+        bool,
+        Meta(description="keep what no verifier could look at, as where tools were simulated"),
+    ] = True
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 
@@ -421,7 +444,19 @@ def _convert(table: Mapping[str, Any], place: str) -> Settings:
             "say tokenize.format=chat-template as well, or leave it empty"
         )
     _check_endpoint(place, settings.generate)
+    _check_grounding(place, settings.sandbox)
     return settings
+
+
+def _check_grounding(place: str, sandbox: SandboxConfig) -> None:
+    if sandbox.grounding not in GROUNDINGS:
+        hint = nearest(sandbox.grounding, GROUNDINGS)
+        raise UsageError(f'{place}: sandbox.grounding: there is no "{sandbox.grounding}"; {hint}')
+    if sandbox.rootfs and sandbox.grounding != "executed":
+        raise UsageError(
+            f"{place}: sandbox.rootfs is for boxes, and {sandbox.grounding} has none; "
+            "leave out one of the two"
+        )
 
 
 def _check_endpoint(place: str, generate: GenerateConfig) -> None:

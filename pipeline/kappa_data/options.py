@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from kappa_data import config
+from kappa_data import config, sandbox_flags
 from kappa_data.errors import KappaError, Stopped, UsageError
 from kappa_data.printable import one_line
 
@@ -91,7 +91,8 @@ class Common(msgspec.Struct):
 def command(
     app: typer.Typer, name: str, stages: Iterable[str] = (), help: str | None = None
 ) -> Callable[[Callable[..., dict[str, Any] | None]], Callable[..., None]]:
-    """Registers a command: it gets `common`, and `flags` where it has settings of stages.
+    """Registers a command: it gets `common`, and `flags` where it has settings of stages; the
+    stage "sandbox" stands for the flags of sandbox_flags.py.
 
     The function returns what --json prints, or None where it printed everything itself.
     """
@@ -104,15 +105,22 @@ def command(
             if each.name not in ("common", "flags")
         ]
         settings = _setting_parameters(chosen)
+        boxes = sandbox_flags.parameters() if sandbox_flags.TABLE in chosen else []
         common = _common_parameters()
 
         @functools.wraps(function)
         def call(**values: Any) -> None:
             shared = Common(**{each.name: values.pop(each.name) for each in common})
-            given = {"flags": _layer(settings, values)} if chosen else {}
-            _guarded(lambda: function(common=shared, **given, **values), shared)
 
-        parameters = [*own, *settings.values(), *common]
+            def run() -> dict[str, Any] | None:
+                given = {"flags": _layer(settings, values)} if chosen else {}
+                if boxes and (told := sandbox_flags.taken(values)):
+                    given["flags"][sandbox_flags.TABLE] = told
+                return function(common=shared, **given, **values)
+
+            _guarded(run, shared)
+
+        parameters = [*own, *settings.values(), *boxes, *common]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = {each.name: each.annotation for each in parameters}
         app.command(name, help=help)(call)
@@ -230,6 +238,8 @@ def _setting_parameters(stages: tuple[str, ...]) -> dict[tuple[str, str], inspec
     parameters: dict[tuple[str, str], inspect.Parameter] = {}
     taken: set[str] = set()
     for stage in stages:
+        if stage == sandbox_flags.TABLE:
+            continue
         for field, (kind, text, default) in config.describe(stage).items():
             if field in taken or kind not in (str, int, float, tuple[str, ...]):
                 continue

@@ -28,6 +28,8 @@ class Options(Struct, frozen=True):
     private: bool = False
     dry_run: bool = False
     allow_embedded: bool = False
+    allow_simulated: bool = False
+    allow_unsafe_local: bool = False
     message: str = "Release by kappa-data"
 
 
@@ -36,22 +38,19 @@ class Released(Struct, frozen=True):
 
     figures: dict[str, Any]
     files: dict[str, dict[str, Any]]
+    grounding: dict[str, int] = {}
 
 
 def push(release: Path, target: str, options: Options, progress: Progress) -> dict[str, Any]:
     """Sends the dataset in `release` to `target`; a summary with what was said to the user.
 
-    Raises UsageError for a target that is neither a repository nor a folder, and for embedded data
-    without its flag; EnvironmentLacks where there is no token, no network or no right to write.
+    Raises UsageError for a target that is neither a repository nor a folder, and for embedded,
+    simulated or unsafe-local data without its flag; EnvironmentLacks where there is no token, no
+    network or no right to write.
     """
     released = msgspec.json.decode((release / MANIFEST).read_bytes(), type=Released)
     size = sum(each["bytes"] for each in released.files.values())
-    embedded = released.figures["embedded"]
-    if embedded and not options.allow_embedded:
-        raise UsageError(
-            f"push: {embedded} conversations were made by the embedded teacher, which is no model; "
-            "generate with --model, or say --allow-embedded"
-        )
+    _check_allowed(released, options)
     what = f"{len(released.files) + 1} files, {size / 1e6:.1f} MB"
     kind = "Hub repository" if is_repository(target) else "folder"
     summary = {"target": target, "files": len(released.files) + 1, "bytes": size}
@@ -65,6 +64,34 @@ def push(release: Path, target: str, options: Options, progress: Progress) -> di
         changed = _to_folder(release, Path(target), released)
     said = f"{what} in {target}" if changed else f"{target} holds this release already"
     return summary | {"status": "pushed" if changed else "up-to-date", "said": said}
+
+
+def _check_allowed(released: Released, options: Options) -> None:
+    """UsageError that names the flag where the release holds what is not sent unasked."""
+    grounding = released.grounding
+    for count, allowed, what, instead in (
+        (
+            released.figures["embedded"],
+            options.allow_embedded,
+            "were made by the embedded teacher, which is no model",
+            "generate with --model, or say --allow-embedded",
+        ),
+        (
+            grounding.get("simulated", 0),
+            options.allow_simulated,
+            "have tool results that the teacher wrote and nothing ran",
+            "generate in boxes, or say --allow-simulated",
+        ),
+        (
+            grounding.get("unsafe-local", 0),
+            options.allow_unsafe_local,
+            "called tools on a machine without protection, and may show what was on it",
+            "generate in boxes, or look through them and say --allow-unsafe-local",
+        ),
+    ):
+        if count and not allowed:
+            noun = "conversation" if count == 1 else "conversations"
+            raise UsageError(f"push: {count} {noun} {what}; {instead}")
 
 
 def is_repository(target: str) -> bool:

@@ -124,7 +124,7 @@ TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), foun
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(
     "release",
-    3,
+    4,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),

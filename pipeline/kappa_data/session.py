@@ -21,6 +21,7 @@ from kappa_data.verify_release import find_release, release_faults
 DEFAULT_CONFIG = Path("kappa.toml")
 DEFAULT_PROMPTS = Path("prompts")
 EMBEDDED = "embedded"
+CONVERSATIONS = "conversations"
 Layer = dict[str, dict[str, Any]]
 
 
@@ -49,7 +50,7 @@ def settings_of(
     settings = config.load(config_file, environment, kept, flags)
     if "generate" in own:
         _check_teacher(settings, said, flags, remembered.load(root))
-    if own != {"plan"}:
+    if own - {"sandbox"} != {"plan"}:
         # The teacher is kept even where nobody named it: no later command changes it unasked.
         said = remembered.merge(said, {"generate": {"model": settings.generate.model}})
     return settings, said, kept
@@ -136,6 +137,33 @@ def forget(root: Path) -> None:
     """Drops what earlier commands were told."""
     if root.is_dir():
         remembered.save(root, {})
+
+
+def status(settings: Settings, resources: Resources, root: Path) -> dict[str, Any]:
+    """Each stage, up to date or why not, and each import; `grounding` counts conversations by where
+    their tool results come from, where a stage says so."""
+    steps = recipe.status(settings, resources, root)
+    stages = [
+        {
+            "stage": step.stage.name,
+            "status": step.reason,
+            "key": step.sealed.manifest.key if step.sealed else None,
+            "records": step.sealed and sum(map(step.sealed.count, step.stage.records)),
+            "grounding": step.sealed.manifest.figures.get("grounding") if step.sealed else None,
+        }
+        for step in steps
+    ]
+    imports = [
+        {
+            "stage": name,
+            "status": "sealed",
+            "key": each.manifest.key,
+            "records": each.count(CONVERSATIONS),
+            "grounding": {"imported": each.count(CONVERSATIONS)},
+        }
+        for name, each in recipe.imports(root).items()
+    ]
+    return {"dataset": str(root), "stages": stages, "imports": imports}
 
 
 def current(root: Path, name: str, settings: Settings, resources: Resources) -> Sealed:

@@ -57,6 +57,9 @@ def show_conversation(
     for number, message in enumerate(conversation.messages):
         _message(console, number, message)
         _findings(console, findings, number)
+    if conversation.verdict is None and origin.source == "generate":
+        console.print()
+        _line(console, Text("not verified", style="bold yellow"))
     if conversation.verdict is not None:
         console.print()
         passed = conversation.verdict.passed

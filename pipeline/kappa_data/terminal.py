@@ -47,15 +47,16 @@ def print_stages(stages: Sequence[Mapping[str, Any]]) -> None:
 
 
 def print_status(stages: Sequence[Mapping[str, Any]]) -> None:
-    """One line a stage: up to date, or why not."""
+    """One line a stage: up to date, or why not; where its tool results come from."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("stage", "status", "key", "records"):
+    for name in ("stage", "status", "key", "records", "tool results"):
         table.add_column(name, justify="right" if name == "records" else "left")
     for each in stages:
         records = "-" if each["records"] is None else f"{each['records']:,}"
         style = MARKS.get(each["status"], "yellow")
         status = Text(plain(each["status"]), style=style)
-        table.add_row(each["stage"], status, each["key"] or "-", records)
+        grounding = ", ".join(f"{name} {n:,}" for name, n in (each["grounding"] or {}).items())
+        table.add_row(each["stage"], status, each["key"] or "-", records, grounding or "-")
     console().print(table)
 
 

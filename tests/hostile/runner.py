@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 from kappa_data.errors import SandboxDown
 from kappa_data.sandbox import Limits, ToolResult
 from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.sandbox.local import Local
 
 CASES = json.loads(Path(__file__).with_name("cases.json").read_text())["cases"]
 CANARY = "KAPPA_CANARY_5f1e"
@@ -36,33 +36,12 @@ class Tools(Protocol):
     async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult: ...
 
 
-class Bare:
-    """No isolation at all: proves that the suite can fail. Only for cases marked bare_safe."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
-        if tool == "bash":
-            done = subprocess.run(
-                ["bash", "-c", str(arguments["command"])],
-                cwd=self.folder,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            return ToolResult(done.stdout + done.stderr, exit_code=done.returncode)
-        path = self.folder / str(arguments["path"])
-        if tool == "write_file":
-            path.write_text(str(arguments["content"]))
-            return ToolResult("ok")
-        return ToolResult(path.read_text())
-
-
 @contextmanager
 def planted() -> Iterator[int]:
-    """Canaries on the host; the port of a listener on its loopback."""
+    """Canaries on the host, one in the environment of a process that goes on beside the calls; the
+    port of a listener on its loopback."""
     os.environ["KAPPA_CANARY"] = CANARY
+    beside = subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE)
     canary = Path(own_name("/tmp/kappa_host_canary"))
     canary.write_text(CANARY)
     lab().mkdir()
@@ -73,6 +52,7 @@ def planted() -> Iterator[int]:
             yield tcp.getsockname()[1]
         finally:
             del os.environ["KAPPA_CANARY"]
+            beside.communicate()
             canary.unlink()
             shutil.rmtree(lab())
             Path(own_name("/tmp/kappa_pwned_h05")).unlink(missing_ok=True)
@@ -156,10 +136,14 @@ async def failures_in_box(case: dict[str, Any]) -> list[str]:
 
 
 async def failures_bare(case: dict[str, Any]) -> list[str]:
-    """The same without isolation."""
+    """The same without isolation, to prove that the suite can fail; for cases marked bare_safe."""
     failed: list[str] = []
-    with planted() as port, tempfile.TemporaryDirectory() as folder:
-        failed += broken(case["expect"], await play(Bare(Path(folder)), case, port))
+    with planted() as port:
+        box = await Local(Limits()).open()
+        try:
+            failed += broken(case["expect"], await play(box, case, port))
+        finally:
+            await box.close()
         failed += on_host(case["expect"])
     return failed
 

@@ -16,3 +16,5 @@ class Facts(Struct, frozen=True):
     """shortest final answer, in characters"""
     leak_ngram: int = 8
     """words in a row that make a leak"""
+    accept_unverified: bool = True
+    """whether a conversation may go on that no verifier could look at"""

@@ -18,10 +18,11 @@ from typing import Any, Literal, NoReturn
 import msgspec
 
 from kappa_data.config import GenerateConfig, Limits
-from kappa_data.conversation import views
+from kappa_data.conversation import simulator, views
 from kappa_data.conversation.calls import ReadCall, read_call, with_own_ids
 from kappa_data.conversation.outages import Unfinished
 from kappa_data.conversation.pool import Drained
+from kappa_data.conversation.simulator import SIMULATOR_PROMPT, SimulatedCall
 from kappa_data.conversation.workbench import Workbench
 from kappa_data.errors import SandboxDown
 from kappa_data.personas import Persona
@@ -29,6 +30,7 @@ from kappa_data.records import (
     CallOutcome,
     Conversation,
     Finding,
+    Grounding,
     Message,
     Provenance,
     Rejected,
@@ -41,8 +43,8 @@ from kappa_data.records import (
 )
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Box, Sandbox, ToolResult, tree_digest
-from kappa_data.sandbox.toolset import ToolSet
-from kappa_data.tasks.verify import verify
+from kappa_data.sandbox.toolset import ToolSet, tool_set
+from kappa_data.tasks.verify import verify, verify_answers
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
 from kappa_data.teacher.retry import PASSING
@@ -85,7 +87,8 @@ class Run:
     `kind`, `model` and `prompts` go into the provenance. `variant` is what, beside the request,
     decides the teacher's answers. `echo_reasoning`: within a turn the assistant's reasoning is sent
     back, as `reasoning`; open-model servers want it, others reject a field that they do not know.
-    `draining` is set to stop every conversation at its next request or tool call.
+    `draining` is set to stop every conversation at its next request or tool call. `simulated`: the
+    teacher writes the results of tools, and there is no sandbox.
     """
 
     config: GenerateConfig
@@ -97,9 +100,11 @@ class Run:
     personas: Mapping[str, Persona]
     prompts: str
     sandbox: Sandbox | None = None
+    tools: ToolSet = field(default_factory=tool_set)
     limits: Limits = field(default_factory=Limits)
     variant: str = ""
     echo_reasoning: bool = False
+    simulated: bool = False
     draining: bool = False
     counts: Counts = field(default_factory=Counts)
     gate: asyncio.Semaphore = field(init=False)
@@ -125,7 +130,8 @@ class _Play:
         self._messages: list[Message] = []
         if slot.system is not None:
             self._messages.append(Message(role="system", content=slot.system))
-        self._offered = ToolSet(())
+        self._offered = run.tools.offered(task.tools)
+        self._tools = self._offered.definitions()
         self._call_ids: set[str] = set()
         self._outcomes: list[CallOutcome] = []
         self._usage = Usage()
@@ -133,12 +139,18 @@ class _Play:
         self._last_call, self._repeats = "", 0
         self._steps = {"assistant": 0, "user": 0, "tool": 0}
         self._bench: Workbench | None = None
-        if task.tools:
+        self._simulated: list[SimulatedCall] = []
+        self._simulator_brief = ""
+        if task.tools and run.simulated:
+            self._simulator_brief = run.resources.render(
+                SIMULATOR_PROMPT,
+                tools=[compact_json(each["function"]) for each in self._tools],
+                fixture=task.fixture,
+            )
+        elif task.tools:
             if run.sandbox is None:
                 raise ValueError(f"{slot.id} calls tools: the run needs a sandbox")
-            self._offered = run.sandbox.tools.offered(task.tools)
             self._bench = Workbench(run.sandbox, run.limits, task, run.gate)
-        self._tools = self._offered.definitions()
         persona = run.personas[slot.persona] if slot.persona is not None else None
         self._brief = run.resources.render(
             ASSISTANT_PROMPT, persona=persona, tools=list(self._offered.names), seed=slot.id
@@ -229,7 +241,7 @@ class _Play:
 
     async def _ask(
         self,
-        role: Literal["assistant", "user"],
+        role: Literal["assistant", "user", "tool"],
         messages: Sequence[dict[str, Any]],
         tools: tuple[dict[str, Any], ...],
     ) -> ChatAnswer:
@@ -300,7 +312,9 @@ class _Play:
 
     async def _answer_to(self, read: ReadCall) -> Message:
         content, function = read.wrong, read.call.function
-        if not content:
+        if not content and self._run.simulated:
+            content = await self._simulate(read)
+        elif not content:
             result = await self._result(read)
             content = result.content
             self._outcomes.append(
@@ -309,6 +323,21 @@ class _Play:
                 )
             )
         return Message(role="tool", content=content, tool_call_id=read.call.id, name=function.name)
+
+    async def _simulate(self, read: ReadCall) -> str:
+        """What the teacher says that the tool would print. No outcome is recorded: nothing ran."""
+        tool = read.call.function.name
+        asked = simulator.messages(self._simulator_brief, self._simulated, tool, read.arguments)
+        answer = await self._ask("tool", asked, ())
+        if answer.finish_reason == "length":
+            self._end("tool cut off", f"the simulated result ended at: {answer.content[-80:]}")
+        if answer.finish_reason == "content_filter":
+            self._end("teacher:refused", "the endpoint's content filter ended a tool's result")
+        content = simulator.shown(tool, answer.content, self._run.limits)
+        if content is None:
+            self._end("tool malformed", f"no exit code at the end: {answer.content[-80:]}")
+        self._simulated.append(SimulatedCall(tool, read.arguments, answer.content))
+        return content
 
     async def _result(self, read: ReadCall) -> ToolResult:
         bench, tool = self._bench, read.call.function.name
@@ -326,7 +355,9 @@ class _Play:
         self._run.journal.append(Entry(self._slot.id, key, state, result=result, seconds=seconds))
         return result
 
-    async def _verdict(self) -> Verdict:
+    async def _verdict(self) -> Verdict | None:
+        if self._task.tools and self._run.simulated:
+            return verify_answers(self._task, self._messages)
         state = self._bench.state if self._bench is not None else ""
         wanted = _digest(compact_json(self._task), compact_json(self._messages), state)
         key = Key("verdict", 0)
@@ -365,6 +396,11 @@ class _Play:
         partial = self._conversation(None) if self._messages else None
         return Rejected(self._slot.id, "generate", self._slot.persona, (finding,), partial)
 
+    def _grounding(self) -> Grounding:
+        if not self._task.tools:
+            return "none"
+        return self._run.sandbox.grounding if self._run.sandbox else "simulated"
+
     def _conversation(self, verdict: Verdict | None) -> Conversation:
         run, slot, config = self._run, self._slot, self._run.config
         sampling = {
@@ -384,7 +420,7 @@ class _Play:
             family=slot.family,
             provenance=Provenance(
                 source="generate",
-                grounding=sandbox.grounding if sandbox else "none",
+                grounding=self._grounding(),
                 teacher=run.kind,
                 model=run.model,
                 sampling=canonical_json(sampling),

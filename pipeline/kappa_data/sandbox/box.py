@@ -29,6 +29,7 @@ FRAME_SLACK = 8 * 1024 * 1024  # above the workspace's size, the largest thing a
 
 STOPPED: dict[Limit, str] = {
     "call time": "timed out after {0.call_seconds:g} s; it and all that it started were stopped",
+    "box time": "stopped: all calls together took {0.box_seconds:g} s, and no more may run",
     "memory": "stopped: the commands used more than {0.memory_mb} MB of memory",
     "processes": "stopped: more than {0.processes} processes",
     "files": "stopped: more than {0.files} files",

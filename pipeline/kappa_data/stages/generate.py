@@ -15,16 +15,18 @@ from itertools import islice
 
 import msgspec
 
-from kappa_data.config import GenerateConfig, SandboxConfig
+from kappa_data.config import GenerateConfig
 from kappa_data.conversation.outages import Outages, Unfinished
 from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
 from kappa_data.conversation.pool import in_order
+from kappa_data.conversation.simulator import SIMULATOR_PROMPT
 from kappa_data.errors import StageError, TeacherDown
 from kappa_data.personas import load_personas
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
-from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.sandbox.choose import choose, try_out, warning
+from kappa_data.sandbox.toolset import tool_set
 from kappa_data.stage import Context, Outcome
 from kappa_data.teacher.api import Teacher
 from kappa_data.teacher.client import (
@@ -64,12 +66,14 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
         for each in ctx.inputs["plan"].read("tasks", TaskText)
         if each.id in wanted
     }
-    sandbox = await _sandbox(ctx.sandbox, tasks)
+    calling = any(task.tools for task in tasks.values())
+    sandbox = await _sandbox(ctx) if calling else None
+    simulated = calling and sandbox is None
     with Journal(ctx.root / JOURNAL) as journal:
         for line in journal.damaged:
             ctx.progress.note(line)
         async with _teacher(ctx, journal) as teacher:
-            prompts = ctx.resources.digest(prompt_files(ctx.resources))
+            prompts = ctx.resources.digest(prompt_files(ctx.resources, simulated))
             embedded = is_embedded(ctx.config)
             state = Run(
                 config=ctx.config,
@@ -81,10 +85,12 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
                 personas=load_personas(ctx.resources),
                 prompts=prompts,
                 sandbox=sandbox,
+                tools=tool_set(ctx.sandbox.tools),
                 limits=ctx.sandbox,
                 # Its voices and slips are in no request; a real teacher learns of nothing else.
                 variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
                 echo_reasoning=embedded,
+                simulated=simulated,
             )
             tally = await _play_all(ctx, state, slots, tasks)
     if slots and not tally.conversations:
@@ -93,10 +99,10 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
     return Outcome(rejected=dict(tally.rejected), figures=tally.figures(state))
 
 
-def prompt_files(resources: Resources) -> list[str]:
+def prompt_files(resources: Resources, simulated: bool) -> list[str]:
     """The prompt files that decide what this stage makes."""
     personas = resources.names("prompts/personas", ".toml")
-    return [ASSISTANT_PROMPT, USER_PROMPT, *personas]
+    return [ASSISTANT_PROMPT, USER_PROMPT, *([SIMULATOR_PROMPT] if simulated else []), *personas]
 
 
 def is_embedded(config: GenerateConfig) -> bool:
@@ -104,12 +110,13 @@ def is_embedded(config: GenerateConfig) -> bool:
     return config.model in ("", EMBEDDED)
 
 
-async def _sandbox(config: SandboxConfig, tasks: Mapping[str, Task]) -> Sandbox | None:
-    """The sandbox, tried out; None where no task calls a tool."""
-    if not any(task.tools for task in tasks.values()):
-        return None
-    sandbox = Bubblewrap(config)
-    await sandbox.self_test()
+async def _sandbox(ctx: Context[GenerateConfig]) -> Sandbox | None:
+    """The sandbox, tried out; None where tool results are simulated."""
+    sandbox = choose(ctx.sandbox)
+    if said := warning(ctx.sandbox):
+        ctx.progress.note(said)
+    if sandbox is not None:
+        await try_out(sandbox)
     return sandbox
 
 
@@ -191,8 +198,9 @@ class Tally:
     def __init__(self) -> None:
         self.conversations = 0
         self.rejected: Counter[str] = Counter()
+        self._judged: Counter[str] = Counter()
         self._verified: Counter[str] = Counter()
-        self._by_persona: Counter[str] = Counter()
+        self._grounding: Counter[str] = Counter()
 
     def count(self, made: Made) -> None:
         """Counts one slot's outcome."""
@@ -201,14 +209,18 @@ class Tally:
             return
         self.conversations += 1
         persona = made.persona or "none"
-        self._by_persona[persona] += 1
-        self._verified[persona] += made.verdict is not None and made.verdict.passed
+        self._grounding[made.provenance.grounding] += 1
+        if made.verdict is not None:
+            self._judged[persona] += 1
+            self._verified[persona] += made.verdict.passed
 
     def figures(self, state: Run) -> dict[str, object]:
         """For people: how much was asked, how much was right."""
         counts = state.counts
         return {
             "conversations": self.conversations,
+            "grounding": dict(sorted(self._grounding.items())),
+            "unverified": self.conversations - self._judged.total(),
             "quarantined": dict(sorted(self.rejected.items())),
             "requests_asked": counts.asked,
             "requests_from_journal": counts.reused,
@@ -216,7 +228,7 @@ class Tally:
             "completion_tokens": counts.completion_tokens,
             "verified_share": {
                 persona: round(self._verified[persona] / total, 4)
-                for persona, total in sorted(self._by_persona.items())
+                for persona, total in sorted(self._judged.items())
             },
         }
 

@@ -1,7 +1,9 @@
 """plan: which tasks are given to whom.
 
 Every task is made from its seed and its reference is run in the sandbox first: only what its own
-verifier accepts becomes slots. Splits are drawn by task, before the fan-out over the personas.
+verifier accepts becomes slots. Where tool results are to be simulated, tasks with tools are planned
+unverified, whether a sandbox is there or not: the same question has the same answer. Splits are
+drawn by task, before the fan-out over the personas.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from kappa_data.personas import load_personas
 from kappa_data.records import SPLITS, Finding, Rejected, Slot, Split, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
-from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.sandbox.choose import choose, try_out, warning
+from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.stage import Context, Outcome
 from kappa_data.tasks.catalog import Family, families, select
 from kappa_data.tasks.verify import play_reference, verify
@@ -34,12 +37,21 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
     chosen = chosen_families(ctx.config.families)
-    sandbox = Bubblewrap(ctx.sandbox)
+    sandbox = choose(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
     tasks = _make_tasks(able, ctx.config)
-    _check_tools(tasks, sandbox)
+    _check_tools(tasks, tool_set(ctx.sandbox.tools))
+    calling = [task for task in tasks if task.tools]
+    unverified = Counter(task.family for task in calling if sandbox is None)
+    if calling and (said := warning(ctx.sandbox)):
+        ctx.progress.note(said)
+    if unverified:
+        ctx.progress.note(
+            f"plan: {unverified.total()} tasks with tools are planned unverified: without a "
+            "sandbox no reference can be played"
+        )
     with ctx.progress.task("plan", total=len(tasks)) as bar:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
     good = [task for task in tasks if task.id not in refusals]
@@ -61,6 +73,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
             "personas": [persona or NONE for persona in conditions],
             "families": dict(sorted(Counter(task.family for task in good).items())),
             "families without their programs": lacking,
+            "families unverified": dict(sorted(unverified.items())),
             "splits": dict(sorted(Counter(splits.values()).items())),
         },
     )
@@ -88,8 +101,15 @@ def chosen_families(names: Iterable[str]) -> list[Family]:
     return list(families().values() if ALL in wanted else named)
 
 
-def by_programs(chosen: list[Family], sandbox: Sandbox) -> tuple[list[Family], dict[str, str]]:
-    """The families that the box can serve, and for the others the programs that it lacks."""
+def by_programs(
+    chosen: list[Family], sandbox: Sandbox | None
+) -> tuple[list[Family], dict[str, str]]:
+    """The families that the box can serve, and for the others the programs that it lacks.
+
+    Without a sandbox nothing runs, so nothing is lacking.
+    """
+    if sandbox is None:
+        return chosen, {}
     able, lacking = [], {}
     for family in chosen:
         missing = [program for program in family.programs if not sandbox.has(program)]
@@ -131,30 +151,36 @@ def _make_tasks(chosen: list[Family], config: PlanConfig) -> list[Task]:
     return tasks
 
 
-def _check_tools(tasks: list[Task], sandbox: Sandbox) -> None:
+def _check_tools(tasks: list[Task], known: ToolSet) -> None:
     """UsageError for a task that wants a tool which is not there."""
     for task in tasks:
         for name in task.tools:
-            if name not in sandbox.tools:
+            if name not in known:
                 raise UsageError(
                     f'task family {task.family}: wants the tool "{name}"; '
-                    f"{nearest(name, sandbox.tools.names)}; add its file to sandbox.tools, "
+                    f"{nearest(name, known.names)}; add its file to sandbox.tools, "
                     "or install its package"
                 )
 
 
 async def _verify_all(
-    tasks: list[Task], sandbox: Sandbox, advance: Callable[[], None]
+    tasks: list[Task], sandbox: Sandbox | None, advance: Callable[[], None]
 ) -> dict[str, str]:
-    """Runs every reference; the reason by task id for those that the verifier refused."""
-    if any(task.tools for task in tasks):
-        await sandbox.self_test()
+    """Runs every reference; the reason by task id for those that the verifier refused.
+
+    Without a sandbox, only those of tasks without tools.
+    """
+    if sandbox is not None and any(task.tools for task in tasks):
+        await try_out(sandbox)
     places = asyncio.Semaphore(BOXES)
     refusals: dict[str, str] = {}
 
     async def one(task: Task) -> None:
+        if task.tools and sandbox is None:
+            advance()
+            return
         async with places:
-            box = await sandbox.open(task.fixture) if task.tools else None
+            box = await sandbox.open(task.fixture) if task.tools and sandbox else None
             try:
                 verdict = await verify(task, box, await play_reference(task, box))
             finally:

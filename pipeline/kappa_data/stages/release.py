@@ -67,6 +67,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "tokens": sum(each["tokens"] for each in packed.figures["splits"].values()),
         "trained tokens": sum(each["trained tokens"] for each in packed.figures["splits"].values()),
         "embedded": counts["teacher"]["embedded"],
+        "grounding": dict(sorted(counts["grounding"].items())),
         **{name: packed.figures[name] for name in VOCABULARY},
     }
     folder = ctx.folder / DATASET
@@ -139,6 +140,8 @@ def _card(
         models=_shares(counts["model"]),
         grounding=_shares(counts["grounding"]),
         executed=counts["grounding"]["executed"],
+        simulated=counts["grounding"]["simulated"],
+        unsafe_local=counts["grounding"]["unsafe-local"],
         format=_inline(packed.figures["format"]),
         tokenizer=_inline(packed.figures["tokenizer"]),
         train_on=ctx.inputs["tokenize"].manifest.config["train_on"],

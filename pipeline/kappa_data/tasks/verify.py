@@ -47,6 +47,19 @@ async def verify(task: Task, box: Box | None, messages: Sequence[Message]) -> Ve
     return Verdict(passed=True)
 
 
+def verify_answers(task: Task, messages: Sequence[Message]) -> Verdict | None:
+    """What can be said where no box ever was: the checks of answers alone.
+
+    None where they hold but the task has other checks too: neither passed nor failed.
+    """
+    for check in task.verifier:
+        if isinstance(check, AnswerCheck) and (detail := _answer_fault(check, messages)):
+            return Verdict(passed=False, detail=detail)
+    if all(isinstance(check, AnswerCheck) for check in task.verifier):
+        return Verdict(passed=True)
+    return None
+
+
 async def play_reference(task: Task, box: Box | None) -> tuple[Message, ...]:
     """The conversation that the reference solution gives: user, assistant and tool messages.
 

@@ -37,6 +37,7 @@ from kappa_data.teacher.sloppy import (
 
 DONE = "[DONE]"
 CLOSING = "That was everything I can do here; I have nothing to add."
+SIMULATED = "[simulated] The embedded teacher has no model to think up a result.\n[exit code 0]"
 PREAMBLES = 0.15
 """share of the tool-calling messages that say a few words to the user"""
 _TASKS = 512
@@ -72,7 +73,7 @@ class _Place(Struct, frozen=True):
 
 
 class Player:
-    """Plays the assistant and the user of any task that `tasks` can make."""
+    """Plays assistant, user and simulated tools of any task that `tasks` can make."""
 
     def __init__(self, tasks: Callable[[str], Task], voice: Voice, sloppy: Sloppy) -> None:
         self._task = functools.lru_cache(_TASKS)(tasks)
@@ -94,9 +95,17 @@ class Player:
         self._voice.speak(name, "", kind="final", seed="")
         if role == "user":
             return self._user(slot, self._task(task_id), messages)
+        if role == "tool":
+            return self._tool(slot, messages)
         if role != "assistant":
-            raise UsageError(f'role "{role}": this teacher plays "assistant" or "user"')
+            raise UsageError(f'role "{role}": this teacher plays "assistant", "user" or "tool"')
         return self._assistant(slot, name, self._task(task_id), messages, tools)
+
+    def _tool(self, slot: str, messages: Sequence[Said]) -> Play:
+        """It cannot know what a tool would print, and says so in the tool's place."""
+        number = sum(message.role == "assistant" for message in messages)
+        message = Message(role="assistant", content=SIMULATED, finish_reason="stop")
+        return Play(message, f"{slot}|tool|{number}")
 
     def _user(self, slot: str, task: Task, messages: Sequence[Said]) -> Play:
         said = sum(message.role == "assistant" for message in messages)

@@ -75,6 +75,7 @@ class Judge:
             personas=tuple(self._personas),
             min_chars=self._config.min_chars,
             leak_ngram=self._config.leak_ngram,
+            accept_unverified=self._config.accept_unverified,
         )
 
     def _brief(self, name: str | None, tools: tuple[str, ...]) -> str:

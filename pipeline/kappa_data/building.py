@@ -1,0 +1,111 @@
+"""What the commands that build stages share: settings from the command line, the build, its lines.
+
+Modules are imported inside the functions, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kappa_data import config
+from kappa_data.errors import UsageError
+from kappa_data.options import Common, Layer, pack_flags, where_flags
+
+if TYPE_CHECKING:
+    from kappa_data.config import Settings
+    from kappa_data.resources import Resources
+
+
+def with_teacher(flags: Layer, teacher: str | None) -> Layer:
+    """--teacher is another name of --model."""
+    if teacher is None:
+        return flags
+    generate = dict(flags.get("generate", {}))
+    if generate.setdefault("model", teacher) != teacher:
+        raise UsageError(f"--teacher {teacher} and --model {generate['model']}: name only one")
+    return flags | {"generate": generate}
+
+
+def resources_of(common: Common) -> Resources:
+    """Prompts and seeds, with the user's own on top."""
+    from kappa_data import session
+
+    return session.resources_of(common.prompts)
+
+
+def settings_of(common: Common) -> Settings:
+    """The settings that the dataset was last built with, under this command line's --set."""
+    from kappa_data import session
+
+    return session.settings_of(common.config, common.root, _assigned(common, {}), ())[0]
+
+
+def _assigned(common: Common, flags: Layer) -> Layer:
+    """The flags, with every --set on top."""
+    layer = {stage: dict(values) for stage, values in flags.items()}
+    for assignment in common.assign or ():
+        stage, field, value = config.parse_set(assignment)
+        layer.setdefault(stage, {})[field] = value
+    return layer
+
+
+def plan_more(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
+    """Plans what is missing; every other setting of the plan stays as it was."""
+    from kappa_data import progress, remembered, terminal
+    from kappa_data.top_up import top_up
+
+    given = _assigned(common, flags)
+    if fresh or given.get("plan") or given.get("sandbox"):
+        raise UsageError("plan --top-up keeps the plan's settings: give it none, and no --fresh")
+    settings = settings_of(common)
+    found = top_up(common.root, settings, resources_of(common))
+    progress.for_stderr(common.quiet or common.json).note(found.line)
+    result = build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
+    if not common.json:
+        told = pack_flags(remembered.load(common.root).get("pack", {}))
+        following = "generate" if settings.generate.limit else f"pack{told}"  # it keeps the limit
+        line = f"next: kappa-data {following}{where_flags(common)}   (what was generated is kept)"
+        terminal.print_lines([line])
+    return {**result, "top_up": found}
+
+
+def build(
+    target: str,
+    own: tuple[str, ...],
+    common: Common,
+    flags: Layer,
+    fresh: bool,
+    shown: bool = True,
+) -> dict[str, Any]:
+    """Builds up to a stage and prints each stage's line; gives the target's summary.
+
+    `own`: the stages whose settings this command line decides by itself.
+    """
+    from kappa_data import progress, remembered, session, terminal
+
+    if fresh:
+        session.forget(common.root)
+    settings, said, kept = session.settings_of(
+        common.config, common.root, _assigned(common, flags), own
+    )
+    reporter = progress.for_stderr(common.quiet or common.json)
+    if kept:
+        reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
+    if dropped := session.dropped(common.root, own, said):
+        reporter.note(f"not kept, say it again to keep it: {remembered.describe(dropped)}")
+    stages = [
+        session.summary(sealed, built)
+        for sealed, built in session.build(
+            target,
+            settings,
+            remembered.merge(kept, said),
+            resources_of(common),
+            common.root,
+            reporter,
+        )
+    ]
+    if shown and not common.json:
+        terminal.print_stages(stages)
+        if target == "pack":
+            terminal.print_packed(stages[-1]["figures"], where_flags(common))
+    return {**stages[-1], "stages": stages}
