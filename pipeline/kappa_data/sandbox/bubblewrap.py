@@ -50,7 +50,7 @@ ENVIRONMENT = {
     "GIT_AUTHOR_EMAIL": "user@box",
     "GIT_COMMITTER_NAME": "user",
     "GIT_COMMITTER_EMAIL": "user@box",
-}  # the supervisor adds GIT_*_DATE, one minute later for each call
+}  # the supervisor adds GIT_*_DATE and SOURCE_DATE_EPOCH, one minute later for each call
 ETC = {
     "/etc/passwd": f"root:x:0:0::/root:/bin/bash\nuser:x:{GUEST}:{GUEST}::/workspace:/bin/bash\n",
     "/etc/group": f"root:x:0:\nuser:x:{GUEST}:\n",

@@ -173,8 +173,12 @@ class Supervisor:
                 os.dup2(source, target)
             _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
             _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
-            now = f"{GRID_START + self.calls * MINUTE} +0000"
-            os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now)
+            moment = str(GRID_START + self.calls * MINUTE)
+            now = f"{moment} +0000"
+            # The last of these keeps the time of a source out of Python's compiled files.
+            os.environ.update(
+                GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now, SOURCE_DATE_EPOCH=moment
+            )
             os.chdir(WORKSPACE)
             os.sched_setaffinity(0, self.processors)
             confine(self.limits)
