@@ -18,6 +18,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from statistics import median
 
 from kappa_data.sandbox.bubblewrap import Bubblewrap
@@ -71,8 +73,7 @@ async def measure(rounds: int, conversations: int, at_once: int) -> list[tuple[s
     bare: list[Figures] = []
     whole: list[Figures] = []
     with tempfile.TemporaryDirectory() as folder:
-        with open(f"{folder}/f", "w") as file:
-            file.write(FILES["f"])
+        Path(folder, "f").write_text(FILES["f"])
 
         async def run_bare() -> None:
             await asyncio.to_thread(
@@ -88,11 +89,11 @@ async def measure(rounds: int, conversations: int, at_once: int) -> list[tuple[s
             box = await sandbox.open(FILES)
             opened.append((1000 * (time.perf_counter() - started), 0.0))
             bare.append(await timed(run_bare))
-            calls.append(await timed(lambda box=box: box.call("bash", {"command": COMMAND})))
+            calls.append(await timed(partial(box.call, "bash", {"command": COMMAND})))
             bare.append(await timed(run_bare))
-            files.append(await timed(lambda box=box: box.call("read_file", {"path": "f"})))
+            files.append(await timed(partial(box.call, "read_file", {"path": "f"})))
             await box.close()
-            whole.append(await timed(lambda: conversation(sandbox)))
+            whole.append(await timed(partial(conversation, sandbox)))
     started = time.perf_counter()
     await asyncio.gather(*(conversation(sandbox) for _ in range(conversations)))
     rate = conversations / (time.perf_counter() - started)

@@ -357,9 +357,7 @@ def test_the_time_of_all_calls_together() -> None:
 def test_memory_that_a_file_tool_lacks_is_no_bug_of_ours() -> None:
     text = "x\n" * 3_000_000
     tight = results(("read_file", {"path": "big"}), fixture={"big": text}, memory_mb=40)[0]
-    assert tight == ToolResult(
-        "read_file: Cannot allocate memory", error=True, limit="memory"
-    )
+    assert tight == ToolResult("read_file: Cannot allocate memory", error=True, limit="memory")
 
 
 def test_too_many_files_can_be_removed_again() -> None:

@@ -1,4 +1,4 @@
-"""Runs the hostile calls of cases.json and own_cases.json against a box and says which expectations failed."""
+"""Runs the hostile calls of the two lists of cases against a box: which expectations failed?"""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Supervisor:
         modules = dict(hello["modules"])
         self.workspace: Any = loaded(WORKSPACE_MODULE, modules.pop(WORKSPACE_MODULE))
         self.usage: Any = loaded(USAGE_MODULE, modules.pop(USAGE_MODULE))
-        self.tools: dict[str, tuple[str, str]] = {  # loaded in the process of a call, if at all
+        self.tools: dict[str, tuple[str, Any]] = {  # compiled when called, run in that process
             name.rpartition(".")[2]: (name, source) for name, source in modules.items()
         }
         self.limits: Limits = hello["limits"]
@@ -97,6 +97,9 @@ class Supervisor:
         left = self.limits["box_seconds"] - self.seconds
         if left <= 0:
             return {"stopped": "box time"}, b""
+        name, source = self.tools[tool]
+        if isinstance(source, str):
+            self.tools[tool] = name, compile(source, name, "exec")
         out, into = os.pipe()
         report, into_report = os.pipe()
         main = os.fork()
@@ -148,15 +151,15 @@ class Supervisor:
                 if len(output) > CAPTURE_CAP:
                     return "output", noticed
                 now = time.monotonic()
-                if now > look or alive in ready:
+                if alive in ready:
+                    return None, noticed or start.refused()
+                if now > look:
                     reap_orphans(main)
                     seen = self.usage.look(self.limits, start)
                     noticed = noticed or seen.refused
-                    if seen.exceeded and alive not in ready:
+                    if seen.exceeded:
                         return seen.exceeded, noticed
                     look = time.monotonic() + max(TICK, LOOK_SHARE * (time.monotonic() - now))
-                if alive in ready:
-                    return None, noticed
                 if now > end:
                     return "call time", noticed
         finally:
@@ -176,9 +179,7 @@ class Supervisor:
             moment = str(GRID_START + self.calls * MINUTE)
             now = f"{moment} +0000"
             # The last of these keeps the time of a source out of Python's compiled files.
-            os.environ.update(
-                GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now, SOURCE_DATE_EPOCH=moment
-            )
+            os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now, SOURCE_DATE_EPOCH=moment)
             os.chdir(WORKSPACE)
             os.sched_setaffinity(0, self.processors)
             confine(self.limits)
@@ -233,10 +234,10 @@ class Supervisor:
             os.utime(path, ns=(wanted[0], wanted[1]), follow_symlinks=False)
 
 
-def loaded(name: str, source: str) -> Any:
-    """The module of this name and source."""
+def loaded(name: str, source: Any) -> Any:
+    """The module of this name and source, or code compiled from it."""
     module = sys.modules[name] = type(sys)(name)
-    exec(compile(source, name, "exec"), module.__dict__)
+    exec(source, module.__dict__)
     return module
 
 

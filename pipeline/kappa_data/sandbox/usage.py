@@ -66,6 +66,10 @@ class Start:
         _, self.inodes, self.full = mounts()
         self.locks = locks(2**24) + LOCK_BYTES
 
+    def refused(self) -> str | None:
+        """What can still be seen of refusals when a call has ended."""
+        return "disk" if mounts()[2] and not self.full else None
+
     def locked(self) -> bool:
         """Whether the box has too many locks on files."""
         return locks(self.locks) > self.locks
