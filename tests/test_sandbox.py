@@ -22,6 +22,7 @@ import pytest
 from hostile.boxes import as_user, bash, in_box
 from hostile.runner import CASES, descendants, failures_bare, failures_in_box
 from kappa_data.errors import SandboxDown
+from kappa_data.records import Task
 from kappa_data.sandbox import (
     ToolResult,
     doctor,
@@ -31,6 +32,7 @@ from kappa_data.sandbox import (
 )
 from kappa_data.sandbox.box import BubblewrapBox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.tasks.catalog import Family
 
 ORDINARY = 65432  # an ordinary user to become where the tests run as root
 
@@ -50,7 +52,7 @@ def test_the_suite_fails_without_isolation(case: dict[str, Any]) -> None:
     assert asyncio.run(failures_bare(case)) != []
 
 
-SLOW = ("H10", "H11", "H16", "H24")
+SLOW = ("H10", "H11", "H16", "H24", "K03", "K05", "K06", "K08", "K09", "K10")
 
 
 def test_hostile_calls_for_an_ordinary_user() -> None:
@@ -150,7 +152,7 @@ def test_no_path_of_the_host_leaks() -> None:
 
 
 def test_a_copied_interpreter_when_the_host_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "find", lambda program: None)
+    monkeypatch.setattr(programs, "find", lambda program, root: None)
 
     async def run() -> str:
         sandbox = Bubblewrap()
@@ -243,6 +245,7 @@ def test_a_start_may_be_cancelled_at_any_moment() -> None:
 ABANDONED = """
 import asyncio, sys
 from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.tasks.catalog import Family
 async def main():
     for _ in range(3):
         asyncio.ensure_future(Bubblewrap().open({"a": "b"}))
@@ -281,6 +284,7 @@ def alive(pid: int) -> bool:
 PARENT = """
 import asyncio
 from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.tasks.catalog import Family
 async def main():
     box = await Bubblewrap().open()
     print(box._process.pid, flush=True)
@@ -422,11 +426,10 @@ def test_has_agrees_with_the_box() -> None:
     assert said.content.split() == [name for name in names if sandbox.has(name)]
 
 
-def test_toolchain_changes_with_a_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_toolchain_changes_with_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     before = Bubblewrap().toolchain
-    (tmp_path / "jq").write_text("another")
     found = programs.find
-    monkeypatch.setattr(programs, "find", lambda p: tmp_path / "jq" if p == "jq" else found(p))
+    monkeypatch.setattr(programs, "find", lambda p, root: None if p == "jq" else found(p, root))
     assert Bubblewrap().toolchain != before
 
 
@@ -489,3 +492,25 @@ def test_doctor_finds_this_machine_well() -> None:
     found = {name: ok for name, ok, _ in doctor.findings()}
     assert found["bubblewrap"]
     assert found["sandbox self-test"]
+
+
+def test_doctor_names_old_versions_and_the_families_without_their_programs(own_folder: str) -> None:
+    for said, recent in (("bubblewrap 0.11.1", True), ("bubblewrap 0.4.0", False), ("", False)):
+        fake = Path(own_folder, "bwrap")
+        fake.write_text(f"#!/bin/sh\necho {said}\n")
+        fake.chmod(0o755)
+        name, ok, fix = doctor.version(str(fake))
+        assert (ok, "0.8 or newer" in fix) == (recent, not recent)
+        assert said in name
+
+    def made(seed: int) -> Task:
+        raise NotImplementedError
+
+    needing = [
+        Family("b", "", (), ("no-such",), made, 1),
+        Family("a", "", (), ("no-such", "bash"), made, 1),
+    ]
+    assert doctor.programs(Bubblewrap(), needing) == [
+        ("bash in the sandbox", True, ""),
+        ("no-such in the sandbox", False, "apt-get install no-such (until then left out: a, b)"),
+    ]

@@ -282,23 +282,83 @@ SOCKETS = f"import socket; x = [socket.socketpair() for _ in range(100)]; {WAIT}
 
 
 @pytest.mark.parametrize(
-    ("command", "limit"),
+    ("command", "setting", "limit"),
     [
-        (f"for i in 1 2 3 4; do python3 -c 'x=bytearray(90<<20);{WAIT}' & done; wait", "memory_mb"),
-        (f"head -c 60M /dev/zero > f; python3 -c 'x=bytearray(150<<20);{WAIT}'", "memory_mb"),
-        ("for i in $(seq 3000); do : > f$i; done; sleep 8", "files"),
-        (f"for i in 1 2 3 4; do python3 -c '{SOCKETS}' & done; wait", "processes"),
+        (f"for i in 1 2 3 4; do python3 -c 'x=bytearray(90<<20);{WAIT}' & done; wait", "memory_mb",
+         "memory"),
+        (f"head -c 60M /dev/zero > f; python3 -c 'x=bytearray(150<<20);{WAIT}'", "memory_mb",
+         "memory"),
+        ("for i in $(seq 3000); do : > f$i; done; sleep 8", "files", "files"),
+        (f"for i in 1 2 3 4; do python3 -c '{SOCKETS}' & done; wait", "processes", "sockets"),
     ],
     ids=["memory", "memory-of-files", "files", "sockets"],
-)
-def test_limits_of_the_whole_box(command: str, limit: str) -> None:
+)  # fmt: skip
+def test_limits_of_the_whole_box(command: str, setting: str, limit: str) -> None:
     stopped, after = results(
-        ("bash", {"command": command}), ("bash", {"command": "echo alive"}), **{limit: 200}
+        ("bash", {"command": command}), ("bash", {"command": "echo alive"}), **{setting: 200}
     )
-    assert stopped.error
+    assert stopped.limit == limit
     assert not stopped.timed_out
-    assert "[stopped: " in stopped.content
-    assert after.content == "alive\n"
+    if limit == "memory":  # as a shell tells it, whose command the kernel killed
+        assert stopped == ToolResult("Killed\n[exit code 137]", exit_code=137, limit="memory")
+    else:
+        assert stopped.error
+        assert "[stopped: " in stopped.content
+    assert after == ToolResult("alive\n", exit_code=0)
+
+
+def test_a_full_disk_is_told_by_the_system_and_recorded() -> None:
+    filled, written, printed, emptied = results(
+        ("bash", {"command": "head -c 9M /dev/zero > big"}),
+        ("write_file", {"path": "more", "content": "x" * 9000}),
+        ("bash", {"command": "echo 'No space left on device'; exit 1"}),
+        ("bash", {"command": "rm big; echo x > more; cat more"}),
+        workspace_mb=8,
+    )
+    assert "No space left on device" in filled.content
+    assert (filled.exit_code, filled.limit) == (1, "disk")
+    assert written.content.endswith("No space left on device")
+    assert (written.error, written.limit) == (True, "disk")
+    assert printed.limit is None  # the words alone are no limit, nor is what an earlier call did
+    assert emptied == ToolResult("x\n", exit_code=0)
+
+
+def test_a_disk_that_is_exactly_full_hit_no_limit() -> None:
+    everything = bash("head -c 8M /dev/zero > f; stat -c %s f", workspace_mb=8)
+    assert everything == ToolResult("8388608\n", exit_code=0)
+
+
+def test_too_many_processes_are_told_by_the_shell_and_recorded() -> None:
+    refused, enough = results(
+        ("bash", {"command": "for i in $(seq 30); do sleep 0.5 & done; wait; echo end"}),
+        ("bash", {"command": "for i in $(seq 19); do sleep 0.3 & done; wait; echo end"}),
+        processes=20,
+    )
+    assert "fork: retry: Resource temporarily unavailable" in refused.content
+    assert refused.content.endswith("end\n")
+    assert (refused.exit_code, refused.limit, refused.error) == (0, "processes", False)
+    assert enough == ToolResult("end\n", exit_code=0)
+
+
+def test_the_time_of_all_calls_together() -> None:
+    first, cut, refused = results(
+        ("bash", {"command": "sleep 0.7; echo fine"}),
+        ("bash", {"command": "sleep 20"}),
+        ("write_file", {"path": "f", "content": "x"}),
+        box_seconds=1,
+    )
+    assert first == ToolResult("fine\n", exit_code=0)
+    for result in (cut, refused):
+        assert (result.error, result.limit, result.timed_out) == (True, "box time", True)
+        assert result.content == (
+            "[timed out: the 1 s for all calls of this conversation are used up]"
+        )
+
+
+def test_memory_that_a_file_tool_lacks_is_no_bug_of_ours() -> None:
+    text = "x\n" * 3_000_000
+    tight = results(("read_file", {"path": "big"}), fixture={"big": text}, memory_mb=40)[0]
+    assert tight == ToolResult("read_file: Cannot allocate memory", error=True, limit="memory")
 
 
 def test_too_many_files_can_be_removed_again() -> None:

@@ -255,9 +255,9 @@ def replay(
     """Run the recorded tool calls again in fresh boxes and say what differs (1: a mismatch)."""
     from kappa_data import progress, replay_report, replay_sources
 
-    settings = _settings(common)
+    settings = settings_of(common)
     found = replay_sources.run(
-        replay_sources.Chosen(common.root, settings, _resources(common), path),
+        replay_sources.Chosen(common.root, settings, resources_of(common), path),
         replay_sources.Choice(limit, family, id, boxes),
         settings,
         progress.for_stderr(common.quiet or common.json),
@@ -354,7 +354,7 @@ def tools(
     """List the tools with their arguments, or check files with tools of your own."""
     from kappa_data import terminal, tool_list
 
-    found = tool_list.found(files or (), _settings(common).sandbox)
+    found = tool_list.found(files or (), settings_of(common).sandbox)
     if not common.json:
         terminal.print_lines(list(tool_list.lines(found)))
     return {"tools": [tool_list.as_json(each) for each in found]}

@@ -1,4 +1,4 @@
-"""Runs the hostile calls of cases.json against a box and says which expectations failed."""
+"""Runs the hostile calls of the two lists of cases against a box: which expectations failed?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ from kappa_data.sandbox import Limits, ToolResult
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.sandbox.local import Local
 
-CASES = json.loads(Path(__file__).with_name("cases.json").read_text())["cases"]
+CASES = [
+    case
+    for name in ("cases.json", "own_cases.json")
+    for case in json.loads(Path(__file__).with_name(name).read_text())["cases"]
+]
+DEEP = "a/" * 1500
 CANARY = "KAPPA_CANARY_5f1e"
 
 
@@ -92,6 +97,7 @@ async def play(box: Tools, case: dict[str, Any], port: int) -> list[ToolResult]:
     results = []
     for call in case["calls"]:
         text = own_name(json.dumps(call["args"])).replace("{HOSTPORT}", str(port))
+        text = text.replace("{DEEP}", DEEP)
         results.append(await box.call(call["tool"], json.loads(text)))
     return results
 
@@ -111,6 +117,9 @@ async def failures_in_box(case: dict[str, Any]) -> list[str]:
             async with asyncio.timeout(expect.get("max_ms", 60_000) / 1000):
                 results = await play(box, case, port)
             failed += broken(expect, results)
+            await box.put({"put": "by the verifier"})
+            assert await box.read("put") == "by the verifier"
+            assert (await box.tree())["put"]
             left = descendants(root)
             if len(left) > 2:  # bwrap and the supervisor
                 failed.append(f"{len(left) - 2} stragglers after the last call")
@@ -168,6 +177,7 @@ def broken(expect: Mapping[str, Any], results: list[ToolResult]) -> list[str]:
         "truncated": last.truncated == expect.get("truncated"),
         "any_error": any(result.error for result in results),
         "any_timed_out": any(result.timed_out for result in results),
+        "any_limit": any(result.limit == expect.get("any_limit") for result in results),
         "max_output": len(last.content) <= expect.get("max_output", 0),
         "valid_text": valid(last.content),
     }.items():

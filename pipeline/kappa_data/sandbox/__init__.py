@@ -31,10 +31,10 @@ class NoRoom(SandboxDown):
 class ToolResult(Struct, frozen=True):
     """What the assistant is shown for one call.
 
-    `error` means that the tool could not do what was asked: wrong arguments, a missing file, a
-    limit reached. A command that ran and exited with a code other than 0 is no error: its
-    `exit_code` says it, and so does the last line of `content`. Only `bash` has an exit code.
-    `limit` names the limit that ended the call, or that it ran into.
+    `error` means that the tool could not do what was asked: wrong arguments, a missing file, no
+    time left. A command that ran and exited with a code other than 0, or was killed for its
+    memory, is no error: its `exit_code` says it, and so does the last line of `content`. Only
+    `bash` has an exit code. `limit` names the limit that ended the call, or that it ran into.
     `truncated`: the middle of the output was cut, `content` says how much.
     """
 

@@ -7,6 +7,7 @@ breaks the protocol, or is silent for too long, is dead.
 from __future__ import annotations
 
 import asyncio
+import marshal
 import os
 import struct
 from collections.abc import Mapping
@@ -18,33 +19,41 @@ from msgspec import Struct
 
 from kappa_data.errors import SandboxDown
 from kappa_data.records import Limit
-from kappa_data.sandbox import Limits, NoRoom, ToolResult
+from kappa_data.sandbox import Limits, NoRoom, ToolResult, appearance
 from kappa_data.sandbox.child import Child
-from kappa_data.sandbox.output import clip, visible, with_note
+from kappa_data.sandbox.output import clip, visible, with_line, with_note
 from kappa_data.sandbox.toolset import ToolSet
 
+MARSHAL = 2  # a version of the format that every Python 3 reads
 GRACE = 30.0  # seconds beyond a call's own limit: on a crowded machine a kill takes its time
 END_SECONDS = 5.0  # for a box to end by itself once the host has hung up
 FRAME_SLACK = 8 * 1024 * 1024  # above the workspace's size, the largest thing a reply can hold
 
 STOPPED: dict[Limit, str] = {
     "call time": "timed out after {0.call_seconds:g} s; it and all that it started were stopped",
-    "box time": "stopped: all calls together took {0.box_seconds:g} s, and no more may run",
-    "memory": "stopped: the commands used more than {0.memory_mb} MB of memory",
-    "processes": "stopped: more than {0.processes} processes",
-    "files": "stopped: more than {0.files} files",
+    "box time": "timed out: the {0.box_seconds:g} s for all calls of this conversation are used up",
+    "memory": "stopped: out of memory, more than {0.memory_mb:,} MB were used",
+    "processes": "stopped: more than {0.processes:,} processes",
+    "files": "stopped: No space left on device: more than {0.files:,} files",
     "sockets": "stopped: too many open sockets",
     "output": "stopped: far too much output",
 }
+COMMAND = "bash"
+KILLED = 128 + 9  # what a shell reports for a command that ran out of memory
 
 
 class Reply(Struct, frozen=True):
-    """Header of a supervisor's frame; see supervisor.py."""
+    """Header of a supervisor's frame; see supervisor.py.
+
+    `stopped`: the limit for which everything was killed, or the call not begun.
+    `noticed`: a limit at which the kernel refused what the call asked for.
+    """
 
     ready: bool = False
     found: bool = False
     failed: str | None = None
     stopped: Limit | None = None
+    noticed: Limit | None = None
     exit_code: int | None = None
     error: bool = False
     bug: bool = False
@@ -72,10 +81,12 @@ class BubblewrapBox:
 
     async def start(self, modules: list[tuple[str, str]]) -> None:
         """Send the tools; SandboxDown if the supervisor does not come up."""
+        # The limits alone: other settings, such as paths of the operator, stay outside.
         hello = {
             "modules": modules,
             "tools": {each.name: (each.source, each.origin == "built-in") for each in self._tools},
-            "limits": msgspec.to_builtins(self._limits),
+            "limits": {name: getattr(self._limits, name) for name in Limits.__struct_fields__},
+            "processors": appearance.processors(),
         }
         reply, _ = await self._exchange(hello)
         if not reply.ready:
@@ -99,13 +110,13 @@ class BubblewrapBox:
         # A tool of others may run code of the assistant's, which then says what it likes.
         if reply.bug and self._tools[tool].origin == "built-in":
             raise RuntimeError(f"tool {tool}: {visible(body)}")
-        return self._result(reply, body)
+        return self._result(tool, reply, body)
 
     async def load(self, tool: str) -> str | None:
         """Why a tool's file cannot be loaded in this box; None where it can."""
         async with self._slots:
             reply, body = await self._exchange({"op": "load", "tool": tool})
-        result = self._result(reply, body)
+        result = self._result(tool, reply, body)
         return result.content if result.error or result.exit_code else None
 
     async def put(self, files: Mapping[str, str]) -> None:
@@ -162,7 +173,7 @@ class BubblewrapBox:
                 raise SandboxDown(f"sandbox: the box is dead: {self._dead}")
             try:
                 async with asyncio.timeout(self._limits.call_seconds + GRACE):
-                    return await self._send_and_receive(msgspec.json.encode(request))
+                    return await self._send_and_receive(marshal.dumps(dict(request), MARSHAL))
             except TimeoutError as error:
                 raise await self._fail("it does not answer") from error
             except (asyncio.IncompleteReadError, ConnectionError) as error:
@@ -205,21 +216,25 @@ class BubblewrapBox:
                 return f'the argument "{key}" has {size:,} bytes; at most {cap:,} are allowed'
         return None
 
-    def _result(self, reply: Reply, body: bytes) -> ToolResult:
+    def _result(self, tool: str, reply: Reply, body: bytes) -> ToolResult:
         """What the assistant is shown."""
         content, truncated = clip(visible(body), self._limits.output_chars)
         code = reply.exit_code
         if code is not None and code < 0:
             code = 128 - code  # as a shell reports the end by a signal
-        if reply.stopped is not None:
-            content = with_note(content, STOPPED[reply.stopped].format(self._limits))
-            code = None
-        elif code:
+        error = reply.error or reply.bug
+        if reply.stopped == "memory" and tool == COMMAND:
+            # As on a machine whose kernel kills what needs too much: the command's end, no error.
+            content, code = with_line(content, "Killed"), KILLED
+        elif reply.stopped is not None:
+            content, code = with_note(content, STOPPED[reply.stopped].format(self._limits)), None
+            error = True
+        if code:
             content = with_note(content, f"exit code {code}")
         return ToolResult(
             content,
-            error=reply.error or reply.bug or reply.stopped is not None,
+            error=error,
             exit_code=code,
-            limit=reply.stopped,
+            limit=reply.stopped or reply.noticed,
             truncated=truncated or reply.stopped == "output",
         )

@@ -22,7 +22,7 @@ from typing import Any
 from kappa_data.config import SandboxConfig
 from kappa_data.errors import SandboxDown, UsageError
 from kappa_data.records import Grounding
-from kappa_data.sandbox import NO_FILES, Limits, programs, seccomp, selftest
+from kappa_data.sandbox import NO_FILES, Limits, appearance, programs, seccomp, selftest
 from kappa_data.sandbox.box import BubblewrapBox
 from kappa_data.sandbox.child import Child
 from kappa_data.sandbox.toolset import tool_set
@@ -30,6 +30,8 @@ from kappa_data.sandbox.toolset import tool_set
 UNPRIVILEGED = 65433  # user and group of bwrap where we are root; owns nothing anywhere
 GUEST = 1000  # user and group seen inside
 SCRATCH_MB = 16  # size of /tmp and of /dev/shm
+# A mount is one page larger than its limit: where it is full, more was wanted than the limit.
+PAGE = os.sysconf("SC_PAGE_SIZE")
 INSTALL = "sandbox: bubblewrap is not installed; run: apt-get install bubblewrap"
 
 ENVIRONMENT = {
@@ -49,12 +51,12 @@ ENVIRONMENT = {
     "GIT_AUTHOR_EMAIL": "user@box",
     "GIT_COMMITTER_NAME": "user",
     "GIT_COMMITTER_EMAIL": "user@box",
-}  # the supervisor adds GIT_*_DATE, one minute later for each call
+}  # the supervisor adds GIT_*_DATE and SOURCE_DATE_EPOCH, one minute later for each call
 ETC = {
-    "passwd": f"root:x:0:0::/root:/bin/bash\nuser:x:{GUEST}:{GUEST}::/workspace:/bin/bash\n",
-    "group": f"root:x:0:\nuser:x:{GUEST}:\n",
-    "hosts": "127.0.0.1 localhost box\n::1 localhost\n",
-    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "/etc/passwd": f"root:x:0:0::/root:/bin/bash\nuser:x:{GUEST}:{GUEST}::/workspace:/bin/bash\n",
+    "/etc/group": f"root:x:0:\nuser:x:{GUEST}:\n",
+    "/etc/hosts": "127.0.0.1 localhost box\n::1 localhost\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 }
 
 
@@ -68,23 +70,39 @@ class Bubblewrap:
     grounding: Grounding = "executed"
 
     def __init__(self, limits: Limits | None = None, *, at_once: int | None = None) -> None:
+        """Raises UsageError where the settings name a root that boxes cannot use."""
         self.limits = limits or Limits()
         self.tools = tool_set(limits.tools if isinstance(limits, SandboxConfig) else ())
+        self._given = limits.rootfs if isinstance(limits, SandboxConfig) else ""
+        if self._given:
+            programs.check_root(Path(self._given))
         self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
+
+    @cached_property
+    def root(self) -> programs.Root:
+        """Where the programs of the boxes are."""
+        if not self._given:
+            return programs.HOST
+        return programs.Root(programs.copy_of_root(Path(self._given)))
 
     @cached_property
     def python(self) -> programs.Interpreter:
         """The interpreter inside the boxes."""
-        return programs.interpreter()
+        return programs.interpreter(self.root)
+
+    @cached_property
+    def programs(self) -> Mapping[str, str]:
+        """sha256 (hex) of each declared program that the boxes have, by name."""
+        return programs.digests(self.root, self.python)
 
     @cached_property
     def toolchain(self) -> str:
         """sha256 (hex) over the declared programs that the boxes have."""
-        return programs.toolchain(self.python)
+        return programs.toolchain(self.programs)
 
     def has(self, program: str) -> bool:
         """Whether the boxes have this program."""
-        return program == "python3" or programs.find(program) is not None
+        return program == "python3" or programs.find(program, self.root) is not None
 
     async def self_test(self) -> None:
         """Try a few hostile calls. Raises SandboxDown with the fix."""
@@ -127,15 +145,16 @@ class Bubblewrap:
     async def _start(self, bwrap: str) -> BubblewrapBox:
         """The process of a box, its supervisor waiting for the first frame."""
         source = Path(__file__).with_name("supervisor.py").read_bytes()
-        contents = [source, seccomp_filter(), *map(str.encode, ETC.values()), b""]
-        with descriptors(*contents) as passed:
-            supervisor, rules, *etc, complaints = passed
+        files = ETC | appearance.proc(self.limits)
+        with descriptors(source, seccomp_filter(), *map(str.encode, files.values()), b"") as passed:
+            supervisor, rules, *opened, complaints = passed
+            fixed = dict(zip(files, opened, strict=True))
             # A cleared environment and "/" as folder: bwrap itself gets nothing of ours either.
             try:
                 process = await Child.start(
                     [
                         bwrap,
-                        *arguments(self.limits, self.python, rules, etc),
+                        *arguments(self.limits, self.root, self.python, rules, fixed),
                         *(self.python.inside, "-I", "-S", "-B", "-c"),
                         f"import os; exec(compile(os.fdopen({supervisor}).read(), 'box', 'exec'))",
                     ],
@@ -151,11 +170,11 @@ class Bubblewrap:
 
 
 def guest_modules() -> list[tuple[str, str]]:
-    """Name and source of what the supervisor loads beside itself; the second imports the first."""
+    """Name and source of what the supervisor loads beside itself; the last imports the first."""
     folder = Path(__file__).parent
     return [
         (f"kappa_data.sandbox.{name}", folder.joinpath(f"{name}.py").read_text())
-        for name in ("workspace", "tool_run")
+        for name in ("workspace", "usage", "tool_run")
     ]
 
 
@@ -191,37 +210,46 @@ def descriptors(*contents: bytes) -> Iterator[list[int]]:
 
 
 def arguments(
-    limits: Limits, python: programs.Interpreter, rules: int, etc: list[int]
+    limits: Limits,
+    root: programs.Root,
+    python: programs.Interpreter,
+    rules: int,
+    fixed: Mapping[str, int],
 ) -> list[str]:
-    """The command line of bwrap up to the program."""
+    """The command line of bwrap up to the program. `rules` is the descriptor of the filter, `fixed`
+    has those of the files that are the same in every box, by path."""
     line = ["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     line += ["--unshare-cgroup-try", "--as-pid-1", "--die-with-parent", "--new-session"]
     line += ["--cap-drop", "ALL", "--uid", str(GUEST), "--gid", str(GUEST), "--hostname", "box"]
-    line += ["--seccomp", str(rules), "--ro-bind", "/usr", "/usr"]
+    line += ["--seccomp", str(rules), "--ro-bind", str(root.folder / "usr"), "/usr"]
     for name in programs.TREES:
-        tree = Path("/", name)
+        tree = root.folder / name
         if tree.is_symlink():
-            line += ["--symlink", str(tree.readlink()), str(tree)]
+            line += ["--symlink", str(tree.readlink()), f"/{name}"]
         elif tree.is_dir():
-            line += ["--ro-bind", str(tree), str(tree)]
+            line += ["--ro-bind", str(tree), f"/{name}"]
     line += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", "/var"]
-    for shared in ("/etc/alternatives", "/etc/ld.so.cache"):
-        line += ["--ro-bind-try", shared, shared]
-    for name, descriptor in zip(ETC, etc, strict=True):
-        line += ["--perms", "0644", "--file", str(descriptor), f"/etc/{name}"]
+    for shared in programs.SETTINGS:
+        line += ["--ro-bind-try", str(root.folder / shared), f"/{shared}"]
     environment = dict(ENVIRONMENT)
     if python.folder is not None:
         line += ["--ro-bind", str(python.folder), programs.INSIDE]
         environment["PATH"] = f"{programs.INSIDE}/bin:{environment['PATH']}"
         environment["LD_LIBRARY_PATH"] = f"{programs.INSIDE}/lib"
-    line += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
-    scratch = str(SCRATCH_MB * 2**20)
+    line += ["--proc", "/proc"]
+    for path, descriptor in fixed.items():
+        kind = "--ro-bind-data" if path.startswith("/proc/") else "--file"
+        line += ["--perms", "0444", kind, str(descriptor), path]
+    line += ["--remount-ro", "/proc", "--dev", "/dev"]
+    # The same zeros to read; but mapped shared, /dev/zero gives memory that nobody accounts for.
+    line += ["--dev-bind", "/dev/full", "/dev/zero"]
+    scratch = SCRATCH_MB * 2**20
     for mount, size, mode in (
         ("/dev/shm", scratch, "1777"),
         ("/tmp", scratch, "1777"),
-        ("/workspace", str(limits.workspace_mb * 2**20), "0755"),
+        ("/workspace", limits.workspace_mb * 2**20, "0755"),
     ):
-        line += ["--perms", mode, "--size", size, "--tmpfs", mount]
+        line += ["--perms", mode, "--size", str(size + PAGE), "--tmpfs", mount]
     line += ["--symlink", "../tmp", "/var/tmp", "--dir", "/run"]
     line += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/workspace", "--clearenv"]
     for key, value in environment.items():

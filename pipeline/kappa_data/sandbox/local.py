@@ -19,12 +19,14 @@ from pathlib import Path
 
 import msgspec
 
+from kappa_data.config import SandboxConfig
 from kappa_data.errors import SandboxDown
 from kappa_data.records import Grounding
 from kappa_data.sandbox import NO_FILES, Limits, ToolResult, programs
 from kappa_data.sandbox.box import BubblewrapBox
 from kappa_data.sandbox.bubblewrap import ENVIRONMENT, descriptors, guest_modules
 from kappa_data.sandbox.child import Child
+from kappa_data.sandbox.toolset import ToolSet, tool_set
 
 WORKSPACE = "/workspace"
 # The arguments that name places; in others, such as a file's new content, nothing is changed.
@@ -55,10 +57,11 @@ class LocalBox(BubblewrapBox):
         process: Child,
         complaints: int,
         limits: Limits,
+        tools: ToolSet,
         slots: asyncio.Semaphore,
         folder: str,
     ) -> None:
-        super().__init__(process, complaints, limits, slots)
+        super().__init__(process, complaints, limits, tools, slots)
         self._folder = folder
 
     async def call(self, tool: str, arguments: Mapping[str, object]) -> ToolResult:
@@ -95,6 +98,7 @@ class Local:
 
     def __init__(self, limits: Limits | None = None, *, at_once: int | None = None) -> None:
         self.limits = limits or Limits()
+        self.tools = tool_set(limits.tools if isinstance(limits, SandboxConfig) else ())
         self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
 
     @cached_property
@@ -105,7 +109,7 @@ class Local:
     @cached_property
     def toolchain(self) -> str:
         """sha256 (hex) over the declared programs that there are, as for boxes."""
-        return programs.toolchain(self.python)
+        return programs.toolchain(programs.digests(programs.HOST, self.python))
 
     def has(self, program: str) -> bool:
         """Whether commands find this program."""
@@ -154,7 +158,9 @@ class Local:
                 )
             except OSError as error:
                 raise SandboxDown(f"unsafe-local: no process starts: {error.strerror}") from error
-            return LocalBox(process, os.dup(complaints), self.limits, self._slots, folder)
+            return LocalBox(
+                process, os.dup(complaints), self.limits, self.tools, self._slots, folder
+            )
 
 
 def environment(python: programs.Interpreter, folder: str) -> dict[str, str]:

@@ -11,16 +11,25 @@ its calls start, orphans included, and signals its own children alone, so that n
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import resource
 import select
 import signal
-import sys
 import time
-from types import ModuleType
 
-from kappa_data.sandbox.supervisor import CAPTURE_CAP, drain, receive, reported, send, write_all
+from kappa_data.sandbox.supervisor import (
+    CAPTURE_CAP,
+    PATH_MAX,
+    TOLD,
+    TREE_SIZES,
+    as_json,
+    drain,
+    loaded,
+    receive,
+    reported,
+    send,
+    write_all,
+)
 
 TYPE_CHECKING = False  # see supervisor.py
 if TYPE_CHECKING:
@@ -33,17 +42,17 @@ class Guest:
     """State between calls; `folder` takes the place of /workspace."""
 
     def __init__(self, hello: dict[str, Any], folder: str) -> None:
-        self.tools: dict[str, ModuleType] = {}
-        for name, source in hello["modules"]:  # workspace first: the tools import it
-            module = ModuleType(name)
-            sys.modules[name] = module
-            exec(compile(source, name, "exec"), module.__dict__)
-            self.tools[name.rpartition(".")[2]] = module
+        modules = {
+            name.rpartition(".")[2]: loaded(name, source) for name, source in hello["modules"]
+        }
         self.folder = folder
         self.limits: dict[str, float] = hello["limits"]
-        self.workspace: Any = self.tools.pop("workspace")
+        self.workspace: Any = modules["workspace"]
         vars(self.workspace)["WORKSPACE"] = folder
-        self.state = self.workspace.State(int(self.limits["output_chars"]))
+        self.perform: Any = modules["tool_run"].perform
+        self.tools: dict[str, tuple[Any, bool]] = hello["tools"]
+        self.state = self.workspace.state
+        self.state.output_chars = int(self.limits["output_chars"])
         self.seconds = 0.0  # that all calls took so far
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -52,6 +61,8 @@ class Guest:
         os.chmod(self.folder, 0o755)
         if request["op"] == "call":
             return self.call(request["tool"], request["arguments"])
+        if request["op"] == "load":
+            return self.call(request["tool"], None)
         if request["op"] == "put":
             for path, text in request["files"].items():
                 try:
@@ -60,7 +71,8 @@ class Guest:
                     return {"failed": f"{path}: {error.strerror}"}, b""
             return {}, b""
         if request["op"] == "tree":
-            return {}, json.dumps(self.workspace.tree()).encode()
+            budget = int(TREE_SIZES * self.limits["workspace_mb"] * 2**20)
+            return {}, as_json(self.workspace.tree(budget)).encode()
         try:
             os.chdir(self.folder)
             cap = int(self.limits["workspace_mb"]) * 2**20
@@ -68,7 +80,7 @@ class Guest:
         except self.workspace.ToolError:
             return {"found": False}, b""
 
-    def call(self, tool: str, arguments: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    def call(self, tool: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
         """Run one tool in a process of its own, then end whatever it left."""
         left = self.limits["box_seconds"] - self.seconds
         if left <= 0:
@@ -80,51 +92,60 @@ class Guest:
             self.become(tool, arguments, into, into_report)
         os.close(into)
         os.close(into_report)
-        os.set_blocking(out, False)
-        output = bytearray()
+        output, words = bytearray(), bytearray()
+        pipes = {out: output, report: words}
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
         started = time.monotonic()
-        stopped = self.watch(main, out, output, min(left, self.limits["call_seconds"]))
+        stopped = self.watch(main, pipes, min(left, self.limits["call_seconds"]))
         self.seconds += time.monotonic() - started
         if stopped == "call time" and left < self.limits["call_seconds"]:
             stopped = "box time"
         status = end_children(main)
-        drain(out, output)
-        with os.fdopen(report, "rb") as file:
-            said = reported(file.read())
-        os.close(out)
-        self.state.seen.update(said.get("seen", ()))
+        for pipe, came in pipes.items():
+            drain(pipe, came)
+            os.close(pipe)
+        said = reported(bytes(words))
+        room = max(0, int(self.limits["files"]) - len(self.state.seen))
+        paths = [each for each in said.get("seen", []) if len(each) <= PATH_MAX]
+        self.state.seen.update(paths[:room])
         header = {
             "stopped": stopped,
+            "noticed": next((each for each in TOLD if each in said), None),
             "exit_code": None if said else os.waitstatus_to_exitcode(status),
-            "error": bool(said.get("error")),
-            "bug": bool(said.get("bug")),
+            "error": "error" in said,
+            "bug": "bug" in said,
         }
         return header, bytes(output)
 
-    def watch(self, main: int, out: int, output: bytearray, seconds: float) -> str | None:
-        """Collect output until `main` ends; the name of the limit if one was reached first."""
+    def watch(self, main: int, pipes: dict[int, bytearray], seconds: float) -> str | None:
+        """Collect what comes through the pipes until `main` ends; the name of the limit if one was
+        reached first."""
         end = time.monotonic() + seconds
         alive = os.pidfd_open(main)
-        sources = [alive, out, 0]
+        sources = [alive, *pipes, 0]
         try:
             while (left := end - time.monotonic()) > 0:
                 ready, _, _ = select.select(sources, [], [], left)
                 if 0 in ready:  # the host says nothing during a call: this is its end
                     end_children(main)
                     os._exit(0)
-                if out in ready and not drain(out, output, once=True):
-                    sources.remove(out)
-                if len(output) > CAPTURE_CAP:
-                    return "output"
+                for pipe, came in pipes.items():
+                    if pipe in ready and not drain(pipe, came, once=True):
+                        sources.remove(pipe)
+                    if len(came) > CAPTURE_CAP:
+                        return "output"
                 if alive in ready:
                     return None
             return "call time"
         finally:
             os.close(alive)
 
-    def become(self, tool: str, arguments: dict[str, Any], out: int, report: int) -> NoReturn:
+    def become(
+        self, tool: str, arguments: dict[str, Any] | None, out: int, report: int
+    ) -> NoReturn:
         """In the child: run the tool and report, as in a box."""
-        said: dict[str, Any] = {"bug": True}
+        said: list[tuple[str, str]] = []
         try:
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
@@ -134,22 +155,14 @@ class Guest:
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             os.chdir(self.folder)
             confine(self.limits)
-            before = set(self.state.seen)
-            text = self.tools[tool].run(arguments, self.state)
-            said = {"seen": sorted(self.state.seen - before)}
-            write_all(out, text.encode())
-        except self.workspace.ToolError as error:
-            said = {"error": True}
-            write_all(out, f"{tool}: {error}".encode())
-        except OSError as error:
-            said = {"error": True}
-            write_all(out, f"{tool}: {error.strerror}".encode())
+            said = self.perform(tool, *self.tools[tool], arguments, out)
         finally:
-            if said.get("bug"):
+            if not said:
                 import traceback
 
+                said = [("bug", ""), ("done", "")]
                 write_all(out, traceback.format_exc().encode())
-            write_all(report, json.dumps(said).encode())
+            write_all(report, b"".join(b"%s=%s\0" % tuple(map(os.fsencode, each)) for each in said))
             os._exit(0)
 
 

@@ -30,5 +30,10 @@ def clip(text: str, limit: int) -> tuple[str, bool]:
 
 def with_note(text: str, note: str) -> str:
     """`text` with `note` in square brackets as its last line."""
+    return with_line(text, f"[{note}]").removesuffix("\n")
+
+
+def with_line(text: str, line: str) -> str:
+    """`text` and, on a line of its own, `line`."""
     separator = "" if not text or text.endswith("\n") else "\n"
-    return f"{text}{separator}[{note}]"
+    return f"{text}{separator}{line}\n"

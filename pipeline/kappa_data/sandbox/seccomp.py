@@ -1,9 +1,12 @@
 """A seccomp filter as classic BPF, for what namespaces and dropped capabilities leave open.
 
 A network namespace does not cover AF_VSOCK; keyrings are shared by uid, not by namespace; io_uring,
-bpf and userfaultfd are a large kernel surface that no task needs; TIOCSTI types into a terminal;
-memory files and System V segments hold memory that no process and no mount accounts for. The
-numbers are those of the kernel's syscall tables (arch/x86/entry/syscalls/syscall_64.tbl and
+bpf and userfaultfd are a large kernel surface that no task needs; TIOCSTI types into a terminal.
+What holds memory that no process and no mount accounts for is refused (memory files, System V
+segments, anonymous shared mappings, pages given to a pipe), and so is what uses up a count of the
+whole host or of the operator's user (inotify, asynchronous I/O). The supervisor has the guest's
+user id, so calls that change the limits or the priority of process 1 are refused too. The numbers
+are those of the kernel's syscall tables (arch/x86/entry/syscalls/syscall_64.tbl and
 include/uapi/asm-generic/unistd.h); the program form is `struct sock_filter` of linux/filter.h.
 """
 
@@ -33,6 +36,7 @@ DENIED = {
     "set_mempolicy": (238, 237),
     "mq_open": (240, 180),
     "kexec_load": (246, 104),
+    "vmsplice": (278, 75),
     "add_key": (248, 217),
     "request_key": (249, 218),
     "keyctl": (250, 219),
@@ -65,6 +69,7 @@ DENIED = {
     "quotactl_fd": (443, 443),
     "statmount": (457, 457),
     "listmount": (458, 458),
+    "open_tree_attr": (467, 467),
 }
 # These look missing instead of forbidden, so that the C library falls back to the older way.
 MISSING = {
@@ -74,15 +79,32 @@ MISSING = {
     "memfd_create": (319, 279),
     "clone3": (435, 435),
     "memfd_secret": (447, 447),
+    "io_setup": (206, 0),
+    "inotify_init1": (294, 26),
+    "landlock_create_ruleset": (444, 444),
 }
+ONLY_X86 = {"modify_ldt": 154, "inotify_init": 253}  # these look missing too
 IOCTL, SOCKET, SOCKETPAIR, CLONE = (16, 29), (41, 198), (53, 199), (56, 220)
+MMAP, SETPRIORITY, IOPRIO_SET = (9, 222), (141, 140), (251, 30)
+# Their first argument is a process; 1 is the supervisor.
+OF_PROCESS = {
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setaffinity": (203, 122),
+    "prlimit64": (302, 261),
+    "sched_setattr": (314, 274),
+}
 
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWUSER | NEWPID | NEWNET
 TERMINAL_IOCTLS = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 SOCKET_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; the last two reach only the box's lo
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20  # MAP_SHARED_VALIDATE has the bit of MAP_SHARED too
+PRIO_USER, IOPRIO_WHO_USER = 2, 3  # "every process of the user": the supervisor is one of them
 
 LOAD, JUMP_EQUAL, JUMP_AT_LEAST, JUMP_BITS, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER, ARCHITECTURE, FIRST, SECOND = 0, 4, 16, 24  # offsets in struct seccomp_data
+# Offsets in struct seccomp_data. Of the 64-bit arguments the low halves are looked at: the kernel
+# takes every one that is tested here as an int, so bits above it change nothing.
+NUMBER, ARCHITECTURE, FIRST, SECOND, FOURTH = 0, 4, 16, 24, 40
 ALLOW, KILL = 0x7FFF0000, 0x80000000
 
 
@@ -103,7 +125,10 @@ def program(machine: str) -> bytes:
     code += [(RETURN, 0, 0, KILL), (LOAD, 0, 0, NUMBER)]
     if machine == "x86_64":
         code += [(JUMP_AT_LEAST, 0, 1, X32_BIT), (RETURN, 0, 0, refuse(errno.ENOSYS))]
-    for table, number in ((DENIED, errno.EPERM), (MISSING, errno.ENOSYS)):
+        missing = {name: (number, 0) for name, number in ONLY_X86.items()} | MISSING
+    else:
+        missing = MISSING
+    for table, number in ((DENIED, errno.EPERM), (missing, errno.ENOSYS)):
         for numbers in table.values():
             code += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, refuse(number))]
 
@@ -118,5 +143,15 @@ def program(machine: str) -> bytes:
         code += [(JUMP_EQUAL, 0, 6, call[column]), (LOAD, 0, 0, FIRST)]
         code += [(JUMP_EQUAL, 3 - i, 0, family) for i, family in enumerate(SOCKET_FAMILIES)]
         code += [(RETURN, 0, 0, refuse(errno.EAFNOSUPPORT)), (RETURN, 0, 0, ALLOW)]
+    forbidden = (RETURN, 0, 0, refuse(errno.EPERM))
+    for numbers in OF_PROCESS.values():
+        code += [(JUMP_EQUAL, 0, 4, numbers[column]), (LOAD, 0, 0, FIRST)]
+        code += [(JUMP_EQUAL, 0, 1, 1), forbidden, (RETURN, 0, 0, ALLOW)]
+    for call, user in ((SETPRIORITY, PRIO_USER), (IOPRIO_SET, IOPRIO_WHO_USER)):
+        code += [(JUMP_EQUAL, 0, 6, call[column]), (LOAD, 0, 0, FIRST), (JUMP_EQUAL, 2, 0, user)]
+        code += [(LOAD, 0, 0, SECOND), (JUMP_EQUAL, 0, 1, 1), forbidden, (RETURN, 0, 0, ALLOW)]
+    code += [(JUMP_EQUAL, 0, 5, MMAP[column]), (LOAD, 0, 0, FOURTH)]
+    code += [(JUMP_BITS, 0, 2, MAP_SHARED), (JUMP_BITS, 0, 1, MAP_ANONYMOUS), forbidden]
+    code += [(RETURN, 0, 0, ALLOW)]
     code += [(RETURN, 0, 0, ALLOW)]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)

@@ -22,11 +22,25 @@ ATTACKS = {
     "keep a capability": f"grep -Eq 'CapEff:\\s+0*[1-9a-f]' /proc/self/status && echo {CANARY}",
     "see processes outside": f"[ $(ls -d /proc/[0-9]* | wc -l) -gt 20 ] && echo {CANARY}",
     "see this program's environment": f"[ $(env | wc -l) -gt 30 ] && echo {CANARY}",
+    "change the limits of process 1, or hold memory that nobody accounts for": f"""python3 -c '
+import mmap, resource
+for attack in (lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (512, 512)),
+               lambda: mmap.mmap(-1, 4096, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS)):
+    try:
+        attack()
+        print("{CANARY}")
+    except OSError:
+        pass
+'""",
     "open the memory of process 1": f"head -c1 /proc/1/environ 2>/dev/null && echo {CANARY}",
 }
 PYTHON = "python3 -c 'import json, re, unittest'"
 
-PROFILE = "or give bwrap an AppArmor profile, see docs/sandbox.md"
+# For /etc/apparmor.d/bwrap: user namespaces for bubblewrap alone.
+PROFILE = (
+    "abi <abi/4.0>, include <tunables/global> "
+    "profile bwrap /usr/bin/bwrap flags=(unconfined) { userns, }"
+)
 
 
 async def run(sandbox: Sandbox) -> None:
@@ -61,7 +75,10 @@ def advice(failure: str) -> str:
     if "not installed" in failure:
         return ""
     if setting("kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return f"; run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 ({PROFILE})"
+        return (
+            "; run: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (or, for bwrap alone, "
+            f"write '{PROFILE}' to /etc/apparmor.d/bwrap and run: systemctl reload apparmor)"
+        )
     if setting("kernel/unprivileged_userns_clone") == "0":
         return "; run: sysctl -w kernel.unprivileged_userns_clone=1"
     if setting("user/max_user_namespaces") == "0":

@@ -1,43 +1,47 @@
 """The first process of a box: runs one call at a time and ends what it leaves behind.
 
 This file is sent into the box by descriptor and runs there on its own, so it imports the standard
-library only; the tools come in its first frame, as text that only the process of a call runs. It
-talks over its standard input and output:
+library only; the tools come in its first frame. It talks over its standard input and output:
 
     frame    4 bytes, big-endian length, then that many bytes
-    request  JSON: {"op": "call" | "load" | "put" | "read" | "tree", ...}
+    request  what Python's marshal makes of {"op": "call" | "load" | "put" | "read" | "tree", ...}
     reply    JSON of one line, a newline, then raw bytes (output of the tool, content of the file)
+
+The host is trusted, so its requests may come by marshal; its replies to us never do. Every box
+starts this anew: modules that take long to import (json, ctypes, signal, typing) are done without.
 
 Being process 1 of its namespace it cannot be killed from inside, inherits every orphan and can kill
 all others at once; not being dumpable, neither its memory nor its descriptors can be opened.
 """
 
 # Plain os calls throughout: this is about descriptors and /proc.
-# ruff: noqa: PTH101, PTH123, PTH208
+# ruff: noqa: PTH101
 from __future__ import annotations
 
-import ctypes
-import json
+import _ctypes
+import _signal  # type: ignore[import-not-found]  # a built-in module without stubs
+import marshal
 import os
 import resource
 import select
-import signal
-import struct
 import sys
 import time
-from types import ModuleType
+from _json import encode_basestring_ascii
 
-TYPE_CHECKING = False  # importing typing, contextlib or traceback here would slow every box's start
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 PR_SET_DUMPABLE = 4
-MOUNTS = ("/workspace", "/tmp", "/dev/shm")
+WORKSPACE = "/workspace"
 TICK = 0.02  # seconds between two looks at what the box uses
+LOOK_SHARE = 4  # a look that took long is followed by a pause this many times as long
 CAPTURE_CAP = 4 * 1024 * 1024  # bytes of output after which a command is stopped
-SOCKET_CAP = 512  # bounds the kernel memory in socket buffers, which no process owns
+TREE_SIZES = 4  # a tree's digest reads so many workspaces at most: sparse files are no larger
 GRID_START = 1_735_689_600  # 2025-01-01T00:00:00Z; each call stands one minute later
 MINUTE = 60
+SIGNALS = 1024
+TOLD = ("disk", "memory")  # limits that a tool itself runs into
 PATH_MAX = 4096
 
 Limits = dict[str, float]
@@ -47,24 +51,24 @@ class Supervisor:
     """State of the box between calls."""
 
     def __init__(self, hello: dict[str, Any]) -> None:
-        modules: dict[str, Any] = {}
-        for name, source in hello["modules"]:  # workspace first: the other one imports it
-            module = ModuleType(name)
-            sys.modules[name] = module
-            exec(compile(source, name, "exec"), module.__dict__)
-            modules[name.rpartition(".")[2]] = module
+        modules = {  # in this order: the last one imports the first
+            name.rpartition(".")[2]: loaded(name, source) for name, source in hello["modules"]
+        }
         self.workspace: Any = modules["workspace"]
+        self.usage: Any = modules["usage"]
         self.perform: Any = modules["tool_run"].perform
         self.tools: dict[str, tuple[Any, bool]] = hello["tools"]  # text, whether it is ours
         self.limits: Limits = hello["limits"]
+        self.processors: list[int] = hello["processors"]
         self.state = self.workspace.state
         self.state.output_chars = int(self.limits["output_chars"])
         self.calls = 0
+        self.seconds = 0.0  # that all calls took so far
         self.born = time.time_ns()
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Reply header and body of one request."""
-        os.chmod(MOUNTS[0], 0o755)  # a guest may have shut itself out of its own workspace
+        os.chmod(WORKSPACE, 0o755)  # a guest may have shut itself out of its own workspace
         if request["op"] == "call":
             self.calls += 1
             reply = self.call(request["tool"], request["arguments"])
@@ -81,9 +85,10 @@ class Supervisor:
             self.settle()
             return {}, b""
         if request["op"] == "tree":
-            return {}, json.dumps(self.workspace.tree()).encode()
+            budget = int(TREE_SIZES * self.limits["workspace_mb"] * 2**20)
+            return {}, as_json(self.workspace.tree(budget)).encode()
         try:
-            os.chdir(MOUNTS[0])
+            os.chdir(WORKSPACE)
             cap = int(self.limits["workspace_mb"]) * 2**20
             return {"found": True}, self.workspace.read_bytes(request["path"], cap)
         except self.workspace.ToolError:
@@ -92,6 +97,9 @@ class Supervisor:
     def call(self, tool: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
         """Run one tool in a process of its own, then kill whatever is alive. Without arguments it
         is only loaded."""
+        left = self.limits["box_seconds"] - self.seconds
+        if left <= 0:
+            return {"stopped": "box time"}, b""
         text, ours = self.tools[tool]
         if ours and isinstance(text, str):  # once for all calls; another's may be no Python of ours
             self.tools[tool] = (compile(text, f"{tool}.py", "exec", dont_inherit=True), ours)
@@ -106,37 +114,43 @@ class Supervisor:
         pipes = {out: output, report: words}
         for pipe in pipes:
             os.set_blocking(pipe, False)
-        stopped = self.watch(main, pipes)
+        started = time.monotonic()
+        stopped, noticed = self.watch(main, pipes, min(left, self.limits["call_seconds"]))
+        self.seconds += time.monotonic() - started
+        if stopped == "call time" and left < self.limits["call_seconds"]:
+            stopped = "box time"
         status = kill_all(main)
         for pipe, came in pipes.items():
             drain(pipe, came)
             os.close(pipe)
-        said = reported(words)
+        said = reported(bytes(words))
         self.see(said)
         header = {
             "stopped": stopped,
+            "noticed": noticed or next((each for each in TOLD if each in said), None),
             "exit_code": None if said else os.waitstatus_to_exitcode(status),
-            "error": bool(said.get("error")),
-            "bug": bool(said.get("bug")),
+            "error": "error" in said,
+            "bug": "bug" in said,
         }
         return header, bytes(output)
 
-    def see(self, said: dict[str, Any]) -> None:
+    def see(self, said: dict[str, list[str]]) -> None:
         """Remember the files that a tool named, no more of them than a box can have."""
-        seen = said.get("seen")
         room = int(self.limits["files"]) - len(self.state.seen)
-        if isinstance(seen, list):
-            paths = [each for each in seen if isinstance(each, str) and len(each) <= PATH_MAX]
-            self.state.seen.update(paths[: max(0, room)])
+        paths = [each for each in said.get("seen", []) if len(each) <= PATH_MAX]
+        self.state.seen.update(paths[: max(0, room)])
 
-    def watch(self, main: int, pipes: dict[int, bytearray]) -> str | None:
-        """Collect what comes through the pipes until `main` ends; the name of the limit if one was
-        reached first."""
-        end = time.monotonic() + self.limits["call_seconds"]
+    def watch(
+        self, main: int, pipes: dict[int, bytearray], seconds: float
+    ) -> tuple[str | None, str | None]:
+        """Collect what comes through the pipes until `main` ends. The name of the limit for which
+        the call has to be stopped, and of one at which the kernel refused what the box wanted."""
+        end = time.monotonic() + seconds
         look = time.monotonic() + TICK
-        start_inodes = usage_of_mounts()[1]
+        start = self.usage.Start()
         alive = os.pidfd_open(main)
         sources = [alive, *pipes, 0]
+        noticed: str | None = None
         try:
             while True:
                 ready, _, _ = select.select(sources, [], [], TICK)
@@ -146,33 +160,21 @@ class Supervisor:
                     if pipe in ready and not drain(pipe, came, once=True):
                         sources.remove(pipe)
                     if len(came) > CAPTURE_CAP:
-                        return "output"
-                if alive in ready:
-                    return None
+                        return "output", noticed
                 now = time.monotonic()
-                if now > end:
-                    return "call time"
+                if alive in ready:
+                    return None, noticed or start.refused()
                 if now > look:
                     reap_orphans(main)
-                    excess = self.excess(start_inodes)
-                    if excess:
-                        return excess
-                    look = time.monotonic() + TICK
+                    seen = self.usage.look(self.limits, start)
+                    noticed = noticed or seen.refused
+                    if seen.exceeded:
+                        return seen.exceeded, noticed
+                    look = time.monotonic() + max(TICK, LOOK_SHARE * (time.monotonic() - now))
+                if now > end:
+                    return "call time", noticed
         finally:
             os.close(alive)
-
-    def excess(self, start_inodes: int) -> str | None:
-        """The name of a limit that the whole box exceeds now. A box that begins a call with too
-        many files may still remove some."""
-        memory, threads = usage_of_processes()
-        in_files, inodes = usage_of_mounts()
-        if memory + in_files > self.limits["memory_mb"] * 2**20:
-            return "memory"
-        if threads > self.limits["processes"]:
-            return "processes"
-        if inodes > max(self.limits["files"], start_inodes):
-            return "files"
-        return "sockets" if sockets() > SOCKET_CAP else None
 
     def become(
         self, tool: str, arguments: dict[str, Any] | None, out: int, report: int
@@ -180,33 +182,36 @@ class Supervisor:
         """In the child: run the tool and report. A tool that becomes a program reports nothing,
         since the report's descriptor closes on exec; no program that it starts can reach it
         either, this process being as undumpable as its parent."""
-        said: dict[str, Any] = {}
+        said: list[tuple[str, str]] = []
         try:
             os.setsid()
             null = os.open("/dev/null", os.O_RDONLY)
             for source, target in ((null, 0), (out, 1), (out, 2)):
                 os.dup2(source, target)
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-            now = f"{GRID_START + self.calls * MINUTE} +0000"
-            os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now)
-            os.chdir(MOUNTS[0])
+            _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+            _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+            moment = str(GRID_START + self.calls * MINUTE)
+            now = f"{moment} +0000"
+            # The last of these keeps the time of a source out of Python's compiled files.
+            os.environ.update(GIT_AUTHOR_DATE=now, GIT_COMMITTER_DATE=now, SOURCE_DATE_EPOCH=moment)
+            os.chdir(WORKSPACE)
+            os.sched_setaffinity(0, self.processors)
             confine(self.limits)
             said = self.perform(tool, *self.tools[tool], arguments, out)
         finally:
             if not said:
                 import traceback
 
-                said = {"bug": True}
+                said = [("bug", ""), ("done", "")]
                 write_all(out, traceback.format_exc().encode())
-            write_all(report, json.dumps(said).encode())
+            write_all(report, b"".join(b"%s=%s\0" % tuple(map(os.fsencode, each)) for each in said))
             os._exit(0)
 
     def settle(self) -> None:
         """Put the times of everything touched in this box's life on the grid, so that listings
         come out the same in every run. Times that a command set on purpose stay."""
         moment = (GRID_START + self.calls * MINUTE) * 10**9
-        folders = list(MOUNTS)
+        folders = list(self.usage.MOUNTS)
         seen = 0
         while folders and seen <= 4 * self.limits["files"]:
             folder = folders.pop()
@@ -231,14 +236,33 @@ class Supervisor:
             os.utime(path, ns=(wanted[0], wanted[1]), follow_symlinks=False)
 
 
-def reported(data: bytearray) -> dict[str, Any]:
+def loaded(name: str, source: str) -> Any:
+    """The module of this name and source."""
+    module = sys.modules[name] = type(sys)(name)
+    exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
+    return module
+
+
+def reported(data: bytes) -> dict[str, list[str]]:
     """What a tool said of itself; nothing if it became a program or was killed on the way. A tool
     that runs code of the assistant's in its own process may say anything."""
-    try:
-        said = json.loads(data)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+    said: dict[str, list[str]] = {}
+    for line in data.split(b"\0"):
+        key, _, value = line.partition(b"=")
+        said.setdefault(os.fsdecode(key), []).append(os.fsdecode(value))
+    return said if "done" in said else {}
+
+
+def as_json(value: object) -> str:
+    """JSON of None, truth values, whole numbers, text, and of dicts of these."""
+    if isinstance(value, dict):
+        pairs = (f"{as_json(key)}:{as_json(each)}" for key, each in value.items())
+        return "{" + ",".join(pairs) + "}"
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def confine(limits: Limits) -> None:
@@ -251,54 +275,19 @@ def confine(limits: Limits) -> None:
         limits = {**limits, "processes": resource.RLIM_INFINITY - 1}
     for kind, value in (
         (resource.RLIMIT_AS, int(limits["memory_mb"]) * megabyte),
-        (resource.RLIMIT_FSIZE, int(limits["workspace_mb"]) * megabyte),
-        (resource.RLIMIT_NPROC, int(limits["processes"]) + 1),
+        # Twice the disk: what is written runs into the end of the disk, as on a real machine, and
+        # only holes can make a file longer.
+        (resource.RLIMIT_FSIZE, 2 * int(limits["workspace_mb"]) * megabyte),
+        # This process counts, and one above the limit may be had, so that it can be seen.
+        (resource.RLIMIT_NPROC, int(limits["processes"]) + 2),
+        # Queued signals and timers: the kernel counts them for the user, not for the box.
+        (resource.RLIMIT_SIGPENDING, SIGNALS),
+        (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(kind, (value, value))
-
-
-def usage_of_processes() -> tuple[int, int]:
-    """Bytes of memory and number of threads of all processes but this one.
-
-    Shared memory counts in each process that maps it: too much rather than too little.
-    """
-    memory = threads = 0
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or name == "1":
-            continue
-        try:
-            with open(f"/proc/{name}/status", "rb") as file:
-                lines = file.read().splitlines()
-        except OSError:  # it has just ended
-            continue
-        for line in lines:
-            if line.startswith((b"RssAnon:", b"RssShmem:")):
-                memory += int(line.split()[1]) * 1024
-            elif line.startswith(b"Threads:"):
-                threads += int(line.split()[1])
-    return memory, threads
-
-
-def usage_of_mounts() -> tuple[int, int]:
-    """Bytes and inodes in use in everything that a guest can write to."""
-    size = inodes = 0
-    for mount in MOUNTS:
-        info = os.statvfs(mount)
-        size += (info.f_blocks - info.f_bfree) * info.f_frsize
-        inodes += info.f_files - info.f_ffree
-    return size, inodes
-
-
-def sockets() -> int:
-    """Sockets open in the box, those in flight between processes included."""
-    try:
-        with open("/proc/net/sockstat", "rb") as file:
-            return int(file.readline().split()[2])
-    except FileNotFoundError:  # a kernel without the file has no sockets to count
-        return 0
 
 
 def reap_orphans(main: int) -> None:
@@ -315,7 +304,7 @@ def kill_all(main: int) -> int:
     status = 0
     while True:
         try:  # noqa: SIM105
-            os.kill(-1, signal.SIGKILL)
+            os.kill(-1, _signal.SIGKILL)
         except ProcessLookupError:
             pass
         try:
@@ -353,8 +342,8 @@ def receive() -> dict[str, Any] | None:
     head = read_exactly(4)
     if head is None:
         return None
-    body = read_exactly(struct.unpack(">I", head)[0])
-    return None if body is None else json.loads(body)
+    body = read_exactly(int.from_bytes(head, "big"))
+    return None if body is None else marshal.loads(body)
 
 
 def read_exactly(size: int) -> bytes | None:
@@ -368,16 +357,17 @@ def read_exactly(size: int) -> bytes | None:
 
 
 def send(header: dict[str, Any], body: bytes) -> None:
-    frame = json.dumps(header).encode() + b"\n" + body
-    write_all(1, struct.pack(">I", len(frame)) + frame)
+    frame = as_json(header).encode() + b"\n" + body
+    write_all(1, len(frame).to_bytes(4, "big") + frame)
 
 
 def main() -> None:
     """Serve until the host closes the pipe."""
     # Python's own handler of SIGINT would let a guest interrupt process 1.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_DUMPABLE) failed")
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
+    if _ctypes.call_function(prctl, (PR_SET_DUMPABLE, 0, 0, 0, 0)):
+        raise OSError("prctl(PR_SET_DUMPABLE) failed")
     os.umask(0o022)
     hello = receive()
     if hello is None:

@@ -6,6 +6,7 @@ ToolError or OSError alone, anything else is a bug of ours; what another one rai
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from types import CodeType, ModuleType
@@ -17,31 +18,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+DONE = ("done", "")
+
 
 def perform(
     name: str, text: str | CodeType, ours: bool, arguments: dict[str, Any] | None, out: int
-) -> dict[str, Any]:
+) -> list[tuple[str, str]]:
     """Run the tool, write its result to the descriptor `out`, and say what else there is to know:
-    `seen` (real paths), or `error`, or `bug`. Without arguments the tool is only loaded."""
+    each `seen` path, or `error` and the limit that it hit, or `bug`; `done` at the end. Without
+    arguments the tool is only loaded."""
     before = set(state.seen)
     try:
         function = load(name, text, ours)
         result = "" if arguments is None else rendered(function(**arguments))
         flush()  # what a tool prints stands before what it returns
     except ToolError as error:
-        return failure(f"{name}: {error}", out)
+        return failure(f"{name}: {error}", error.__cause__, out)
     except OSError as error:
-        return failure(f"{name}: {said_by_system(error)}", out)
+        return failure(f"{name}: {said_by_system(error)}", error, out)
+    except MemoryError as error:
+        return failure(f"{name}: Cannot allocate memory", error, out)
     except BaseException as error:  # noqa: BLE001 - whatever another's tool raises is its answer
         if ours:
             import traceback
 
             write_all(out, traceback.format_exc().encode())
-            return {"bug": True}
+            return [("bug", ""), DONE]
         message = str(error)
-        return failure(f"{name}: {type(error).__name__}{': ' if message else ''}{message}", out)
+        return failure(
+            f"{name}: {type(error).__name__}{': ' if message else ''}{message}", error, out
+        )
     write_all(out, result.encode("utf-8", "surrogatepass"))
-    return {"seen": sorted(state.seen - before)}
+    return [*(("seen", path) for path in sorted(state.seen - before)), DONE]
 
 
 def load(name: str, text: str | CodeType, ours: bool) -> Callable[..., object]:
@@ -79,10 +87,17 @@ def said_by_system(error: OSError) -> str:
     return f"{error.filename}: {said}" if isinstance(error.filename, str) else said
 
 
-def failure(text: str, out: int) -> dict[str, Any]:
+def failure(text: str, cause: BaseException | None, out: int) -> list[tuple[str, str]]:
     flush()
     write_all(out, text.encode("utf-8", "surrogatepass"))
-    return {"error": True}
+    return [("error", ""), *limit_of(cause), DONE]
+
+
+def limit_of(error: BaseException | None) -> list[tuple[str, str]]:
+    """The limit that an error of the system means: the kernel's own word, not a text."""
+    if isinstance(error, MemoryError):
+        return [("memory", "")]
+    return [("disk", "")] if getattr(error, "errno", None) == errno.ENOSPC else []
 
 
 def flush() -> None:

@@ -5,9 +5,11 @@ opened without blocking, must be regular, and are read up to a cap.
 """
 
 # Plain os calls: os.path answers False where pathlib raises, for a name that is too long, say.
-# ruff: noqa: PTH101, PTH102, PTH103, PTH108, PTH112, PTH114, PTH115, PTH120, PTH123
+# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH109, PTH112, PTH114, PTH115, PTH120, PTH123
+# ruff: noqa: PTH208
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -82,13 +84,27 @@ def write_text(path: str, text: str) -> bool:
     folder = os.path.dirname(path)
     try:
         if folder:
-            os.makedirs(folder, exist_ok=True)
+            make_folders(folder)
         with os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT), "wb") as file:
             file.truncate()
             file.write(text.encode())
     except OSError as error:
         raise ToolError(f"{path}: {error.strerror}") from error
     return new
+
+
+def make_folders(path: str) -> None:
+    """Make a folder and those above it (os.makedirs fails at 1,000 levels). Raises OSError."""
+    missing = []
+    while path and not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path.rstrip("/"))
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder)
+        except FileExistsError:
+            if not os.path.isdir(folder):  # "a/" and "a" are two steps of one folder
+                raise
 
 
 def place(path: str, text: str) -> None:
@@ -108,37 +124,87 @@ def place(path: str, text: str) -> None:
         file.write(text.encode())
 
 
-def tree() -> dict[str, str]:
-    """Everything in the workspace by its path; see `Box.tree`."""
+def tree(budget: int) -> dict[str, str]:
+    """Everything in the workspace by its path; see `Box.tree`.
+
+    `budget`: bytes to read for digests. Files that do not fit (a guest can make holes without
+    number) are told by their size. Folders deeper than a path can be are left out.
+    """
     import hashlib
 
     found = {}
-    for folder, folders, files in os.walk(WORKSPACE):
-        for name in (*folders, *files):
-            path = f"{folder}/{name}"
+    folders = [WORKSPACE]
+    while folders:
+        for path in contents(folders.pop()):
             shown = os.fsencode(path[len(WORKSPACE) + 1 :]).decode("utf-8", "backslashreplace")
             if shown.endswith(".git/index"):
                 continue
-            kind = os.lstat(path).st_mode
-            if stat.S_ISLNK(kind):
-                found[shown] = f"-> {os.fsencode(os.readlink(path)).decode('utf-8', 'replace')}"
-            elif stat.S_ISDIR(kind):
-                found[shown] = "directory"
-            elif stat.S_ISREG(kind):
-                if not kind & stat.S_IRUSR:
-                    os.chmod(path, stat.S_IMODE(kind) | stat.S_IRUSR)
-                with open(path, "rb") as file:
-                    found[shown] = hashlib.file_digest(file, "sha256").hexdigest()
-            else:
-                found[shown] = "special"
+            try:
+                info = os.lstat(path)
+                kind = info.st_mode
+                if stat.S_ISLNK(kind):
+                    target = os.fsencode(os.readlink(path)).decode("utf-8", "replace")
+                    found[shown] = f"-> {target}"
+                elif stat.S_ISDIR(kind):
+                    found[shown] = "directory"
+                    folders.append(path)
+                elif not stat.S_ISREG(kind):
+                    found[shown] = "special"
+                elif info.st_size > budget:
+                    found[shown] = f"file of {info.st_size} bytes"
+                else:
+                    budget -= info.st_size
+                    if not kind & stat.S_IRUSR:
+                        os.chmod(path, stat.S_IMODE(kind) | stat.S_IRUSR)
+                    with open(path, "rb") as file:
+                        found[shown] = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
     return found
 
 
-def remove(path: str) -> None:
-    """Remove whatever is at `path`, if there is anything."""
-    if os.path.isdir(path) and not os.path.islink(path):
-        import shutil
+def contents(folder: str) -> list[str]:
+    """The paths in a folder, sorted; it is opened first if the guest closed it to itself."""
+    try:
+        if os.lstat(folder).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.chmod(folder, 0o755)
+        return [f"{folder}/{name}" for name in sorted(os.listdir(folder))]
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return []
 
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
+
+def remove(path: str) -> None:
+    """Remove whatever is at `path`, if there is anything, however deep a folder it is.
+
+    Steps into folders instead of naming them: a path has a longest length, and shutil.rmtree a
+    deepest level. Nothing of the guest runs meanwhile.
+    """
+    if not os.path.isdir(path) or os.path.islink(path):
+        if os.path.lexists(path):
+            os.unlink(path)
+        return
+    before = os.getcwd()
+    os.chmod(path, 0o755)
+    os.chdir(path)
+    inside: list[str] = []  # names of the folders that lead here from `path`
+    while True:
+        deeper = ""
+        for name in os.listdir("."):
+            if stat.S_ISDIR(os.lstat(name).st_mode):
+                deeper = name
+                break
+            os.unlink(name)
+        if deeper:
+            os.chmod(deeper, 0o755)
+            os.chdir(deeper)
+            inside.append(deeper)
+        elif inside:
+            os.chdir("..")
+            os.rmdir(inside.pop())
+        else:
+            break
+    os.chdir(before)
+    os.rmdir(path)
