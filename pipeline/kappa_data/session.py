@@ -11,6 +11,7 @@ from typing import Any
 
 from kappa_data import config, recipe, remembered, stage
 from kappa_data.config import Settings
+from kappa_data.engine import kept_processes
 from kappa_data.errors import StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
@@ -86,7 +87,7 @@ def build(
     It is remembered before the work, since that may be stopped and gone on with; but not where the
     settings turn out to be unusable, or to leave nothing.
     """
-    with disk_errors(root), lock(root):
+    with disk_errors(root), lock(root), kept_processes():
         before = remembered.load(root)
         remembered.save(root, keep)
         try:

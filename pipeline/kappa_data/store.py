@@ -229,7 +229,9 @@ def record_set(folder: Path, name: str, record: type[Struct], pieces: Iterable[P
         count += piece.records
     if not shards:
         shards = [f"{name}-00000.parquet"]
-        pq.write_table(arrow.table([], record), folder / shards[0])
+        # Made of no list: pyarrow would import pandas for that.
+        nothing = pa.Table.from_batches([], arrow.schema(record))
+        pq.write_table(nothing, folder / shards[0])
         _sync(folder / shards[0])
     return RecordSet(record.__name__, count, whole.hexdigest(), tuple(shards))
 
