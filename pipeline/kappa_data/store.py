@@ -106,12 +106,15 @@ def read_shard(path: Path, record: type[R]) -> Iterator[R]:
         yield from _records(path, batch, record)
 
 
-def _batches(path: Path, first: int, last: int | None) -> Iterator[pa.RecordBatch]:
+def _batches(
+    path: Path, first: int, last: int | None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """The row groups from `first` to before `last` (None: to the end), each as one batch."""
     try:
         with pq.ParquetFile(path) as file:
             for group in range(first, file.num_row_groups if last is None else last):
-                yield from file.read_row_group(group).combine_chunks().to_batches()
+                table = file.read_row_group(group, columns=columns)
+                yield from table.combine_chunks().to_batches()
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
 
@@ -128,6 +131,17 @@ def _records(path: Path, batch: pa.RecordBatch, record: type[R]) -> list[R]:
         return arrow.records(batch, record)
     except ValueError as error:
         raise _damaged(path, error) from error
+
+
+def _leaves(fields: Iterable[pa.Field], within: str = "") -> list[str]:
+    """The names of a schema's columns, as parquet files have them."""
+    found = []
+    for field in fields:
+        name, kind = f"{within}{field.name}", field.type
+        while pa.types.is_list(kind):
+            name, kind = f"{name}.list.element", kind.value_type
+        found += _leaves(kind, f"{name}.") if pa.types.is_struct(kind) else [name]
+    return found
 
 
 def _damaged(path: Path, error: Exception) -> StageError:
@@ -196,6 +210,15 @@ class Part(Struct, frozen=True):
             end = at + len(batch) * DIGEST_SIZE
             yield Group(self.shard, batch, record, known and known[at:end])
             at = end
+
+    def read_some(self, record: type[R]) -> Iterator[R]:
+        """Its records, with those of their fields that `record` has, in the same order.
+
+        The others are not even decompressed. StageError where the file is damaged.
+        """
+        columns = _leaves(arrow.schema(record))
+        for batch in _batches(self.shard, self.first, self.last, columns):
+            yield from _records(self.shard, batch, record)
 
     def ids(self) -> list[str]:
         """The ids of its records, and nothing else of them; StageError where it is damaged."""
