@@ -245,7 +245,9 @@ def write(folder: Path, item: tuple[int, Part, dict[int, Finding]]) -> Kept:
     """Writes one part: what is kept, and what is not with its finding."""
     number, part, found = item
     with (
-        ShardWriter(folder, "conversations", Conversation, number, None) as kept,
+        ShardWriter(
+            folder, "conversations", Conversation, number, None, source=part.whole_shard()
+        ) as kept,
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
     ):
         start = 0
