@@ -204,7 +204,11 @@ def test_a_shard_of_which_all_is_passed_on_is_linked_and_else_written(tmp_path, 
         assert expected == [*first, *kept, *last]
         return written
 
+    before = shard.read_bytes()
     assert passed("all", {}).samefile(shard)
+    assert passed("all", {}).samefile(shard)
+    assert not passed("all", {0: {0}}).samefile(shard)
+    assert shard.read_bytes() == before, "written through the link"
     more = [said(77)]
     for name, out, first, last in (
         ("less", {1: {2}}, [], []),

@@ -359,7 +359,9 @@ class ShardWriter:
 
     def _next_shard(self) -> Path:
         self._shards.append(f"{self._name}-{self._number + len(self._shards):05d}.parquet")
-        return self._folder / self._shards[-1]
+        path = self._folder / self._shards[-1]
+        path.unlink(missing_ok=True)  # it may be a link: to write into it would change the sealed
+        return path
 
     def _open_shard(self) -> pq.ParquetWriter:
         path = self._next_shard()
