@@ -3,10 +3,11 @@
     python benchmarks/run.py --tokens 308e6 --peers PEERS_PYTHON [--mix personas] [--out F.json]
     python benchmarks/run.py --growth 30e6,100e6,308e6,600e6
 
-Every stage runs cold, as a process of its own, on a fresh data folder that holds links to one
-sealed import. The peers work on a slice of the same corpus in the same run; what they would need
-for the whole is scaled up in proportion, but for the fixed cost of a step (starting processes,
-sending a tokenizer to them), which counts once. Prints markdown; --out keeps all figures as JSON.
+`kappa-data pack` runs cold on a fresh data folder that holds links to one sealed import, and builds
+all four stages; one ends and the next begins when its manifest is written. The peers work on a
+slice of the same corpus in the same run; what they would need for the whole is scaled up in
+proportion, but for the fixed cost of a step (starting processes, sending a tokenizer to them),
+which counts once. Prints markdown; --out keeps all figures as JSON.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ import corpus
 import pyarrow.parquet as pq
 import tables
 from conversations import assistant_text, jaccard
-from measure import measured
+from measure import Look, between, measured
 
 STAGES = ("validate", "dedupe", "tokenize", "pack")
 DATASET = "benchmark"
+MANIFEST = "manifest.json"
 THRESHOLD = 0.8
 # What the peers' stack checks too, and what their renderer trusts: the form, and the arguments.
 STRUCTURAL = "role_order,call_pairing,call_arguments,empty_turn,special_tokens"
@@ -36,10 +38,12 @@ SETTINGS = ("--set", "validate.sources=import", "--set", f"validate.checks={STRU
 OTHERS_CHECKED = 300
 
 
-def kappa(data: Path, *arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def kappa(
+    data: Path, *arguments: str, looks: list[Look] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """One command of kappa-data: what it says as JSON, and its measures."""
     command = [sys.executable, "-m", "kappa_data", *arguments, "--data-dir", str(data)]
-    text, figures = measured([*command, "--dataset", DATASET, "--json"], cwd=data)
+    text, figures = measured([*command, "--dataset", DATASET, "--json"], cwd=data, looks=looks)
     return json.loads(text), figures
 
 
@@ -55,21 +59,31 @@ def imported(folder: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def run_stages(folder: Path, *, verify: bool) -> dict[str, Any]:
-    """All stages, one after another; each one's measures, and what its manifest says."""
+    """All stages by one command; its measures, each stage's, and what their manifests say.
+
+    A stage's time begins when the one before is sealed; the command's start counts to the first,
+    its end to the last.
+    """
     source, _ = imported(folder)
     data = folder / "run"
     shutil.rmtree(data, ignore_errors=True)
     (data / DATASET).mkdir(parents=True)
     shutil.copytree(source / DATASET / "import", data / DATASET / "import", copy_function=os.link)
-    found: dict[str, Any] = {}
-    for stage in STAGES:
-        result, figures = kappa(data, stage, *SETTINGS)
-        if result["status"] != "built":
-            raise SystemExit(f"{stage}: {result['status']}, so its time means nothing")
-        files = [each for each in Path(result["dir"]).rglob("*") if each.is_file()]
-        figures["bytes written"] = sum(each.stat().st_size for each in files)
+    looks: list[Look] = []
+    result, figures = kappa(data, STAGES[-1], *SETTINGS, looks=looks)
+    found: dict[str, Any] = {"command": figures}
+    said = {each["stage"]: each for each in result["stages"]}
+    sealed = {name: (Path(said[name]["dir"]) / MANIFEST).stat().st_mtime for name in STAGES}
+    starts = [looks[0].at, *(sealed[name] for name in STAGES[:-1])]
+    ends = [*starts[1:], looks[-1].at]
+    for name, start, end in zip(STAGES, starts, ends, strict=True):
+        stage = said[name]
+        if stage["status"] != "built":
+            raise SystemExit(f"{name}: {stage['status']}, so its time means nothing")
+        files = [each for each in Path(stage["dir"]).rglob("*") if each.is_file()]
         kept = ("dir", "records", "rejected", "figures", "seconds")
-        found[stage] = figures | {key: result[key] for key in kept}
+        found[name] = between(looks, start, end) | {key: stage[key] for key in kept}
+        found[name]["bytes written"] = sum(each.stat().st_size for each in files)
     if verify:
         result, figures = kappa(data, "verify", *SETTINGS)
         found["verify"] = figures | {"rows": result["rows"], "faults": len(result["faults"])}

@@ -63,13 +63,12 @@ def _stage_table(result: dict[str, Any]) -> list[str]:
     if peers:
         head += ["peers' wall s, scaled", "times faster", "peers' CPU s, scaled", "times less CPU"]
     lines = [_row(head), _row(["---"] * len(head))]
-    total = dict.fromkeys(("wall", "cpu", "peers wall", "peers cpu", "bytes"), 0.0)
+    whole = stages["command"]
+    total = dict.fromkeys(("peers wall", "peers cpu", "bytes"), 0.0)
     for name in STAGES:
         stage = stages[name]
         cells = [name, f"{stage['wall']:.1f}", f"{stage['cpu']:.1f}"]
         cells += [f"{stage['peak memory'] / 1e6:,.0f}", f"{stage['bytes written'] / 1e6:,.0f}"]
-        total["wall"] += stage["wall"]
-        total["cpu"] += stage["cpu"]
         total["bytes"] += stage["bytes written"]
         if peers:
             for kind in ("wall", "cpu"):
@@ -77,13 +76,12 @@ def _stage_table(result: dict[str, Any]) -> list[str]:
                 total[f"peers {kind}"] += theirs
                 cells += [f"{theirs:,.0f}", f"{theirs / stage[kind]:.1f}"]
         lines.append(_row(cells))
-    peak = max(stages[name]["peak memory"] for name in STAGES)
-    cells = ["**all**", f"**{total['wall']:.1f}**", f"{total['cpu']:.1f}", f"{peak / 1e6:,.0f}"]
-    cells.append(f"{total['bytes'] / 1e6:,.0f}")
+    cells = ["**all, one command**", f"**{whole['wall']:.1f}**", f"{whole['cpu']:.1f}"]
+    cells += [f"{whole['peak memory'] / 1e6:,.0f}", f"{total['bytes'] / 1e6:,.0f}"]
     if peers:
         for kind in ("wall", "cpu"):
             theirs = total[f"peers {kind}"]
-            cells += [f"**{theirs:,.0f}**", f"**{theirs / total[kind]:.1f}**"]
+            cells += [f"**{theirs:,.0f}**", f"**{theirs / whole[kind]:.1f}**"]
     return [*lines, _row(cells)]
 
 
@@ -139,7 +137,7 @@ def growth(result: dict[str, Any]) -> str:
     for each in sizes:
         stages, tokens = each["stages"], rendered(each) / 1e6
         walls = [stages[name]["wall"] / tokens for name in STAGES]
-        peak = max(stages[name]["peak memory"] for name in STAGES)
+        peak = stages["command"]["peak memory"]
         count = each["corpus"]["conversations"]
         cells = [f"{tokens:.1f}", f"{count:,}", *(f"{wall:.3f}" for wall in [*walls, sum(walls)])]
         more = f"{(peak - before[0]) / (count - before[1]):,.0f}" if before else ""

@@ -391,7 +391,7 @@ def accept(server: socket.socket):
 def test_a_held_dataset_names_the_process(tmp_path):
     held = tmp_path / "data" / "persona_kappa"
     code = (
-        "import sys, time, pathlib\nfrom kappa_data.store import lock\n"
+        "import sys, time, pathlib\nfrom kappa_data.disk import lock\n"
         "with lock(pathlib.Path(sys.argv[1])):\n print('held', flush=True)\n time.sleep(60)"
     )
     holder = subprocess.Popen(

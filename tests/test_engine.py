@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from conftest import clean_environment
-from kappa_data.engine import map_ordered
+from kappa_data.engine import kept_processes, map_ordered
 from kappa_data.errors import EnvironmentLacks
 
 PROGRAM = """
@@ -41,6 +42,62 @@ def killed_at_3(item: int) -> int:
 def test_a_worker_that_is_killed_is_one_clear_line() -> None:
     with pytest.raises(EnvironmentLacks, match=r"worker process was killed.*memory.*workers=1"):
         list(map_ordered(killed_at_3, range(8), workers=2))
+
+
+def own_number(_: int) -> int:
+    return os.getpid()
+
+
+def processes(workers: int) -> set[int]:
+    return set(map_ordered(own_number, range(40), workers=workers))
+
+
+def test_processes_go_on_to_the_next_map_and_end_with_the_block() -> None:
+    with kept_processes():
+        first = processes(2)
+        with kept_processes():
+            assert processes(2) & first, "spawned again"
+        assert all(map(alive, first)), "an inner block ended what the outer one keeps"
+        third = processes(3)
+        assert not third & first
+        assert not any(map(alive, first))
+        assert all(map(alive, third))
+    assert not any(map(alive, third))
+    alone = processes(2)
+    assert not any(map(alive, alone))
+
+
+def test_after_a_killed_worker_the_next_map_has_fresh_processes() -> None:
+    with kept_processes():
+        with pytest.raises(EnvironmentLacks):
+            list(map_ordered(killed_at_3, range(8), workers=2))
+        assert processes(2)
+
+
+def test_what_is_left_in_the_middle_ends_with_its_processes() -> None:
+    with kept_processes():
+        running = map_ordered(own_number, range(40), workers=2)
+        first = next(running)
+        assert alive(first)
+        running.close()
+        assert not alive(first)
+
+
+def what_pandas_is(_: int) -> tuple[bool, str]:
+    table = pa.table({"a": pa.array(["x", None])})
+    return "pandas" in sys.modules, type(table.to_pandas()).__name__
+
+
+def test_a_worker_converts_without_pandas_and_has_it_when_it_asks() -> None:
+    pytest.importorskip("pandas")
+    first, *_ = map_ordered(what_pandas_is, range(2), workers=2)
+    assert first == (False, "DataFrame")
+
+
+def test_what_a_worker_imports_of_the_command_is_not_its_parser() -> None:
+    code = "import sys, kappa_data.__main__; print({'typer', 'pyarrow'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert said.stdout == "set()\n"
 
 
 @contextmanager

@@ -76,7 +76,7 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("bash", {"command": "x" * 101}),
     ("bash", {}),
     ("nothing", {"command": "ls"}),
-    ("bash", {"command": "ln -s /workspace/a link; rm -r b; env | sort | grep -v ^GIT_"}),
+    ("bash", {"command": "ln -s /workspace/a link; rm -r b; env | sort | grep -vE '^(GIT_|SOURCE_DATE)'"}),
 ]
 
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kappa_data import store
+from kappa_data import disk, store
 from kappa_data.arrow import schema
 from kappa_data.config import PackConfig
 from kappa_data.errors import StageError, Stopped, UsageError
@@ -178,6 +178,108 @@ def test_digests_are_those_of_the_records_whatever_lies_beside(tmp_path, monkeyp
                 assert batch.column("id").to_pylist() == [each.id for each in left]
             assert group.records == own
     assert seen == 40
+
+
+def test_a_shard_of_which_all_is_passed_on_is_linked_and_else_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 6)
+    records = [said(number) for number in range(20)]
+    sealed = sealed_of(tmp_path / "a", records, Conversation)
+    (part,) = sealed.parts("x")
+    (shard,) = sealed.shards("x")
+    assert part.whole_shard() == shard
+
+    def passed(name: str, out: dict[int, set[int]], first: list = (), last: list = ()) -> Path:
+        with store.ShardWriter(tmp_path, name, Conversation, 0, None, source=shard) as writer:
+            for each in first:
+                writer.write(each)
+            for number, group in enumerate(part.groups(Conversation)):
+                writer.write_group(*group.without(out.get(number, ())))
+            for each in last:
+                writer.write(each)
+        (written,) = (tmp_path / each for each in writer.piece.shards)
+        expected = list(store.read_shard(written, Conversation))
+        assert writer.piece.digests == written.with_suffix(".sha256").read_bytes()
+        assert writer.piece.digests == sha256s(expected)
+        gone = {6 * number + at for number, places in out.items() for at in places}
+        kept = [each for at, each in enumerate(records) if at not in gone]
+        assert expected == [*first, *kept, *last]
+        return written
+
+    before = shard.read_bytes()
+    assert passed("all", {}).samefile(shard)
+    assert passed("all", {}).samefile(shard)
+    assert not passed("all", {0: {0}}).samefile(shard)
+    assert shard.read_bytes() == before, "written through the link"
+    more = [said(77)]
+    for name, out, first, last in (
+        ("less", {1: {2}}, [], []),
+        ("without a group", {1: set(range(6))}, [], []),
+        ("without the end", {3: {0, 1}}, [], []),
+        ("before", {}, more, []),
+        ("behind", {}, [], more),
+        ("as many", {0: {0}}, [], more),
+    ):
+        assert not passed(name, out, first, last).samefile(shard)
+
+    def no_link(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", no_link)
+    copy = passed("copied", {})
+    assert copy.read_bytes() == shard.read_bytes() and not copy.samefile(shard)
+
+
+def test_a_shard_made_of_one_part_has_the_digests_of_its_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "RECORDS_PER_GROUP", 3)
+    monkeypatch.setattr(store, "PART_BYTES", 4_000)
+    records = [said(number) for number in range(60)]
+    with store.ShardWriter(tmp_path, "x", Conversation, parts=True) as writer:
+        for each in records:
+            writer.write(each)
+    shards = [tmp_path / each for each in writer.piece.shards]
+    assert len(shards) > 2
+    seen = []
+    for shard in shards:
+        own = list(store.read_shard(shard, Conversation))
+        assert shard.with_suffix(".sha256").read_bytes() == sha256s(own)
+        seen += own
+    assert seen == records and writer.piece.digests == sha256s(records)
+
+
+class SomeOfCall(msgspec.Struct):
+    function: FunctionCall
+
+
+class SomeOfMessage(msgspec.Struct):
+    content: str
+    tool_calls: tuple[SomeOfCall, ...]
+    train: bool
+
+
+class SomeOfConversation(msgspec.Struct):
+    messages: tuple[SomeOfMessage, ...]
+    persona: str | None
+
+
+@given(records=st.lists(CONVERSATIONS, min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_some_fields_are_read_as_they_are_in_the_whole(tmp_path_factory, records):
+    (part,) = sealed_of(tmp_path_factory.mktemp("x"), records, Conversation).parts("x")
+    expected = [
+        SomeOfConversation(
+            tuple(
+                SomeOfMessage(
+                    message.content,
+                    tuple(SomeOfCall(call.function) for call in message.tool_calls),
+                    message.train,
+                )
+                for message in each.messages
+            ),
+            each.persona,
+        )
+        for each in records
+    ]
+    assert list(part.read_some(SomeOfConversation)) == expected
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -347,7 +449,7 @@ def test_the_key_follows_identity_and_not_how_it_runs():
 
 
 def hold(folder: Path, ready) -> None:
-    with store.lock(folder):
+    with disk.lock(folder):
         ready.set()
         signal.pause()
 
@@ -359,12 +461,12 @@ def test_a_held_folder_names_the_holder_and_a_killed_holder_lets_go(tmp_path):
     holder.start()
     try:
         assert ready.wait(20)
-        with pytest.raises(UsageError, match=f"process {holder.pid};"), store.lock(tmp_path):
+        with pytest.raises(UsageError, match=f"process {holder.pid};"), disk.lock(tmp_path):
             pass
     finally:
         os.kill(holder.pid, signal.SIGKILL)
         holder.join()
-    with store.lock(tmp_path):
+    with disk.lock(tmp_path):
         pass
 
 
@@ -372,7 +474,7 @@ def test_a_full_disk_is_resumable(tmp_path):
     full = Path("/dev/full")
     with (
         pytest.raises(Stopped, match="disk is full"),
-        store.disk_errors(tmp_path),
+        disk.disk_errors(tmp_path),
         full.open("wb", buffering=0) as file,
     ):
         file.write(b"x")

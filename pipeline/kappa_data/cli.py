@@ -318,9 +318,9 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
 ) -> dict[str, Any]:
     """Remove outputs that nothing uses; never the journal, an import or a release in use."""
-    from kappa_data import recipe, store, terminal
+    from kappa_data import disk, recipe, terminal
 
-    with store.lock(common.root):
+    with disk.lock(common.root):
         folders = recipe.unused(settings_of(common), resources_of(common), common.root)
         size = 0 if dry_run else recipe.collect(folders)
     if not common.json:

@@ -3,6 +3,9 @@
 Each process reads its part from disk and writes its shard by itself, so that between processes only
 names, counts and digests travel. Results come in the order of the items, and what is done with one
 item depends on nothing else: the output is the same for any number of workers.
+
+To start a process and what it imports takes half a second: within `kept_processes` those of one
+stage go on to the next.
 """
 
 from __future__ import annotations
@@ -11,14 +14,16 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from itertools import chain, islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kappa_data.errors import EnvironmentLacks
 
@@ -48,29 +53,93 @@ def map_ordered(fn: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
             yield fn(item)
 
 
+class _Pool(NamedTuple):
+    workers: int
+    executor: ProcessPoolExecutor
+
+    def end(self) -> None:
+        """Drops what was not begun, and waits for the rest."""
+        self.executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _Keeper:
+    """Holds the pool that nobody uses at the moment, one at most."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Pool] = []
+
+    def take(self, workers: int) -> _Pool:
+        """The idle pool; a fresh one in its place where it has another number of processes."""
+        if self._idle and (pool := self._idle.pop()).workers == workers:
+            return pool
+        self.end()
+        return _fresh(workers)
+
+    def put(self, pool: _Pool) -> None:
+        """Takes back a pool whose work is all done."""
+        self.end()
+        self._idle.append(pool)
+
+    def end(self) -> None:
+        """Ends the idle pool."""
+        while self._idle:
+            self._idle.pop().end()
+
+
+_keeper: _Keeper | None = None
+
+
+@contextmanager
+def kept_processes() -> Iterator[None]:
+    """Within it a `map_ordered` with as many workers as the one before works with its processes.
+
+    They end with the outermost such block, and at once where their work ended in an error.
+    """
+    global _keeper
+    if _keeper is not None:
+        yield
+        return
+    _keeper = _Keeper()
+    try:
+        yield
+    finally:
+        ended, _keeper = _keeper, None
+        ended.end()
+
+
 def _map_in_processes(fn: Callable[[A], B], items: Iterable[A], workers: int) -> Iterator[B]:
-    # Spawned, not forked: a fork copies locks that threads of this process may hold.
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_prepare_process,
-    )
+    pool = _keeper.take(workers) if _keeper is not None else _fresh(workers)
     flying: deque[Future[B]] = deque()
+    done = False
     try:
         for item in items:
             with _interrupts_wait():
-                flying.append(pool.submit(fn, item))
+                flying.append(pool.executor.submit(fn, item))
             if len(flying) >= AHEAD * workers:
                 yield flying.popleft().result()
         while flying:
             yield flying.popleft().result()
+        done = True
     except BrokenProcessPool:
         raise EnvironmentLacks(
             "a worker process was killed, most often because memory ran out; run the same command "
             "with fewer of them (--set STAGE.workers=1)"
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        if done and _keeper is not None:
+            _keeper.put(pool)
+        else:
+            pool.end()
+
+
+def _fresh(workers: int) -> _Pool:
+    # Spawned, not forked: a fork copies locks that threads of this process may hold.
+    executor = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_prepare_process,
+    )
+    return _Pool(workers, executor)
 
 
 @contextmanager
@@ -89,6 +158,34 @@ def _prepare_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    _convert_without_pandas()
+
+
+class _NoPandas:
+    """Says that there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """As `sys.meta_path` asks it; None: look elsewhere."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+        return None
+
+
+def _convert_without_pandas() -> None:
+    """Lets pyarrow look for pandas once, in vain.
+
+    At the first list that it converts it imports pandas, if there is one, to know a Series when it
+    sees one: a third of a second and 40 MB a process, for what no stage has. Who needs pandas later
+    imports it, and `to_pandas` does too.
+    """
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        import pyarrow
+
+        pyarrow.array([True])
+    finally:
+        sys.meta_path.remove(_NoPandas)
 
 
 def _end_with_parent() -> None:

@@ -27,6 +27,7 @@ from kappa_data.normal_form import normalize
 PERMUTATIONS = 256
 RECALL_AT_THRESHOLD = 0.99
 BATCH = 256
+POWERS = 1 << 18  # so many are computed once: 4 MB
 PHRASE, STANDS_FOR_IT = "\ufdfa", "\uf8ff"  # an Arabic phrase, a sign of private use
 
 UInt64s = np.ndarray[Any, np.dtype[np.uint64]]
@@ -153,16 +154,18 @@ def shingles(text: str, ngram: int) -> UInt64s:
     """
     data = np.frombuffer(normalised(text).encode(errors="surrogatepass"), dtype=np.uint8)
     spaces = np.flatnonzero(data == ord(" "))
-    if not len(data) or len(spaces) + 1 < ngram:
+    count = len(spaces) + 2 - ngram
+    if not len(data) or count < 1:
         return np.zeros(0, dtype=np.uint64)
-    values = _byte_values()[data]
-    powers, inverses = _powers(1 << len(data).bit_length())
+    powers, inverses = _powers(len(data))
+    values = _byte_values().take(data)
+    values *= powers
     sums = np.zeros(len(data) + 1, dtype=np.uint64)
-    np.cumsum(values * powers[: len(data)], out=sums[1:])
-    words = len(spaces) + 1
-    starts = np.concatenate(([0], spaces + 1))[: words - ngram + 1]
-    ends = np.concatenate((spaces, [len(data)]))[ngram - 1 :]
-    hashes = np.sort(_mixed((sums[ends] - sums[starts]) * inverses[starts]))
+    np.cumsum(values, out=sums[1:])
+    starts = np.concatenate(([0], spaces[: count - 1] + 1))
+    ends = np.concatenate((spaces[ngram - 1 :], [len(data)]))
+    hashes = _mixed((sums.take(ends) - sums.take(starts)) * inverses.take(starts))
+    hashes.sort()
     # np.unique builds a hash table first, at twice the time.
     return hashes[np.concatenate(([True], hashes[1:] != hashes[:-1]))]
 
@@ -182,9 +185,20 @@ def _byte_values() -> UInt64s:
     return _mixed(np.arange(1, 257, dtype=np.uint64) * np.uint64(_BASE))
 
 
-@functools.lru_cache(maxsize=2)
 def _powers(count: int) -> tuple[UInt64s, UInt64s]:
     """The first `count` powers of the base and of its inverse, modulo 2^64."""
+    if count > POWERS:  # a text that long is rare, and need not be remembered
+        return _both_powers(count)
+    powers, inverses = _first_powers()
+    return powers[:count], inverses[:count]
+
+
+@functools.cache
+def _first_powers() -> tuple[UInt64s, UInt64s]:
+    return _both_powers(POWERS)
+
+
+def _both_powers(count: int) -> tuple[UInt64s, UInt64s]:
     return _powers_of(_BASE, count), _powers_of(pow(_BASE, -1, 2**64), count)
 
 

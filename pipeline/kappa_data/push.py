@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from kappa_data.disk import disk_errors
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import sha256_of
-from kappa_data.store import MANIFEST, disk_errors
+from kappa_data.store import MANIFEST
 
 REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from kappa_data.config import SandboxConfig, Settings, TokenizeConfig
+from kappa_data.disk import BUILDING
 from kappa_data.progress import Progress
 from kappa_data.records import SPLITS
 from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build, key_of, key_parts
-from kappa_data.store import BUILDING, Manifest, Sealed, open_sealed
+from kappa_data.store import Manifest, Sealed, open_sealed
 
 CURRENT = "current"
 IMPORT = "import"

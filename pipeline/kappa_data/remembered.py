@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from kappa_data.config import check_keys
+from kappa_data.disk import write_durably
 from kappa_data.errors import UsageError
-from kappa_data.store import write_durably
 
 FILE = "settings.json"
 Layer = dict[str, dict[str, Any]]

@@ -11,10 +11,12 @@ from typing import Any
 
 from kappa_data import config, recipe, remembered, stage
 from kappa_data.config import Settings
+from kappa_data.disk import disk_errors, lock
+from kappa_data.engine import kept_processes
 from kappa_data.errors import StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
-from kappa_data.store import Sealed, disk_errors, lock
+from kappa_data.store import Sealed
 from kappa_data.verify import packed_faults
 from kappa_data.verify_release import find_release, release_faults
 
@@ -87,7 +89,7 @@ def build(
     It is remembered before the work, since that may be stopped and gone on with; but not where the
     settings turn out to be unusable, or to leave nothing.
     """
-    with disk_errors(root), lock(root):
+    with disk_errors(root), lock(root), kept_processes():
         before = remembered.load(root)
         remembered.save(root, keep)
         try:

@@ -9,8 +9,6 @@ stage whose inputs came out the same is not run again.
 from __future__ import annotations
 
 import datetime
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data.config import SandboxConfig, identity
+from kappa_data.disk import building, disk_errors, link, write_durably
 from kappa_data.progress import Progress
 from kappa_data.records import canonical_json
 from kappa_data.resources import Resources, digest_of
@@ -33,11 +32,8 @@ from kappa_data.store import (
     RecordSet,
     Sealed,
     ShardWriter,
-    building,
-    disk_errors,
     open_sealed,
     record_set,
-    write_durably,
 )
 
 C = TypeVar("C", bound=Struct)
@@ -65,10 +61,13 @@ class Context(Generic[C]):
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     _made: dict[str, Made] = field(default_factory=dict)
 
-    def writer(self, name: str, record: type[Struct]) -> ShardWriter:
-        """A writer for the record set `name` of this stage's output ("a/b": a subfolder)."""
+    def writer(self, name: str, record: type[Struct], *, parts: bool = False) -> ShardWriter:
+        """A writer for the record set `name` of this stage's output ("a/b": a subfolder).
+
+        `parts`: each shard is one part, so that the next stage may pass it on as a whole.
+        """
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        writer = ShardWriter(self.folder, name, record)
+        writer = ShardWriter(self.folder, name, record, parts=parts)
         self._made[name] = (record, writer)
         return writer
 
@@ -86,19 +85,13 @@ class Context(Generic[C]):
         }
 
     def adopt(self, name: str, source: Sealed, of: str) -> None:
-        """Takes over the record set `of` of an input as `name`, by link: sealed files never change.
-
-        A file system without links gets a copy.
-        """
+        """Takes over the record set `of` of an input as `name`, by link."""
         record_set = source.manifest.sets[of]
         shards = []
         for number, shard in enumerate(source.shards(of)):
             target = self.folder / f"{name}-{number:05d}.parquet"
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(shard, target)
-            except OSError:
-                shutil.copyfile(shard, target)
+            link(shard, target)
             shards.append(str(target.relative_to(self.folder)))
         self._made[name] = msgspec.structs.replace(record_set, shards=tuple(shards))
 

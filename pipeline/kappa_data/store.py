@@ -1,4 +1,4 @@
-"""Sealed outputs: record sets in parquet shards, a manifest, atomic sealing, one lock per dataset.
+"""Sealed outputs: record sets in parquet shards, a manifest, atomic sealing.
 
     data/<dataset>/<stage>/<key>/manifest.json            its presence means: done
                                  <set>-00000.parquet ...
@@ -10,14 +10,9 @@ in order, not over the files, whose bytes carry the writer's version.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import functools
 import hashlib
-import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -28,13 +23,13 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from kappa_data import arrow
-from kappa_data.errors import StageError, Stopped, UsageError
+from kappa_data.disk import link, sync
+from kappa_data.errors import StageError
 from kappa_data.resources import digest_of
 
 R = TypeVar("R", bound=Struct)
 
 MANIFEST = "manifest.json"
-BUILDING = ".building"
 RECORDS_PER_SHARD = 20_000
 RECORDS_PER_GROUP = 1_000
 # A row group is also closed when its records pass this. One packed row of 131,072 is a group.
@@ -106,12 +101,15 @@ def read_shard(path: Path, record: type[R]) -> Iterator[R]:
         yield from _records(path, batch, record)
 
 
-def _batches(path: Path, first: int, last: int | None) -> Iterator[pa.RecordBatch]:
+def _batches(
+    path: Path, first: int, last: int | None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """The row groups from `first` to before `last` (None: to the end), each as one batch."""
     try:
         with pq.ParquetFile(path) as file:
             for group in range(first, file.num_row_groups if last is None else last):
-                yield from file.read_row_group(group).combine_chunks().to_batches()
+                table = file.read_row_group(group, columns=columns)
+                yield from table.combine_chunks().to_batches()
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
 
@@ -123,11 +121,27 @@ def _metadata(path: Path) -> pq.FileMetaData:
         raise _damaged(path, error) from error
 
 
+def _group_sizes(path: Path) -> list[int]:
+    meta = _metadata(path)
+    return [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
+
+
 def _records(path: Path, batch: pa.RecordBatch, record: type[R]) -> list[R]:
     try:
         return arrow.records(batch, record)
     except ValueError as error:
         raise _damaged(path, error) from error
+
+
+def _leaves(fields: Iterable[pa.Field], within: str = "") -> list[str]:
+    """The names of a schema's columns, as parquet files have them."""
+    found = []
+    for field in fields:
+        name, kind = f"{within}{field.name}", field.type
+        while pa.types.is_list(kind):
+            name, kind = f"{name}.list.element", kind.value_type
+        found += _leaves(kind, f"{name}.") if pa.types.is_struct(kind) else [name]
+    return found
 
 
 def _damaged(path: Path, error: Exception) -> StageError:
@@ -183,6 +197,10 @@ class Part(Struct, frozen=True):
     start: int  # number of records before it in the shard
     records: int
 
+    def whole_shard(self) -> Path | None:
+        """Its shard, where that holds nothing else."""
+        return self.shard if self.records == sum(_group_sizes(self.shard)) else None
+
     def read(self, record: type[R]) -> Iterator[R]:
         """Its records in order; StageError where the file is damaged."""
         for group in self.groups(record):
@@ -196,6 +214,15 @@ class Part(Struct, frozen=True):
             end = at + len(batch) * DIGEST_SIZE
             yield Group(self.shard, batch, record, known and known[at:end])
             at = end
+
+    def read_some(self, record: type[R]) -> Iterator[R]:
+        """Its records, with those of their fields that `record` has, in the same order.
+
+        The others are not even decompressed. StageError where the file is damaged.
+        """
+        columns = _leaves(arrow.schema(record))
+        for batch in _batches(self.shard, self.first, self.last, columns):
+            yield from _records(self.shard, batch, record)
 
     def ids(self) -> list[str]:
         """The ids of its records, and nothing else of them; StageError where it is damaged."""
@@ -229,8 +256,10 @@ def record_set(folder: Path, name: str, record: type[Struct], pieces: Iterable[P
         count += piece.records
     if not shards:
         shards = [f"{name}-00000.parquet"]
-        pq.write_table(arrow.table([], record), folder / shards[0])
-        _sync(folder / shards[0])
+        # Made of no list: pyarrow would import pandas for that.
+        nothing = pa.Table.from_batches([], arrow.schema(record))
+        pq.write_table(nothing, folder / shards[0])
+        sync(folder / shards[0])
     return RecordSet(record.__name__, count, whole.hexdigest(), tuple(shards))
 
 
@@ -238,8 +267,12 @@ class ShardWriter:
     """Writes records of one type as parquet shards; a context manager.
 
     `number` is the first shard's; with `per_shard` None all records go into that one file, and
-    their digests into one beside it, so that a later stage can pass a record on unseen. A torn file
-    is never seen under its final name. `piece` is what was written, once it is closed.
+    their digests into one beside it, so that a later stage can pass a record on unseen. With
+    `parts` a shard also ends where a part would, and has its digests beside it. A torn file is
+    never seen under its final name. `piece` is what was written, once it is closed.
+
+    `source` is a shard whose row groups are passed on: where none of them lost a record and nothing
+    else was written, it is linked and not written again.
     """
 
     def __init__(
@@ -249,15 +282,20 @@ class ShardWriter:
         record: type[Struct],
         number: int = 0,
         per_shard: int | None = RECORDS_PER_SHARD,
+        *,
+        parts: bool = False,
+        source: Path | None = None,
     ) -> None:
         self._folder, self._name, self._type = folder, name, record
-        self._number, self._per_shard = number, per_shard
+        self._number, self._per_shard, self._parts = number, per_shard, parts
+        self._source, self._passed = source, list[pa.RecordBatch]()
+        self._groups = _group_sizes(source) if source is not None else []
         self._arrays = arrow.array_fields(record)
         rows = bool(set(self._arrays) - set(arrow.byte_fields(record)))
         self._limit = ROW_BYTES_PER_GROUP if rows else BYTES_PER_GROUP
         self._level = 3 if rows or not self._arrays else 1  # of zstd
         self._group: list[Any] = []
-        self._group_bytes = self._in_shard = 0
+        self._group_bytes = self._shard_bytes = self._in_shard = 0
         self._shards: list[str] = []
         self._file: pq.ParquetWriter | None = None
         self._digests = bytearray()
@@ -272,25 +310,41 @@ class ShardWriter:
 
     def write(self, record: Struct) -> None:
         """Adds one record."""
+        self._write_passed()
         encoded = _encode(record)
         self._digests += hashlib.sha256(encoded).digest()
         self._group.append(record)
         self._group_bytes += len(encoded)
+        self._shard_bytes += len(encoded)
         self._in_shard += 1
         if self._group_bytes >= self._limit or len(self._group) >= RECORDS_PER_GROUP:
             self._flush()
-        if self._in_shard == self._per_shard:
+        full = self._parts and self._shard_bytes >= PART_BYTES
+        if self._in_shard == self._per_shard or full:
             self._close_shard()
 
     def write_group(self, batch: pa.RecordBatch, digests: bytes) -> None:
-        """Adds a row group that was read elsewhere, with the digests of its records."""
+        """Adds a row group that was read elsewhere, or some of its records, with their digests."""
         self._flush()
-        if not len(batch):
-            return
         self._digests += digests
         self._in_shard += len(batch)
-        self._file = self._file or self._open_shard()
-        self._file.write_batch(batch, row_group_size=len(batch))
+        at = len(self._passed)
+        if self._source is not None and self._groups[at : at + 1] == [len(batch)]:
+            self._passed.append(batch)
+        else:
+            self._write_passed()
+            self._write_batch(batch)
+
+    def _write_batch(self, batch: pa.RecordBatch) -> None:
+        if len(batch):
+            self._file = self._file or self._open_shard()
+            self._file.write_batch(batch, row_group_size=len(batch))
+
+    def _write_passed(self) -> None:
+        """Writes what was held back while the source could still be linked."""
+        passed, self._source, self._passed = self._passed, None, []
+        for batch in passed:
+            self._write_batch(batch)
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -303,12 +357,17 @@ class ShardWriter:
         self._close_shard()
         self._piece = Piece(tuple(self._shards), bytes(self._digests))
 
+    def _next_shard(self) -> Path:
+        self._shards.append(f"{self._name}-{self._number + len(self._shards):05d}.parquet")
+        path = self._folder / self._shards[-1]
+        path.unlink(missing_ok=True)  # it may be a link: to write into it would change the sealed
+        return path
+
     def _open_shard(self) -> pq.ParquetWriter:
-        name = f"{self._name}-{self._number + len(self._shards):05d}.parquet"
-        self._shards.append(name)
+        path = self._next_shard()
         plain = [f.name for f in arrow.schema(self._type) if f.name not in self._arrays]
         return pq.ParquetWriter(
-            self._folder / name,
+            path,
             arrow.schema(self._type),
             compression="zstd",
             compression_level=self._level,
@@ -327,14 +386,20 @@ class ShardWriter:
 
     def _close_shard(self) -> None:
         self._flush()
-        if self._file is not None:
+        if self._source is not None and len(self._passed) == len(self._groups):
+            link(self._source, self._next_shard())
+            self._source, self._passed = None, []
+        else:
+            self._write_passed()
+            if self._file is None:
+                return
             self._file.close()
-            _sync(self._folder / self._shards[-1])
-            if self._per_shard is None:
-                beside = _digests_of(self._folder / self._shards[-1])
-                beside.write_bytes(self._digests)
-                _sync(beside)  # of the right size and not written, it would be believed
-            self._file, self._in_shard = None, 0
+        sync(self._folder / self._shards[-1])
+        if self._per_shard is None or self._parts:
+            beside = _digests_of(self._folder / self._shards[-1])
+            beside.write_bytes(self._digests[-self._in_shard * DIGEST_SIZE :])
+            sync(beside)  # of the right size and not written, it would be believed
+        self._file, self._in_shard, self._shard_bytes = None, 0, 0
 
 
 def parts_of(shard: Path) -> Iterator[Part]:
@@ -376,72 +441,3 @@ def open_sealed(folder: Path) -> Sealed | None:
         raise StageError(
             f"{folder / MANIFEST}: damaged ({error}); remove the folder and run again"
         ) from error
-
-
-@contextmanager
-def building(folder: Path) -> Iterator[Path]:
-    """A fresh folder to build in; renamed to `folder` at the end, left out of sight on an error."""
-    work = folder.with_name(folder.name + BUILDING)
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
-    yield work
-    if folder.exists():  # without a manifest, else it would not be built again
-        shutil.rmtree(folder)
-    work.rename(folder)
-    _sync(folder.parent)
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Writes a file under a temporary name, syncs it and renames it."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Holds `folder` for this process; UsageError with the holder's process id where it is held."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            raise UsageError(
-                f"{folder}: held by another run, process {holder}; wait for it or use --dataset"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
-        os.ftruncate(descriptor, 0)
-    finally:
-        os.close(descriptor)  # releases the lock, also when the process is killed
-
-
-@contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into one line: it is resumable, nothing is lost."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Stopped(
-                f"{place}: the disk is full; make room and run the same command"
-            ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            blamed = error.filename or place
-            raise UsageError(f"{blamed}: {error.strerror}; check rights and --data-dir") from error
-        raise

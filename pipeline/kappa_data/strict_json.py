@@ -28,7 +28,9 @@ def parse(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise NotStrict(f"not JSON: {error.msg} at character {error.pos}") from None
     # An escape is the only way to half a surrogate pair in text that was UTF-8.
-    _inspect(value, look_for_surrogates="\\u" in text)
+    escapes = "\\u" in text
+    if escapes or text.count("{") + text.count("[") > MAX_DEPTH:
+        _inspect(value, look_for_surrogates=escapes)
     return value
 
 

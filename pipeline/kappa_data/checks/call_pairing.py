@@ -20,7 +20,8 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """
     messages = conversation.messages
     seen: set[str] = set()
-    for start, end in steps(messages):
+    found = list(steps(messages))
+    for start, end in found:
         names: dict[str, str] = {}
         for call in messages[start].tool_calls:
             if call.id in seen or call.id in names or not call.id:
@@ -36,7 +37,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
                     piece = evidence(f"{call.id} {call.function.name}")
                     yield Finding("dangling call", "reject", start, piece)
         seen |= set(names)
-    inside = {index for start, end in steps(messages) for index in range(start + 1, end)}
+    inside = {index for start, end in found for index in range(start + 1, end)}
     for index, message in enumerate(messages):
         if message.role == "tool" and index not in inside:
             yield _orphan(message, index)

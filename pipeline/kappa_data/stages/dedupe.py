@@ -29,7 +29,14 @@ from msgspec import Struct
 from kappa_data.config import DedupeConfig
 from kappa_data.engine import map_ordered
 from kappa_data.near_duplicates import BATCH, Signatures, UInt64s, compare, shingles, signatures
-from kappa_data.records import Conversation, Finding, Rejected
+from kappa_data.records import (
+    Conversation,
+    Finding,
+    FunctionCall,
+    Grounding,
+    Rejected,
+    Role,
+)
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
 
@@ -38,6 +45,45 @@ SHINGLES = "shingles-{:05d}.tmp"
 REMEMBERED = 1_000  # sets of shingles that are kept in memory
 
 Place = tuple[int, int]  # a conversation: number of its part, position in the part
+
+
+class Called(Struct, frozen=True, gc=False):
+    """Of a tool call what is compared."""
+
+    function: FunctionCall
+
+
+class Said(Struct, frozen=True, gc=False):
+    """Of a message what is compared."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[Called, ...]
+    name: str | None
+    persona: str | None
+
+
+class Grounded(Struct, frozen=True, gc=False):
+    """Of a provenance what decides which one is kept."""
+
+    grounding: Grounding
+
+
+class Passed(Struct, frozen=True, gc=False):
+    """Of a verdict what decides which one is kept."""
+
+    passed: bool
+
+
+class Compared(Struct, frozen=True, gc=False):
+    """Of a conversation all that is looked at, and nothing else: the rest is not even read."""
+
+    id: str
+    messages: tuple[Said, ...]
+    tools: str | None
+    persona: str | None
+    provenance: Grounded
+    verdict: Passed | None
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -104,7 +150,7 @@ def describe(config: DedupeConfig, folder: Path, numbered: tuple[int, Part]) -> 
     entries: list[Entry] = []
     lengths: list[int] = []
     found = [signatures([], config.threshold, config.seed)]
-    conversations = part.read(Conversation)
+    conversations = part.read_some(Compared)
     with path.open("wb") as file:
         while batch := [entry_of(each) for each in islice(conversations, BATCH)]:
             sets = [shingles(each.text, config.ngram) for each in batch]
@@ -171,7 +217,7 @@ def _entry(described: Sequence[Described], place: Place) -> Entry:
     return described[number].entries[at]
 
 
-def entry_of(conversation: Conversation) -> Entry:
+def entry_of(conversation: Conversation | Compared) -> Entry:
     """What is compared of a conversation."""
     verdict = conversation.verdict
     speakers = {each.persona for each in conversation.messages if each.persona}
@@ -199,7 +245,9 @@ def write(folder: Path, item: tuple[int, Part, dict[int, Finding]]) -> Kept:
     """Writes one part: what is kept, and what is not with its finding."""
     number, part, found = item
     with (
-        ShardWriter(folder, "conversations", Conversation, number, None) as kept,
+        ShardWriter(
+            folder, "conversations", Conversation, number, None, source=part.whole_shard()
+        ) as kept,
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
     ):
         start = 0
@@ -213,7 +261,7 @@ def write(folder: Path, item: tuple[int, Part, dict[int, Finding]]) -> Kept:
     return Kept(kept.piece, quarantine.piece)
 
 
-def _whole(conversation: Conversation, group: tuple[str, ...]) -> bytes:
+def _whole(conversation: Conversation | Compared, group: tuple[str, ...]) -> bytes:
     messages = [
         [
             each.role,

@@ -111,7 +111,7 @@ def run(ctx: Context[ImportConfig]) -> Outcome:
     count = broken = refused = 0
     shown: list[str] = []
     with (
-        ctx.writer("conversations", Conversation) as conversations,
+        ctx.writer("conversations", Conversation, parts=True) as conversations,
         ctx.writer("quarantine", Rejected) as quarantine,
         ctx.writer("line_errors", LineError) as errors,
         ctx.progress.task("import", total=None) as bar,

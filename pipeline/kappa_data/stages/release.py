@@ -19,12 +19,13 @@ import msgspec
 
 from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig
+from kappa_data.disk import write_durably
 from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Split
 from kappa_data.resources import sha256_of
 from kappa_data.stage import Context, Outcome, package_version
 from kappa_data.stages.pack import VOCABULARY
-from kappa_data.store import MANIFEST, Sealed, write_durably
+from kappa_data.store import MANIFEST, Sealed
 
 CARD = "data/seeds/card.md.j2"
 DATASET = "dataset"

@@ -102,11 +102,12 @@ def validate_part(
 ) -> Done:
     """Judges the records of one part, and writes what is accepted and what is not."""
     number, source = numbered
+    shard = None if source.quarantined else source.part.whole_shard()
     counts: Counter[str] = Counter({"in": source.part.records})
     rules: Counter[str] = Counter()
     rejected: Counter[str] = Counter()
     with (
-        ShardWriter(folder, "conversations", Conversation, number, None) as kept,
+        ShardWriter(folder, "conversations", Conversation, number, None, source=shard) as kept,
         ShardWriter(folder, "quarantine", Rejected, number, None) as quarantine,
         ShardWriter(folder, "findings", ConversationFinding, number, None) as rows,
     ):

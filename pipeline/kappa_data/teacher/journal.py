@@ -20,10 +20,10 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from kappa_data.disk import disk_errors
 from kappa_data.errors import StageError
 from kappa_data.records import Verdict
 from kappa_data.sandbox import ToolResult
-from kappa_data.store import disk_errors
 from kappa_data.teacher.api import ChatAnswer
 
 JOURNAL = Path("generate") / "journal.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 
@@ -67,9 +68,7 @@ class Judge:
             # None of a message means: as the conversation. And nobody briefed the author of an
             # import that names no persona.
             speakers.discard(None)
-        declared = json.loads(conversation.tools or "[]")
-        names = (each["function"]["name"] for each in declared)
-        tools = tuple(name for name in names if len(name) <= MOST_NAME_CHARS)[:MOST_NAMES]
+        tools = _tool_names(conversation.tools) if speakers and conversation.tools else ()
         return Facts(
             brief="\n\n".join(self._brief(name, tools) for name in sorted(speakers, key=str)),
             personas=tuple(self._personas),
@@ -88,6 +87,12 @@ class Judge:
             examples = [] if persona is None else [each.text for each in persona.examples]
             self._briefs[name, tools] = "\n\n".join((text, *examples))
         return self._briefs[name, tools]
+
+
+@functools.lru_cache(maxsize=MOST_BRIEFS)
+def _tool_names(tools: str) -> tuple[str, ...]:
+    names = (each["function"]["name"] for each in json.loads(tools))
+    return tuple(name for name in names if len(name) <= MOST_NAME_CHARS)[:MOST_NAMES]
 
 
 def reason(found: Sequence[Finding]) -> str:
