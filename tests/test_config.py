@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from kappa_data import config, remembered
+from kappa_data import config, config_layers, remembered
 from kappa_data.errors import UsageError
 
 
 def test_flag_over_environment_over_file_over_default(tmp_path):
     file = tmp_path / "kappa.toml"
     file.write_text('[generate]\nmodel = "file"\nconcurrency = 7\n[pack]\nseq_len = 4096\n')
-    environment = config.from_environment({"KAPPA_MODEL": "environment"})
-    assert config.load(None).generate.model == "embedded"
-    assert config.load(file).generate.model == "file"
-    assert config.load(file, environment).generate.model == "environment"
-    layered = config.load(file, environment, {"generate": {"model": "flag"}})
+    environment = config_layers.from_environment({"KAPPA_MODEL": "environment"})
+    assert config_layers.load(None).generate.model == "embedded"
+    assert config_layers.load(file).generate.model == "file"
+    assert config_layers.load(file, environment).generate.model == "environment"
+    layered = config_layers.load(file, environment, {"generate": {"model": "flag"}})
     assert layered.generate.model == "flag"
     assert (layered.generate.concurrency, layered.pack.seq_len) == (7, 4096)
 
@@ -42,23 +42,23 @@ def test_a_mistake_is_one_line_that_names_it(tmp_path, text, message):
     file = tmp_path / "kappa.toml"
     file.write_text(text)
     with pytest.raises(UsageError) as caught:
-        config.load(file)
+        config_layers.load(file)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_set_reads_values_as_toml_would():
-    assert config.parse_set("pack.seed=7") == ("pack", "seed", 7)
-    assert config.parse_set("plan.personas=a, b") == ("plan", "personas", ("a", "b"))
-    assert config.parse_set("generate.model=1.5") == ("generate", "model", "1.5")
+    assert config_layers.parse_set("pack.seed=7") == ("pack", "seed", 7)
+    assert config_layers.parse_set("plan.personas=a, b") == ("plan", "personas", ("a", "b"))
+    assert config_layers.parse_set("generate.model=1.5") == ("generate", "model", "1.5")
     for wrong in ("pack.seed", "seed=1", "pack.sede=1", "pack.seed=x"):
         with pytest.raises(UsageError):
-            config.parse_set(wrong)
+            config_layers.parse_set(wrong)
 
 
 def test_every_setting_has_words_for_its_help():
     for stage in config.Settings.__struct_fields__:
-        for field, (_, text, _) in config.describe(stage).items():
+        for field, (_, text, _) in config_layers.describe(stage).items():
             assert text, f"{stage}.{field} has no description"
 
 
@@ -74,16 +74,16 @@ def test_what_was_said_is_kept_for_later_stages(tmp_path):
     remembered.save(tmp_path, {"generate": {"model": "m"}, "plan": {"personas": ("a",)}})
     kept = remembered.without(remembered.load(tmp_path), {"generate"})
     assert kept == {"plan": {"personas": ["a"]}}
-    assert config.load(None, kept).plan.personas == ("a",)
+    assert config_layers.load(None, kept).plan.personas == ("a",)
     assert remembered.load(tmp_path / "nowhere") == {}
 
 
 def test_the_shipped_recipe_shows_every_default():
     recipe = Path(__file__).parents[1] / "kappa.toml"
-    assert config.load(recipe) == config.Settings()
+    assert config_layers.load(recipe) == config.Settings()
     text = recipe.read_text()
     for stage in config.Settings.__struct_fields__:
-        for field, (_, words, _) in config.describe(stage).items():
+        for field, (_, words, _) in config_layers.describe(stage).items():
             assert f"{field} = " in text and words in text, f"{stage}.{field}"
 
 
@@ -98,7 +98,7 @@ def test_the_shipped_recipe_shows_every_default():
 )
 def test_no_secret_fits_into_a_setting(generate):
     with pytest.raises(UsageError) as caught:
-        config.load(None, {"generate": generate})
+        config_layers.load(None, {"generate": generate})
     assert "hunter2" not in str(caught.value)
 
 

@@ -15,7 +15,10 @@ REPO = Path(__file__).parents[1]
 # What may import what: a module may import from its own layer or a lower one.
 LAYERS = (
     {"errors", "records", "printable", "normal_form"},
-    {"config", "resources", "arrow", "progress", "engine", "disk", "store", "stage", "remembered"},
+    {
+        "config", "config_layers", "resources", "arrow", "progress", "engine", "disk", "store",
+        "stage", "remembered",
+    },
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
         "importing", "conversation", "packing", "near_duplicates", "strict_json", "show", "replay",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kappa_data import config
+from kappa_data import config_layers
 from kappa_data.errors import UsageError
 from kappa_data.options import Common, Layer, pack_flags, where_flags
 
@@ -44,7 +44,7 @@ def _assigned(common: Common, flags: Layer) -> Layer:
     """The flags, with every --set on top."""
     layer = {stage: dict(values) for stage, values in flags.items()}
     for assignment in common.assign or ():
-        stage, field, value = config.parse_set(assignment)
+        stage, field, value = config_layers.parse_set(assignment)
         layer.setdefault(stage, {})[field] = value
     return layer
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kappa_data import config
+from kappa_data import config_layers
 from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
 from kappa_data.errors import UsageError
 from kappa_data.options import (
@@ -386,7 +386,7 @@ def teacher(
         host=host,
         port=port,
         latency=latency,
-        sloppy=config.parse_rates("--sloppy", sloppy),
+        sloppy=config_layers.parse_rates("--sloppy", sloppy),
         faults=_mapping("--faults", faults),
         seed=seed,
         api_key=api_key,
@@ -414,7 +414,7 @@ def schemas(
 
 
 def _mapping(flag: str, text: str) -> dict[str, float]:
-    rates = config.parse_rates(flag, text)
+    rates = config_layers.parse_rates(flag, text)
     if isinstance(rates, dict):
         return rates
     if rates:

@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from kappa_data import config, sandbox_flags
+from kappa_data import config_layers, sandbox_flags
 from kappa_data.errors import KappaError, Stopped, UsageError
 from kappa_data.printable import one_line
 
@@ -240,7 +240,7 @@ def _setting_parameters(stages: tuple[str, ...]) -> dict[tuple[str, str], inspec
     for stage in stages:
         if stage == sandbox_flags.TABLE:
             continue
-        for field, (kind, text, default) in config.describe(stage).items():
+        for field, (kind, text, default) in config_layers.describe(stage).items():
             if field in taken or kind not in (str, int, float, tuple[str, ...]):
                 continue
             taken.add(field)
@@ -270,6 +270,6 @@ def _layer(parameters: dict[tuple[str, str], inspect.Parameter], values: dict[st
         value = values.pop(parameter.name)
         if value is not None:
             if isinstance(value, str):
-                value = config.parse_value(stage, field, value)
+                value = config_layers.parse_value(stage, field, value)
             layer.setdefault(stage, {})[field] = value
     return layer

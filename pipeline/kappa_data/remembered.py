@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from kappa_data.config import check_keys
+from kappa_data.config_layers import check_keys
 from kappa_data.disk import write_durably
 from kappa_data.errors import UsageError
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kappa_data import config, recipe, remembered, stage
+from kappa_data import config_layers, recipe, remembered, stage
 from kappa_data.config import Settings
 from kappa_data.disk import disk_errors, lock
 from kappa_data.engine import kept_processes
@@ -45,11 +45,11 @@ def settings_of(
         config_file = DEFAULT_CONFIG
     own = set(own)
     kept = remembered.without(remembered.load(root), own)
-    environment = config.from_environment()
+    environment = config_layers.from_environment()
     said = remembered.merge(
         {stage: values for stage, values in environment.items() if stage in own}, flags
     )
-    settings = config.load(config_file, environment, kept, flags)
+    settings = config_layers.load(config_file, environment, kept, flags)
     if "generate" in own:
         _check_teacher(settings, said, flags, remembered.load(root))
     if own - {"sandbox"} != {"plan"}:

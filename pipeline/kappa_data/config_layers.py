@@ -1,0 +1,184 @@
+"""How a setting is found: a flag wins over the environment, over kappa.toml, over the default.
+
+Every mistake is a UsageError that names the place, the table and the key.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from kappa_data.config import GROUNDINGS, GenerateConfig, SandboxConfig, Settings, nearest
+from kappa_data.errors import UsageError
+
+# The environment reaches these fields; everything else has a flag or --set.
+ENVIRONMENT = {
+    "KAPPA_MODEL": ("generate", "model"),
+    "KAPPA_BASE_URL": ("generate", "base_url"),
+    "OPENAI_BASE_URL": ("generate", "base_url"),
+    "KAPPA_CONCURRENCY": ("generate", "concurrency"),
+}
+
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+def load(path: Path | None, *layers: Overrides) -> Settings:
+    """Settings from a TOML file (None: defaults only) under `layers`, the last of which wins.
+
+    Raises UsageError that names the file, the table and the key.
+    """
+    table: dict[str, dict[str, Any]] = {}
+    if path is not None:
+        table = _read_toml(path)
+        _convert(table, str(path))  # a mistake in the file is the file's, not a flag's
+    for layer in layers:
+        check_keys("settings", layer)
+        for stage, values in layer.items():
+            table.setdefault(stage, {}).update(values)
+    return _convert(table, "settings")
+
+
+def check_keys(place: str, layer: Overrides) -> None:
+    """UsageError that names `place` where a table or a key of the layer does not exist."""
+    for stage, values in layer.items():
+        _known_keys(place, stage, values)
+
+
+def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """The layer that the environment makes; numbers are parsed where the field is one."""
+    environ = os.environ if environ is None else environ
+    layer: dict[str, dict[str, Any]] = {}
+    for variable, (stage, field) in ENVIRONMENT.items():
+        if environ.get(variable) and field not in layer.get(stage, {}):
+            layer.setdefault(stage, {})[field] = parse_value(stage, field, environ[variable])
+    return layer
+
+
+def parse_set(assignment: str) -> tuple[str, str, Any]:
+    """`stage.field=value` of --set, as (stage, field, value); the value is read as TOML would."""
+    name, equals, text = assignment.partition("=")
+    stage, dot, field = name.strip().partition(".")
+    if not (equals and dot):
+        raise UsageError(f'--set {assignment}: write it as stage.field=value, e.g. "pack.seed=7"')
+    _known_keys("--set", stage, {field: None})
+    return stage, field, parse_value(stage, field, text.strip())
+
+
+def parse_rates(flag: str, text: str) -> float | dict[str, float]:
+    """`0.05` as a number, `kind=0.05,other=0.1` as a mapping."""
+    try:
+        if "=" not in text:
+            return float(text or 0)
+        pairs = (part.partition("=") for part in text.split(","))
+        return {kind.strip(): float(rate) for kind, _, rate in pairs}
+    except ValueError:
+        raise UsageError(f"{flag} {text}: write 0.05, or kind=0.05,other=0.1") from None
+
+
+def parse_value(stage: str, field: str, text: str) -> Any:
+    """Text as the field's own type; a list of words is separated by commas."""
+    config = type(getattr(Settings(), stage))
+    kind = get_type_hints(config)[field]
+    if kind is str:
+        return text
+    if kind == tuple[str, ...] and not text.lstrip().startswith("["):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise UsageError(f"{stage}.{field}={text}: not a value of this setting") from None
+
+
+def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file; check --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    for stage, values in table.items():
+        if not isinstance(values, dict):
+            raise UsageError(f"{path}: {stage} stands outside a table; put it under one, as [plan]")
+        _known_keys(str(path), stage, values)
+    return table
+
+
+def _known_keys(place: str, stage: str, values: Mapping[str, Any]) -> None:
+    stages = Settings.__struct_fields__
+    if stage not in stages:
+        raise UsageError(f'{place}: there is no table "{stage}"; {nearest(stage, stages)}')
+    fields = type(getattr(Settings(), stage)).__struct_fields__
+    for key in values:
+        if key not in fields:
+            raise UsageError(f'{place}: [{stage}] has no "{key}"; {nearest(key, fields)}')
+
+
+def _convert(table: Mapping[str, Any], place: str) -> Settings:
+    try:
+        settings = msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$.")
+        raise UsageError(f"{place}: {where.rstrip('`')}: {what}") from None
+    if settings.plan.validation + settings.plan.test >= 1:
+        raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
+    if settings.tokenize.format == "harmony" and settings.tokenize.tokenizer:
+        raise UsageError(
+            f"tokenize.tokenizer: harmony reads no tokenizer ({settings.tokenize.tokenizer}); "
+            "say tokenize.format=chat-template as well, or leave it empty"
+        )
+    _check_endpoint(place, settings.generate)
+    _check_grounding(place, settings.sandbox)
+    return settings
+
+
+def _check_grounding(place: str, sandbox: SandboxConfig) -> None:
+    if sandbox.grounding not in GROUNDINGS:
+        hint = nearest(sandbox.grounding, GROUNDINGS)
+        raise UsageError(f'{place}: sandbox.grounding: there is no "{sandbox.grounding}"; {hint}')
+    if sandbox.rootfs and sandbox.grounding != "executed":
+        raise UsageError(
+            f"{place}: sandbox.rootfs is for boxes, and {sandbox.grounding} has none; "
+            "leave out one of the two"
+        )
+
+
+def _check_endpoint(place: str, generate: GenerateConfig) -> None:
+    """Neither an address nor the name of a variable may hold a secret: both are kept and shown."""
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", generate.api_key_env):
+        raise UsageError(
+            f"{place}: generate.api_key_env takes the NAME of an environment variable, in capital "
+            "letters, and not the key itself"
+        )
+    url = urlsplit(generate.base_url)
+    if generate.base_url and (url.scheme not in ("http", "https") or not url.hostname):
+        raise UsageError(f"{place}: generate.base_url: write it as http://host:port/v1")
+    if url.username or url.password or url.query or url.fragment:
+        raise UsageError(
+            f"{place}: generate.base_url takes no user, password or query; "
+            "put the key into the environment variable that generate.api_key_env names"
+        )
+
+
+@functools.cache
+def describe(stage: str) -> dict[str, tuple[Any, str, Any]]:
+    """(type, description, default) of every field of a stage's config: what --help teaches."""
+    default = getattr(Settings(), stage)
+    described = {}
+    for name, hint in get_type_hints(type(default), include_extras=True).items():
+        marks = [mark for mark in get_args(hint) if isinstance(mark, Meta)]
+        text = next((mark.description for mark in reversed(marks) if mark.description), "")
+        described[name] = (_plain(hint), text, getattr(default, name))
+    return described
+
+
+def _plain(hint: Any) -> Any:
+    return _plain(get_args(hint)[0]) if get_origin(hint) is Annotated else hint
