@@ -146,6 +146,7 @@ class FakeSandbox:
     """Opens FakeBoxes and remembers them; the next `deaths` calls kill their box."""
 
     toolchain = "fake toolchain"
+    programs: Mapping[str, str] = {}
     grounding: Grounding = "executed"
 
     def __init__(self, deaths: int = 0, lacks: tuple[str, ...] = (), clock: int = 0) -> None:

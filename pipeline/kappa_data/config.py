@@ -73,7 +73,9 @@ class SandboxConfig(Limits, frozen=True, forbid_unknown_fields=True):
         RUN_ONLY,  # what is in the files is part of the question, and not where they lie
     ] = ()
     rootfs: Annotated[
-        str, Meta(description="folder of an unpacked root whose programs the boxes have; '': /usr")
+        str,
+        Meta(description="folder of an unpacked root whose programs the boxes have; '': /usr"),
+        RUN_ONLY,  # the key holds the digest of its programs
     ] = ""
 
 

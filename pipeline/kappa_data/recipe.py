@@ -49,21 +49,33 @@ def _all_prompts(resources: Resources) -> list[str]:
 
 
 def _families(_: Struct) -> dict[str, str]:
-    from kappa_data.sandbox.programs import find
     from kappa_data.tasks.catalog import families
 
-    return {
-        f"family {each.name}": f"{each.seeds} seeds, {sorted(filter(find, each.programs))}"
-        for each in families().values()
-    }
+    return {f"family {each.name}": f"{each.seeds} seeds" for each in families().values()}
 
 
-def _tools(sandbox: SandboxConfig) -> dict[str, str]:
-    """The tools that others made, by what is in their files."""
+def _of_families(sandbox: SandboxConfig) -> dict[str, str]:
+    """What is in the boxes, and which programs they have of those that families need."""
+    from kappa_data.sandbox.programs import find, root_of
+    from kappa_data.tasks.catalog import families
+
+    wanted = {program for each in families().values() for program in each.programs}
+    there = sorted(each for each in wanted if find(each, root_of(sandbox)) is not None)
+    return _in_boxes(sandbox) | {f"program {name}": "there" for name in there}
+
+
+def _in_boxes(sandbox: SandboxConfig) -> dict[str, str]:
+    """What is in the boxes by what it is, and not by where it lies: the tools that others made, and
+    the programs of a root that the settings name."""
+    from kappa_data.sandbox import programs
     from kappa_data.sandbox.toolset import tool_set
 
-    digests = tool_set(sandbox.tools).digests()
-    return {f"tool {name}": digest for name, digest in digests.items()}
+    found = {f"tool {name}": each for name, each in tool_set(sandbox.tools).digests().items()}
+    if sandbox.rootfs:
+        root = programs.root_of(sandbox)
+        digests = programs.digests(root, programs.interpreter(root))
+        found["programs of the root"] = programs.toolchain(digests)
+    return found
 
 
 def _checks(_: Struct) -> dict[str, str]:
@@ -97,7 +109,7 @@ PLAN = Stage(
     prompts=_personas_and_material,
     found=_families,
     boxed=lambda config: True,
-    in_box=_tools,
+    in_box=_of_families,
 )
 GENERATE = Stage(
     "generate",
@@ -107,7 +119,7 @@ GENERATE = Stage(
     ("plan",),
     _all_prompts,
     boxed=lambda config: True,
-    in_box=_tools,
+    in_box=_in_boxes,
 )
 VALIDATE = Stage(
     "validate",
@@ -118,7 +130,7 @@ VALIDATE = Stage(
     _assistant,
     found=_checks,
     boxed=lambda config: config.replay,
-    in_box=_tools,
+    in_box=_in_boxes,
 )
 DEDUPE = Stage("dedupe", 3, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from kappa_data.config import Limits, identity
+from kappa_data.config import Limits, SandboxConfig, identity
 from kappa_data.errors import SandboxDown
 from kappa_data.records import Task, compact_json
 from kappa_data.sandbox import Box, Sandbox, ToolResult
@@ -27,7 +27,7 @@ class Workbench:
     `state` is a digest of the box's state: its limits, those of its tools that do not ship with
     this program, its fixture and all calls so far. The version of the box's programs is not in it:
     after an upgrade the journalled results still stand, since other ones would change the next
-    request, and answers would be bought again.
+    request, and answers would be bought again. A root that the settings name is a wish, and counts.
     """
 
     def __init__(
@@ -37,7 +37,9 @@ class Workbench:
         self._box: Box | None = None
         self._calls: list[tuple[str, Mapping[str, Any]]] = []
         others = sandbox.tools.offered(task.tools).digests()
-        self.state = _digest(identity(limits), others, task.fixture)
+        chosen = isinstance(limits, SandboxConfig) and limits.rootfs != ""
+        root = sandbox.toolchain if chosen else ""
+        self.state = _digest(identity(limits), others, root, task.fixture)
 
     def after(self, tool: str, arguments: Mapping[str, Any]) -> str:
         """What `state` will be after one more call."""

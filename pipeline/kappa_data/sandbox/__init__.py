@@ -93,6 +93,11 @@ class Sandbox(Protocol):
     def toolchain(self) -> str: ...
 
     @property
+    def programs(self) -> Mapping[str, str]:
+        """sha256 (hex) of each declared program that there is, by name."""
+        ...
+
+    @property
     def grounding(self) -> Grounding: ...
 
     @property

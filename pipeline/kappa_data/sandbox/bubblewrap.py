@@ -72,18 +72,17 @@ class Bubblewrap:
     def __init__(self, limits: Limits | None = None, *, at_once: int | None = None) -> None:
         """Raises UsageError where the settings name a root that boxes cannot use."""
         self.limits = limits or Limits()
-        self.tools = tool_set(limits.tools if isinstance(limits, SandboxConfig) else ())
-        self._given = limits.rootfs if isinstance(limits, SandboxConfig) else ""
-        if self._given:
-            programs.check_root(Path(self._given))
+        given = limits if isinstance(limits, SandboxConfig) else SandboxConfig()
+        self._given = programs.root_of(given)
+        self.tools = tool_set(given.tools)
         self._slots = asyncio.Semaphore(at_once or 2 * (os.cpu_count() or 1))
 
     @cached_property
     def root(self) -> programs.Root:
         """Where the programs of the boxes are."""
-        if not self._given:
+        if self._given == programs.HOST:
             return programs.HOST
-        return programs.Root(programs.copy_of_root(Path(self._given)))
+        return programs.Root(programs.copy_of_root(self._given.folder))
 
     @cached_property
     def python(self) -> programs.Interpreter:

@@ -109,7 +109,12 @@ class Local:
     @cached_property
     def toolchain(self) -> str:
         """sha256 (hex) over the declared programs that there are, as for boxes."""
-        return programs.toolchain(programs.digests(programs.HOST, self.python))
+        return programs.toolchain(self.programs)
+
+    @cached_property
+    def programs(self) -> Mapping[str, str]:
+        """sha256 (hex) of each declared program that there is, by name."""
+        return programs.digests(programs.HOST, self.python)
 
     def has(self, program: str) -> bool:
         """Whether commands find this program."""

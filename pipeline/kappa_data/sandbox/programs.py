@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
+from kappa_data.config import SandboxConfig
 from kappa_data.errors import UsageError
 from kappa_data.records import canonical_json
 
@@ -92,6 +93,15 @@ def within(root: Root, path: PurePosixPath) -> Path | None:
         else:
             real /= name
     return None
+
+
+def root_of(config: SandboxConfig) -> Root:
+    """Where the programs of the boxes are. UsageError for a folder of which none can be made."""
+    if not config.rootfs:
+        return HOST
+    folder = Path(config.rootfs).expanduser()
+    check_root(folder)
+    return Root(folder)
 
 
 def check_root(folder: Path) -> None:

@@ -96,7 +96,9 @@ async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
     if slots and not tally.conversations:
         reasons = ", ".join(f"{count} x {rule}" for rule, count in tally.rejected.most_common(5))
         raise StageError(f"generate: no conversation came out of {len(slots)} slots: {reasons}")
-    return Outcome(rejected=dict(tally.rejected), figures=tally.figures(state))
+    # Which programs gave the results: each record has their digest, this says what it is made of.
+    programs = {"programs": dict(sandbox.programs)} if sandbox is not None else {}
+    return Outcome(rejected=dict(tally.rejected), figures=tally.figures(state) | programs)
 
 
 def prompt_files(resources: Resources, simulated: bool) -> list[str]:
