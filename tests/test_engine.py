@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from conftest import clean_environment
+from kappa_data import engine
 from kappa_data.engine import kept_processes, map_ordered
 from kappa_data.errors import EnvironmentLacks
 
@@ -65,6 +66,18 @@ def test_processes_go_on_to_the_next_map_and_end_with_the_block() -> None:
     assert not any(map(alive, third))
     alone = processes(2)
     assert not any(map(alive, alone))
+
+
+def test_a_pool_of_another_size_is_ended_before_its_successor_begins() -> None:
+    with kept_processes():
+        first = processes(2)
+        assert engine._keeper is not None
+        pool = engine._keeper._idle[0]  # held, so that no garbage collection ends it
+        running = map_ordered(own_number, range(40), workers=3)
+        next(running)
+        assert pool.executor._processes is None, "it was dropped, and not ended"
+        assert not any(map(alive, first))
+        running.close()
 
 
 def test_after_a_killed_worker_the_next_map_has_fresh_processes() -> None:

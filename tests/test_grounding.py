@@ -210,6 +210,21 @@ def test_the_folder_goes_and_what_links_lead_to_stays(tmp_path: Path) -> None:
     assert outside.stat().st_mode & 0o777 == 0o500
 
 
+@pytest.mark.parametrize(
+    ("name", "depth"), [("d" * 200, 40), ("d", 1500)], ids=["beyond PATH_MAX", "beyond recursion"]
+)
+def test_a_folder_that_is_deeper_than_a_path_may_be_long_goes_too(name: str, depth: int) -> None:
+    async def use(box: LocalBox) -> str:
+        step = f"os.mkdir({name!r}); os.chdir({name!r})"
+        code = f"import os\nfor _ in range({depth}): {step}\nopen('end', 'w')\nprint('made')"
+        result = await box.call("bash", {"command": f'python3 -c "{code}"'})
+        assert result.content == "made\n"
+        return box._folder
+
+    folder = Path(locally(use, call_seconds=60.0))
+    assert not folder.exists()
+
+
 def test_a_workspace_that_was_removed_is_made_again() -> None:
     async def use(box: LocalBox) -> ToolResult:
         await box.call("bash", {"command": "rm -rf /workspace"})

@@ -364,6 +364,19 @@ def test_a_letter_that_no_rule_knows_is_always_seen(text, at):
     assert agreeing(text, f"{text[:at]}Q{text[at:]}", NOW) is None
 
 
+def test_texts_that_repeat_a_line_without_end_are_not_matched(monkeypatch):
+    """To match them takes time by the cube: a hostile file could hold a replay for hours."""
+    monkeypatch.delattr("kappa_data.replay.template.SequenceMatcher")
+    one, other = ("\n".join(((["a"] * run + ["b"]) * 2000)[:2000]) for run in (9, 10))
+    assert not follows("a", one, other, NOW)
+
+
+def test_long_texts_of_different_lines_are_matched():
+    lines = [f"{number}" for number in range(1999)]
+    old, one, other = ("\n".join([first, *lines]) for first in "xyz")
+    assert follows(old, one, other, NOW)
+
+
 @given(
     st.lists(st.sampled_from("abc"), max_size=6),
     st.lists(st.sampled_from("abc"), max_size=6),

@@ -246,6 +246,13 @@ def test_what_is_no_tool_is_told(tmp_path, source, words):
         ("Colour", r"use Literal\[...\]"),
         ("Circle", "Circle holds itself"),
         ("Full", "only fields, as name: str"),
+        ("Annotated[int, {[]: 1}]", "write a description as a text"),
+        ("Literal[{[]}]", "only texts, integers, True, False and None"),
+        ("Annotated[float, {'minimum': 1e999}]", "no plain JSON"),
+        ("Literal[18446744073709551616]", "no plain JSON: the integer .* more than 64 bits"),
+        (r"Literal['\ud800']", "no plain JSON: half a surrogate pair"),
+        ("list[" * 70 + "str" + "]" * 70, "no plain JSON: nested deeper"),
+        (" | ".join(["str"] * 900), "nested too deeply"),
     ],
 )
 def test_a_type_without_a_form_in_json_is_told(annotation, words):
@@ -618,6 +625,15 @@ def test_a_named_file_is_offered_where_a_task_has_tools(tmp_path):
     assert tools.offered(["mine", "bash"]).names == ("mine", "bash")
     assert tools.offered([]).names == ()
     assert ToolSet(()).offered([]).names == ()
+
+
+def test_the_order_in_which_files_are_named_changes_nothing(tmp_path):
+    """It is in no key: were the prompts to depend on it, stale ones would be used again."""
+    files = [mine(tmp_path), str(tmp_path / "own.py")]
+    Path(files[1]).write_text('def another():\n    """Do."""\n')
+    names = tool_set(files).offered(["bash"]).names
+    assert set(names) == {"bash", "mine", "another"}
+    assert names == tool_set(files[::-1]).offered(["bash"]).names
 
 
 def test_the_key_has_what_is_in_a_file_and_not_its_place(tmp_path):

@@ -70,8 +70,8 @@ class _Keeper:
 
     def take(self, workers: int) -> _Pool:
         """The idle pool; a fresh one in its place where it has another number of processes."""
-        if self._idle and (pool := self._idle.pop()).workers == workers:
-            return pool
+        if self._idle and self._idle[0].workers == workers:
+            return self._idle.pop()
         self.end()
         return _fresh(workers)
 

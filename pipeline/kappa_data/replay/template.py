@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from kappa_data.replay.normalise import Moment, agreeing
 
 MOST_LINES = 2000
-"""a text with more follows nothing: two long ones that repeat a line would take minutes"""
+MOST_PAIRS = 400_000
+"""lines of one that stand in the other, each as often as it does: where texts have more, nothing
+follows them. To match those that repeat a few lines takes time by the cube: minutes, else"""
 
 
 def follows(recorded: str, first: str, second: str, moment: Moment) -> bool:
@@ -19,6 +22,9 @@ def follows(recorded: str, first: str, second: str, moment: Moment) -> bool:
         return False
     old, one, other = (each.split("\n") for each in (recorded, first, second))
     if max(map(len, (old, one, other))) > MOST_LINES:
+        return False
+    often = Counter(other)
+    if sum(often[line] for line in one) > MOST_PAIRS:
         return False
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     blocks = [one[start : start + size] for start, _, size in matcher.get_matching_blocks() if size]

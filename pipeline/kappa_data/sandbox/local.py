@@ -9,11 +9,14 @@ process. The tools are those of the boxes, in a process of their own (local_gues
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -182,9 +185,19 @@ def remove(folder: str) -> None:
 
     What something that escaped still writes there stays: nothing of a call may stop the run.
     """
-    for place, folders, _ in os.walk(folder):
-        for name in folders:
-            inner = Path(place, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
+    own, number = secrets.token_hex(8), itertools.count()
+    places, inner = [folder], list[str]()
+    with suppress(OSError):
+        Path(folder).chmod(0o700)
+    while places:
+        inner.clear()
+        with suppress(OSError), os.scandir(places.pop()) as entries:
+            inner += [each.path for each in entries if each.is_dir(follow_symlinks=False)]
+        for path in inner:
+            # Lifted, since a path can be made deeper than the system takes one at once.
+            lifted = f"{folder}/{own}-{next(number)}"
+            with suppress(OSError):
+                Path(path).chmod(0o700)
+                Path(path).rename(lifted)
+                places.append(lifted)
     shutil.rmtree(folder, ignore_errors=True)

@@ -18,9 +18,10 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from kappa_data import strict_json
 from kappa_data.errors import UsageError
 from kappa_data.sandbox.tool_calls import mismatch
-from kappa_data.sandbox.tool_types import Types, without_null
+from kappa_data.sandbox.tool_types import Types, literal, without_null
 
 MAX_BYTES = 256 * 1024
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -78,6 +79,18 @@ def parse_tool(source: str, place: str, origin: Origin) -> Tool:
         raise UsageError(f"{place}:{error.lineno or 1}: no Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"{place}: no Python: {error or 'nested too deeply'}") from None
+    try:
+        tool = _tool(module, source, place, origin)
+    except RecursionError:
+        raise UsageError(f"{place}: its types or defaults are nested too deeply") from None
+    try:
+        strict_json.parse(json.dumps(tool.definition, allow_nan=False))
+    except ValueError as error:
+        raise UsageError(f"{place}: its schema would be no plain JSON: {error}") from None
+    return tool
+
+
+def _tool(module: ast.Module, source: str, place: str, origin: Origin) -> Tool:
     types = Types(place, module)
     function = _only_function(module, types, place)
     if not NAME.fullmatch(function.name):
@@ -249,10 +262,7 @@ def _property(
 
 def _default(node: ast.expr, name: str, types: Types) -> Any:
     """The value of a default; only what cannot change, written as it is."""
-    try:
-        value = ast.literal_eval(node)
-    except ValueError:
-        value = ...
+    value = literal(node)
     if value is not None and not isinstance(value, str | int | float):
         raise types.wrong(
             node,

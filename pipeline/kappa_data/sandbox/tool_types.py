@@ -50,6 +50,14 @@ KEYWORDS = {
 }
 
 
+def literal(node: ast.expr) -> Any:
+    """The value of an expression that is written as it is; ... where it is another one."""
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):  # a name or a call; what no set or dict can hold
+        return ...
+
+
 class Types:
     """The types of one file. `wrong` makes every error: UsageError with file and line."""
 
@@ -164,10 +172,7 @@ class Types:
     def _literal(self, node: ast.expr, parts: Sequence[ast.expr]) -> Schema:
         values: list[Any] = []
         for part in parts:
-            try:
-                value = ast.literal_eval(part)
-            except ValueError:
-                value = ...
+            value = literal(part)
             if not isinstance(value, str | int | None):
                 raise self.wrong(
                     node,
@@ -207,10 +212,7 @@ class Types:
     def _annotated(self, node: ast.expr, parts: Sequence[ast.expr]) -> Schema:
         made = self.schema(parts[0])
         for part in parts[1:]:
-            try:
-                value = ast.literal_eval(part)
-            except ValueError:
-                value = None
+            value = literal(part)
             if isinstance(value, str):
                 made["description"] = value.strip()
             elif isinstance(value, dict):

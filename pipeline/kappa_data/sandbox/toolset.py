@@ -104,7 +104,8 @@ def tool_set(files: Iterable[str] = ()) -> ToolSet:
     Raises UsageError for a file that is no tool and for a name that stands twice.
     """
     named = [read_tool(Path(each).expanduser(), "file", each) for each in files]
-    return ToolSet([*_found(), *named])
+    # By name, so that the order in which files are named changes no prompt: no key would tell.
+    return ToolSet([*_found(), *sorted(named, key=lambda tool: tool.name)])
 
 
 def denied(words: str, limit: int) -> ToolResult:
