@@ -225,6 +225,32 @@ def test_a_folder_that_is_deeper_than_a_path_may_be_long_goes_too(name: str, dep
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("calls", [1, 2])
+@pytest.mark.parametrize("instead", ["ln -s {outside}", "touch", "echo x >"])
+def test_nothing_is_done_to_what_stands_in_the_folders_place(
+    tmp_path: Path, instead: str, calls: int
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "inner").mkdir(parents=True)
+    for each in (outside, outside / "inner"):
+        each.chmod(0o750)
+
+    async def use(box: LocalBox) -> str:
+        put = instead.format(outside=outside)
+        await box.call("bash", {"command": f'at=$PWD; cd /; rm -r "$at"; {put} "$at"'})
+        for _ in range(calls - 1):
+            result = await box.call("bash", {"command": "ls -A; pwd"})
+            assert result.content == "/workspace\n"
+        return box._folder
+
+    folder = Path(locally(use))
+    assert not folder.is_symlink()
+    assert not folder.exists()
+    assert [each.name for each in outside.iterdir()] == ["inner"]
+    for each in (outside, outside / "inner"):
+        assert each.stat().st_mode & 0o777 == 0o750
+
+
 def test_a_workspace_that_was_removed_is_made_again() -> None:
     async def use(box: LocalBox) -> ToolResult:
         await box.call("bash", {"command": "rm -rf /workspace"})

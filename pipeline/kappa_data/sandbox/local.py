@@ -84,8 +84,10 @@ class LocalBox(BubblewrapBox):
 
     async def close(self) -> None:
         """End what runs, and remove the folder."""
-        await super().close()
-        remove(self._folder)
+        try:
+            await super().close()
+        finally:
+            remove(self._folder)
 
     def _shown(self, text: str) -> str:
         return text.replace(self._folder, WORKSPACE)
@@ -188,6 +190,9 @@ def remove(folder: str) -> None:
     own, number = secrets.token_hex(8), itertools.count()
     places, inner = [folder], list[str]()
     with suppress(OSError):
+        if Path(folder).is_symlink() or not Path(folder).is_dir():
+            Path(folder).unlink()  # a command put it there; what a link leads to is none of ours
+            return
         Path(folder).chmod(0o700)
     while places:
         inner.clear()

@@ -7,7 +7,7 @@ its calls start, orphans included, and signals its own children alone, so that n
 """
 
 # Plain os calls, as in supervisor.py.
-# ruff: noqa: PTH101, PTH103, PTH109, PTH123, SIM105
+# ruff: noqa: PTH101, PTH103, PTH108, PTH109, PTH112, PTH114, PTH123, SIM105
 from __future__ import annotations
 
 import ctypes
@@ -57,7 +57,13 @@ class Guest:
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Reply header and body of one request."""
-        os.makedirs(self.folder, exist_ok=True)  # a command may have removed it, or shut itself out
+        # A command may have removed it, put something else in its place, or shut itself out.
+        if os.path.islink(self.folder) or not os.path.isdir(self.folder):
+            try:
+                os.unlink(self.folder)
+            except FileNotFoundError:
+                pass
+        os.makedirs(self.folder, exist_ok=True)
         os.chmod(self.folder, 0o755)
         if request["op"] == "call":
             return self.call(request["tool"], request["arguments"])
