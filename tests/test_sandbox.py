@@ -347,11 +347,11 @@ def test_a_box_far_over_its_limit_of_files_is_refused_calls() -> None:
     """Each call that is stopped for it leaves some hundred more: that must come to an end."""
 
     async def use(box: BubblewrapBox) -> ToolResult:
-        await box.put({f"f{number}": "" for number in range(500)})
+        await box.put({f"f{number}": "" for number in range(16_600)})
         return await box.call("bash", {"command": "echo ran"})
 
-    assert in_box(use, files=100).limit == "files"
-    assert in_box(use, files=200).content == "ran\n"
+    assert in_box(use, files=200).limit == "files"
+    assert in_box(use, files=300).content == "ran\n"
 
 
 def test_core_dumps_have_the_one_limit_that_stops_a_program_of_the_hosts_root() -> None:

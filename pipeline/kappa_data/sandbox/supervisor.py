@@ -41,7 +41,8 @@ TREE_SIZES = 4  # a tree's digest reads so many workspaces at most: sparse files
 GRID_START = 1_735_689_600  # 2025-01-01T00:00:00Z; each call stands one minute later
 MINUTE = 60
 SIGNALS = 1024
-OVERFULL = 4  # times the limit of files; calls that are stopped for it leave what they made
+# Files above the limit with which no call begins: each that is stopped for it leaves some more.
+OVERSHOOT = 16_384
 TOLD = ("disk", "memory")  # limits that a tool itself runs into
 PATH_MAX = 4096
 
@@ -101,7 +102,7 @@ class Supervisor:
         left = self.limits["box_seconds"] - self.seconds
         if left <= 0:
             return {"stopped": "box time"}, b""
-        if self.usage.mounts()[1] > OVERFULL * self.limits["files"]:
+        if self.usage.mounts()[1] > self.limits["files"] + OVERSHOOT:
             return {"stopped": "files"}, b""
         text, ours = self.tools[tool]
         if ours and isinstance(text, str):  # once for all calls; another's may be no Python of ours
@@ -220,7 +221,7 @@ class Supervisor:
         moment = (GRID_START + self.calls * MINUTE) * 10**9
         folders = list(self.usage.MOUNTS)
         seen = 0
-        while folders and seen <= (OVERFULL + 1) * self.limits["files"]:
+        while folders and seen <= self.limits["files"] + 2 * OVERSHOOT:
             folder = folders.pop()
             try:
                 with os.scandir(folder) as entries:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOUNTS = ("/workspace", "/tmp", "/dev/shm")
 # Kernel memory that no process owns, bounded by counts; see "What it does not stop" in the docs.
 SOCKETS = 512
+OF_TCP = 4  # sockets for which one of TCP counts: with both directions full it holds megabytes
 TERMINALS = 64
 LOCK_BYTES = 128 * 1024  # of /proc/locks: some 2,000 locks on ranges of files
 MAPPING = 250  # bytes of kernel memory for one mapping of a process
@@ -172,12 +173,20 @@ def mounts() -> tuple[int, int, bool]:
 
 
 def sockets() -> int:
-    """Sockets open in the box, those in flight between processes included."""
-    try:
-        with open("/proc/net/sockstat", "rb") as file:
-            return int(file.readline().split()[2])
-    except FileNotFoundError:  # a kernel without the file has no sockets to count
-        return 0
+    """Sockets open in the box, those in flight between processes included; see OF_TCP."""
+    found = 0
+    for path, mark in (("/proc/net/sockstat", b"TCP:"), ("/proc/net/sockstat6", b"TCP6:")):
+        try:
+            with open(path, "rb") as file:
+                for line in file:
+                    fields = line.split()
+                    if fields[0] == b"sockets:":
+                        found += int(fields[2])
+                    elif fields[0] == mark:
+                        found += (OF_TCP - 1) * int(fields[2])
+        except FileNotFoundError:  # a kernel without the file has no such sockets to count
+            continue
+    return found
 
 
 def terminals() -> int:
