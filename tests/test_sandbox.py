@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from kappa_data.sandbox import (
 )
 from kappa_data.sandbox.box import BubblewrapBox
 from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.sandbox.local import Local
 from kappa_data.tasks.catalog import Family
 
 ORDINARY = 65432  # an ordinary user to become where the tests run as root
@@ -52,7 +54,7 @@ def test_the_suite_fails_without_isolation(case: dict[str, Any]) -> None:
     assert asyncio.run(failures_bare(case)) != []
 
 
-SLOW = ("H10", "H11", "H16", "H24", "K03", "K05", "K06", "K08", "K09", "K10")
+SLOW = ("H10", "H11", "H16", "H24", "K03", "K05", "K06", "K08", "K09", "K10", "K17")
 
 
 def test_hostile_calls_for_an_ordinary_user() -> None:
@@ -316,6 +318,66 @@ def test_a_guest_cannot_reach_process_1_or_lock_itself_out() -> None:
         return [call.content for call in calls]
 
     assert in_box(use) == ["", " Permission denied\n" * 5, "/workspace\n"]
+
+
+@pytest.mark.parametrize("sandbox", [Bubblewrap, Local])
+def test_signals_are_those_of_a_fresh_login(sandbox: type[Bubblewrap] | type[Local]) -> None:
+    """nohup and some supervisors hand down ignored and blocked signals; with SIGCHLD ignored the
+    exit code of every call came out as 0."""
+
+    async def use() -> list[ToolResult]:
+        box = await sandbox().open()
+        commands = ("exit 3", "trap 'echo hup' HUP; kill -HUP $$", "timeout 0.1 sleep 9")
+        try:
+            return [await box.call("bash", {"command": command}) for command in commands]
+        finally:
+            await box.close()
+
+    def work() -> str:
+        for each in (signal.SIGCHLD, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(each, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+        return json.dumps([[each.exit_code, each.content] for each in asyncio.run(use())])
+
+    said = json.loads(as_user(os.getuid(), work))
+    assert said == [[3, "[exit code 3]"], [0, "hup\n"], [124, "[exit code 124]"]]
+
+
+def test_a_box_far_over_its_limit_of_files_is_refused_calls() -> None:
+    """Each call that is stopped for it leaves some hundred more: that must come to an end."""
+
+    async def use(box: BubblewrapBox) -> ToolResult:
+        await box.put({f"f{number}": "" for number in range(16_600)})
+        return await box.call("bash", {"command": "echo ran"})
+
+    assert in_box(use, files=200).limit == "files"
+    assert in_box(use, files=300).content == "ran\n"
+
+
+def test_core_dumps_have_the_one_limit_that_stops_a_program_of_the_hosts_root() -> None:
+    limit = "import resource; print(resource.getrlimit(resource.RLIMIT_CORE)[0])"
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    assert bash(f"ulimit -c 0; python3 -c '{limit}'").content == ("1\n" if before[1] else "0\n")
+    assert resource.getrlimit(resource.RLIMIT_CORE) == before
+
+
+def test_an_unprotected_folder_of_any_depth_is_removed() -> None:
+    deep = 'python3 -c \'import os\nfor _ in range(2100): os.mkdir("d"); os.chdir("d")\''
+
+    async def use(kept: Path) -> str:
+        box = await Local().open()
+        try:
+            shut = f"mkdir shut; touch shut/f; chmod 0 shut; ln -s {kept} link; pwd"
+            said = await box.call("bash", {"command": f"{deep}; {shut}"})
+            assert said.content == "/workspace\n"
+        finally:
+            await box.close()
+        return box._folder
+
+    with tempfile.TemporaryDirectory() as kept:
+        Path(kept, "f").touch()
+        assert not Path(asyncio.run(use(Path(kept)))).exists()
+        assert Path(kept, "f").exists()
 
 
 def test_two_boxes_know_nothing_of_each_other() -> None:

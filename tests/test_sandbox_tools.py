@@ -419,3 +419,12 @@ def test_visible_is_printable_and_leaves_text_alone(data: bytes) -> None:
         c in "\n\t" or (c >= " " and c != "\x7f" and not "\x80" <= c <= "\x9f") for c in text
     )
     assert output.visible(text.encode()) == text
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\x01", b"\r", b"\xc2\x85", b"\xff", "\u202e".encode()])),
+    st.integers(min_value=2, max_value=20),
+)
+def test_what_is_shown_is_what_clipping_all_of_it_would_show(data: list[bytes], limit: int) -> None:
+    whole = b"".join(data)
+    assert output.shown(whole, limit) == output.clip(output.visible(whole), limit)

@@ -840,3 +840,25 @@ def test_tools_that_ship_need_nothing_slow():
             ]
             assert set(plain) <= {"__future__", "kappa_data.sandbox.workspace"}
     assert results(("read_file", {"path": "none"}))[0].error
+
+
+def test_a_tool_holds_no_end_of_a_pipe_that_is_read_outside(tmp_path: Path) -> None:
+    """Code of the assistant's in a tool's process could take what the supervisor is about to read,
+    or make its reading wait: then no limit of time would hold."""
+    source = '''
+    import fcntl, os, stat
+
+    def ends() -> list:
+        """Find descriptors of pipes to read from."""
+        found = []
+        for each in range(3, 256):
+            try:
+                if stat.S_ISFIFO(os.fstat(each).st_mode):
+                    found.append(fcntl.fcntl(each, fcntl.F_GETFL) & os.O_ACCMODE)
+            except OSError:
+                pass
+        return found
+    '''
+    content = in_boxes(tmp_path, source, ("ends", {}))[0].content
+    assert json.loads(content)
+    assert set(json.loads(content)) == {1}  # O_WRONLY: output and report

@@ -21,7 +21,7 @@ from kappa_data.errors import SandboxDown
 from kappa_data.records import Limit
 from kappa_data.sandbox import Limits, NoRoom, ToolResult, appearance
 from kappa_data.sandbox.child import Child
-from kappa_data.sandbox.output import clip, visible, with_line, with_note
+from kappa_data.sandbox.output import shown, visible, with_line, with_note
 from kappa_data.sandbox.toolset import ToolSet
 
 MARSHAL = 2  # a version of the format that every Python 3 reads
@@ -98,9 +98,7 @@ class BubblewrapBox:
         too_long = None if wrong else self._too_long(arguments)
         wrong = wrong or too_long
         if wrong:
-            text, truncated = clip(
-                visible(wrong.encode("utf-8", "replace")), self._limits.output_chars
-            )
+            text, truncated = shown(wrong.encode("utf-8", "replace"), self._limits.output_chars)
             return ToolResult(
                 text, error=True, limit="command" if too_long else None, truncated=truncated
             )
@@ -218,7 +216,7 @@ class BubblewrapBox:
 
     def _result(self, tool: str, reply: Reply, body: bytes) -> ToolResult:
         """What the assistant is shown."""
-        content, truncated = clip(visible(body), self._limits.output_chars)
+        content, truncated = shown(body, self._limits.output_chars)
         code = reply.exit_code
         if code is not None and code < 0:
             code = 128 - code  # as a shell reports the end by a signal

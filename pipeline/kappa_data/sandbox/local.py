@@ -9,11 +9,9 @@ process. The tools are those of the boxes, in a process of their own (local_gues
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import re
-import secrets
-import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -187,22 +185,11 @@ def remove(folder: str) -> None:
 
     What something that escaped still writes there stays: nothing of a call may stop the run.
     """
-    own, number = secrets.token_hex(8), itertools.count()
-    places, inner = [folder], list[str]()
-    with suppress(OSError):
-        if Path(folder).is_symlink() or not Path(folder).is_dir():
+    if Path(folder).is_symlink() or not Path(folder).is_dir():
+        with suppress(OSError):
             Path(folder).unlink()  # a command put it there; what a link leads to is none of ours
-            return
-        Path(folder).chmod(0o700)
-    while places:
-        inner.clear()
-        with suppress(OSError), os.scandir(places.pop()) as entries:
-            inner += [each.path for each in entries if each.is_dir(follow_symlinks=False)]
-        for path in inner:
-            # Lifted, since a path can be made deeper than the system takes one at once.
-            lifted = f"{folder}/{own}-{next(number)}"
-            with suppress(OSError):
-                Path(path).chmod(0o700)
-                Path(path).rename(lifted)
-                places.append(lifted)
-    shutil.rmtree(folder, ignore_errors=True)
+        return
+    # Programs that go to any depth; shutil and os.walk end where recursion or a path does. Neither
+    # follows a link within.
+    for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)

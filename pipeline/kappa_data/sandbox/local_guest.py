@@ -27,6 +27,7 @@ from kappa_data.sandbox.supervisor import (
     loaded,
     receive,
     reported,
+    reset_signals,
     send,
     write_all,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 PR_SET_CHILD_SUBREAPER = 36
+NO_CORE = 1  # see child.py
 
 
 class Guest:
@@ -95,6 +97,8 @@ class Guest:
         report, into_report = os.pipe()
         main = os.fork()
         if not main:
+            os.close(out)  # see supervisor.py
+            os.close(report)
             self.become(tool, arguments, into, into_report)
         os.close(into)
         os.close(into_report)
@@ -180,7 +184,7 @@ def confine(limits: dict[str, float]) -> None:
         (resource.RLIMIT_AS, int(limits["memory_mb"]) * megabyte),
         (resource.RLIMIT_FSIZE, int(limits["workspace_mb"]) * megabyte),
         (resource.RLIMIT_NOFILE, 256),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, NO_CORE),
     ):
         _, most = resource.getrlimit(kind)
         allowed = value if most == resource.RLIM_INFINITY else min(value, most)
@@ -224,6 +228,7 @@ def serve() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
+    reset_signals()
     os.umask(0o022)
     hello = receive()
     if hello is None:

@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 PR_SET_DUMPABLE = 4
 WORKSPACE = "/workspace"
 TICK = 0.02  # seconds between two looks at what the box uses
-LOOK_SHARE = 4  # a look that took long is followed by a pause this many times as long
+LOOK_SHARE = 4  # a look is followed by a pause this many times as long as its CPU time
 CAPTURE_CAP = 4 * 1024 * 1024  # bytes of output after which a command is stopped
 TREE_SIZES = 4  # a tree's digest reads so many workspaces at most: sparse files are no larger
 GRID_START = 1_735_689_600  # 2025-01-01T00:00:00Z; each call stands one minute later
 MINUTE = 60
 SIGNALS = 1024
+# Files above the limit with which no call begins: each that is stopped for it leaves some more.
+OVERSHOOT = 16_384
 TOLD = ("disk", "memory")  # limits that a tool itself runs into
 PATH_MAX = 4096
 
@@ -100,6 +102,8 @@ class Supervisor:
         left = self.limits["box_seconds"] - self.seconds
         if left <= 0:
             return {"stopped": "box time"}, b""
+        if self.usage.mounts()[1] > self.limits["files"] + OVERSHOOT:
+            return {"stopped": "files"}, b""
         text, ours = self.tools[tool]
         if ours and isinstance(text, str):  # once for all calls; another's may be no Python of ours
             self.tools[tool] = (compile(text, f"{tool}.py", "exec", dont_inherit=True), ours)
@@ -107,6 +111,8 @@ class Supervisor:
         report, into_report = os.pipe()
         main = os.fork()
         if not main:
+            os.close(out)  # shared with us: who has them could make our reads wait for ever
+            os.close(report)
             self.become(tool, arguments, into, into_report)
         os.close(into)
         os.close(into_report)
@@ -165,12 +171,14 @@ class Supervisor:
                 if alive in ready:
                     return None, noticed or start.refused()
                 if now > look:
+                    # CPU time: a box that starves us must not make us look less often.
+                    used = time.process_time()
                     reap_orphans(main)
                     seen = self.usage.look(self.limits, start)
                     noticed = noticed or seen.refused
                     if seen.exceeded:
                         return seen.exceeded, noticed
-                    look = time.monotonic() + max(TICK, LOOK_SHARE * (time.monotonic() - now))
+                    look = time.monotonic() + max(TICK, LOOK_SHARE * (time.process_time() - used))
                 if now > end:
                     return "call time", noticed
         finally:
@@ -213,7 +221,7 @@ class Supervisor:
         moment = (GRID_START + self.calls * MINUTE) * 10**9
         folders = list(self.usage.MOUNTS)
         seen = 0
-        while folders and seen <= 4 * self.limits["files"]:
+        while folders and seen <= self.limits["files"] + 2 * OVERSHOOT:
             folder = folders.pop()
             try:
                 with os.scandir(folder) as entries:
@@ -284,7 +292,6 @@ def confine(limits: Limits) -> None:
         (resource.RLIMIT_SIGPENDING, SIGNALS),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NOFILE, 256),
-        (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(kind, (value, value))
@@ -361,10 +368,19 @@ def send(header: dict[str, Any], body: bytes) -> None:
     write_all(1, len(frame).to_bytes(4, "big") + frame)
 
 
+def reset_signals() -> None:
+    """Signals as a fresh login has them. Who ignores or blocks some (nohup does) hands that down:
+    with SIGCHLD ignored every exit code would be lost, and with it the failure of every command.
+    Python's own handler of SIGINT would let a guest interrupt process 1."""
+    for each in _signal.valid_signals():
+        if each not in (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGPIPE, _signal.SIGXFSZ):
+            _signal.signal(each, _signal.SIG_DFL)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
 def main() -> None:
     """Serve until the host closes the pipe."""
-    # Python's own handler of SIGINT would let a guest interrupt process 1.
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    reset_signals()
     prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
     if _ctypes.call_function(prctl, (PR_SET_DUMPABLE, 0, 0, 0, 0)):
         raise OSError("prctl(PR_SET_DUMPABLE) failed")

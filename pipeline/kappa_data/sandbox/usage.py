@@ -10,18 +10,22 @@ for the figure.
 from __future__ import annotations
 
 import os
+import time
 
 TYPE_CHECKING = False  # see supervisor.py
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MOUNTS = ("/workspace", "/tmp", "/dev/shm")
 # Kernel memory that no process owns, bounded by counts; see "What it does not stop" in the docs.
 SOCKETS = 512
+OF_TCP = 4  # sockets for which one of TCP counts: with both directions full it holds megabytes
 TERMINALS = 64
 LOCK_BYTES = 128 * 1024  # of /proc/locks: some 2,000 locks on ranges of files
 MAPPING = 250  # bytes of kernel memory for one mapping of a process
-MAPPINGS_TO_COUNT = 200_000  # fewer than these cannot matter
+FORKED = 64  # and for each process that it may have been handed down from
+WORTH_COUNTING = 64 * 2**20  # bytes; what mappings could take at most, below which it is left out
+COUNT_SECONDS = 0.01  # of a look, for counting mappings: a guest can make millions of them
 MEMORY = (b"RssAnon:", b"VmSwap:", b"VmPTE:")
 
 
@@ -40,7 +44,7 @@ class Look:
 def look(limits: Mapping[str, float], start: Start) -> Look:
     """What the whole box uses now, held against its limits."""
     seen = Look()
-    memory, threads = processes()
+    memory, threads = processes(start)
     in_files, inodes, full = mounts()
     if full and not start.full:
         seen.refused = "disk"
@@ -65,6 +69,7 @@ class Start:
     def __init__(self) -> None:
         _, self.inodes, self.full = mounts()
         self.locks = locks(2**24) + LOCK_BYTES
+        self.counted: dict[str, int] = {}  # mappings of a process, the one counted last at the end
 
     def refused(self) -> str | None:
         """What can still be seen of refusals when a call has ended."""
@@ -74,8 +79,23 @@ class Start:
         """Whether the box has too many locks on files."""
         return locks(self.locks) > self.locks
 
+    def mappings(self, names: Sequence[str]) -> int:
+        """Mappings of these processes together, as far as they were counted yet: each look counts
+        some more, so that none of them takes long."""
+        alive = dict.fromkeys(names)
+        new = [name for name in names if name not in self.counted]
+        old = [name for name in self.counted if name in alive]
+        self.counted = {name: self.counted[name] for name in old}
+        end = time.monotonic() + COUNT_SECONDS
+        for name in (*new, *old):
+            self.counted.pop(name, None)
+            self.counted[name] = mappings_of(name)
+            if time.monotonic() > end:
+                break
+        return sum(self.counted.values())
 
-def processes() -> tuple[int, int]:
+
+def processes(start: Start) -> tuple[int, int]:
     """Bytes of memory and number of threads of all processes but this one.
 
     Files mapped from a mount are counted with the mount, and other shared memory is refused by the
@@ -91,8 +111,9 @@ def processes() -> tuple[int, int]:
             said = of_any_thread(name)  # the first thread has ended: it has no memory to show
         memory += 1024 * sum(said.get(kind, 0) for kind in MEMORY)
         possible += said.get(b"VmSize:", 0) // 4  # a mapping has a page at least
-    if possible > MAPPINGS_TO_COUNT:
-        memory += MAPPING * sum(map(mappings_of, names))
+    each = MAPPING + FORKED * len(names)
+    if possible * each > WORTH_COUNTING:
+        memory += each * start.mappings(names)
     return memory, number
 
 
@@ -152,12 +173,20 @@ def mounts() -> tuple[int, int, bool]:
 
 
 def sockets() -> int:
-    """Sockets open in the box, those in flight between processes included."""
-    try:
-        with open("/proc/net/sockstat", "rb") as file:
-            return int(file.readline().split()[2])
-    except FileNotFoundError:  # a kernel without the file has no sockets to count
-        return 0
+    """Sockets open in the box, those in flight between processes included; see OF_TCP."""
+    found = 0
+    for path, mark in (("/proc/net/sockstat", b"TCP:"), ("/proc/net/sockstat6", b"TCP6:")):
+        try:
+            with open(path, "rb") as file:
+                for line in file:
+                    fields = line.split()
+                    if fields[0] == b"sockets:":
+                        found += int(fields[2])
+                    elif fields[0] == mark:
+                        found += (OF_TCP - 1) * int(fields[2])
+        except FileNotFoundError:  # a kernel without the file has no such sockets to count
+            continue
+    return found
 
 
 def terminals() -> int:

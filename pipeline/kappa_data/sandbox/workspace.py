@@ -15,6 +15,7 @@ import stat
 
 WORKSPACE = "/workspace"
 READ_CAP = 8 * 1024 * 1024
+LONGEST_SHOWN = 512  # characters of a path or a link's target in a tree
 
 
 class ToolError(Exception):
@@ -128,7 +129,8 @@ def tree(budget: int) -> dict[str, str]:
     """Everything in the workspace by its path; see `Box.tree`.
 
     `budget`: bytes to read for digests. Files that do not fit (a guest can make holes without
-    number) are told by their size. Folders deeper than a path can be are left out.
+    number) are told by their size. Folders deeper than a path can be are left out. A path or target
+    longer than LONGEST_SHOWN ends in its sha256, so that the whole stays within a frame.
     """
     import hashlib
 
@@ -136,15 +138,14 @@ def tree(budget: int) -> dict[str, str]:
     folders = [WORKSPACE]
     while folders:
         for path in contents(folders.pop()):
-            shown = os.fsencode(path[len(WORKSPACE) + 1 :]).decode("utf-8", "backslashreplace")
+            shown = shortened(os.fsencode(path[len(WORKSPACE) + 1 :]), "backslashreplace")
             if shown.endswith(".git/index"):
                 continue
             try:
                 info = os.lstat(path)
                 kind = info.st_mode
                 if stat.S_ISLNK(kind):
-                    target = os.fsencode(os.readlink(path)).decode("utf-8", "replace")
-                    found[shown] = f"-> {target}"
+                    found[shown] = f"-> {shortened(os.fsencode(os.readlink(path)), 'replace')}"
                 elif stat.S_ISDIR(kind):
                     found[shown] = "directory"
                     folders.append(path)
@@ -162,6 +163,16 @@ def tree(budget: int) -> dict[str, str]:
                 if error.errno != errno.ENAMETOOLONG:
                     raise
     return found
+
+
+def shortened(name: bytes, errors: str) -> str:
+    """A name as text; of a long one the beginning, and the digest of all of it."""
+    text = name.decode("utf-8", errors)
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    import hashlib
+
+    return f"{text[:LONGEST_SHOWN]}... {hashlib.sha256(name).hexdigest()}"
 
 
 def contents(folder: str) -> list[str]:
