@@ -192,4 +192,9 @@ def remove(folder: str) -> None:
     # Programs that go to any depth; shutil and os.walk end where recursion or a path does. Neither
     # follows a link within.
     for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-        subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            [*command, "--", folder],
+            env={"PATH": ENVIRONMENT["PATH"]},
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
