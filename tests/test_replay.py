@@ -392,6 +392,11 @@ def test_the_files_come_from_the_plan_else_from_the_family():
     assert Workspaces().of(told).files == made.fixture
     other = msgspec.structs.replace(told, messages=(Message("user", "Otherwise."),))
     assert Workspaces().of(other).source == f"{MADE_AGAIN}{REWORDED}"
+    for name in ("fix_failing_test/1", "rename_across_files/1"):  # `grep -r` shows the order
+        several = task(name)
+        stored = TaskText(name, several.family, canonical_json(several))
+        its = msgspec.structs.replace(told, task_id=name)
+        assert [*Workspaces().of(its).files] == [*Workspaces([stored]).of(its).files]
     changed = msgspec.structs.replace(made, fixture={"a": "b"})
     planned = Workspaces([TaskText(made.id, made.family, canonical_json(changed))]).of(told)
     assert (planned.source, planned.files) == (PLANNED, {"a": "b"})
