@@ -453,6 +453,20 @@ def test_a_release_from_elsewhere_and_a_forged_line(built, tmp_path):
     assert file.read_bytes() == before
 
 
+def test_a_folder_of_datasets_and_a_broken_line_are_named(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name / "release/current/conversations").mkdir(parents=True)
+    done = kappa("replay", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"2 datasets lie in it; name one of them: {tmp_path}/one, {tmp_path}/two" in done.stderr
+    file = tmp_path / "talks.jsonl"
+    talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    file.write_text(f"{json.dumps(talk)}\nbroken\n")
+    done = kappa("replay", file, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "records not read: 1 (talks.jsonl:2: not JSON" in done.stdout
+
+
 def test_a_foreign_file_runs_in_an_empty_workspace(tmp_path):
     call = {"id": "c", "function": {"name": "bash", "arguments": '{"command": "ls; echo hi"}'}}
     talk = {
