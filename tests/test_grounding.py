@@ -282,6 +282,16 @@ def test_a_failed_self_test_names_the_alternatives_and_takes_none(
         asyncio.run(try_out(Bubblewrap()))
 
 
+def test_limits_that_no_box_can_work_within_are_named_and_not_kept(tmp_path: Path) -> None:
+    few = ("--personas", "none", "--families", "data_csv", "--tasks", "1")
+    done = kappa("plan", *few, "--set", "sandbox.memory_mb=1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "sandbox.memory_mb = 1 (default 1024)" in done.stderr
+    assert "--unsafe-local" not in done.stderr
+    again = kappa("plan", *few, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
 @pytest.mark.parametrize(
     ("sandbox", "words"),
     [

@@ -405,6 +405,11 @@ def test_the_files_come_from_the_plan_else_from_the_family():
     assert Workspaces().of(told).files == made.fixture
     other = msgspec.structs.replace(told, messages=(Message("user", "Otherwise."),))
     assert Workspaces().of(other).source == f"{MADE_AGAIN}{REWORDED}"
+    for name in ("fix_failing_test/1", "rename_across_files/1"):  # `grep -r` shows the order
+        several = task(name)
+        stored = TaskText(name, several.family, canonical_json(several))
+        its = msgspec.structs.replace(told, task_id=name)
+        assert [*Workspaces().of(its).files] == [*Workspaces([stored]).of(its).files]
     changed = msgspec.structs.replace(made, fixture={"a": "b"})
     planned = Workspaces([TaskText(made.id, made.family, canonical_json(changed))]).of(told)
     assert (planned.source, planned.files) == (PLANNED, {"a": "b"})
@@ -459,6 +464,20 @@ def test_a_release_from_elsewhere_and_a_forged_line(built, tmp_path):
     assert "mismatch: forged" in table.stdout
     assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", table.stdout + table.stderr)
     assert file.read_bytes() == before
+
+
+def test_a_folder_of_datasets_and_a_broken_line_are_named(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name / "release/current/conversations").mkdir(parents=True)
+    done = kappa("replay", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"2 datasets lie in it; name one of them: {tmp_path}/one, {tmp_path}/two" in done.stderr
+    file = tmp_path / "talks.jsonl"
+    talk = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    file.write_text(f"{json.dumps(talk)}\nbroken\n")
+    done = kappa("replay", file, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "records not read: 1 (talks.jsonl:2: not JSON" in done.stdout
 
 
 def test_a_foreign_file_runs_in_an_empty_workspace(tmp_path):

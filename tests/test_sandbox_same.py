@@ -13,7 +13,7 @@ import pytest
 
 from hostile.boxes import bash, results
 from kappa_data.config import SandboxConfig
-from kappa_data.errors import UsageError
+from kappa_data.errors import SandboxDown, UsageError
 from kappa_data.sandbox import programs
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.tasks.catalog import families
@@ -141,6 +141,15 @@ def test_a_root_of_my_own(tmp_path: Path) -> None:
     assert sums == "42\n"
     assert "a root of my own" not in mounts
     assert str(tmp_path) not in mounts
+
+
+def test_a_root_without_the_locale_is_told_what_it_lacks(tmp_path: Path) -> None:
+    root = small_root(tmp_path)
+    if not (root / "usr/lib/locale/C.utf8").is_dir():
+        pytest.skip("the C library here has the locale built in")
+    shutil.rmtree(root / "usr/lib/locale/C.utf8")
+    with pytest.raises(SandboxDown, match=r"no locale C\.UTF-8; it is the folder usr/lib/locale"):
+        asyncio.run(Bubblewrap(SandboxConfig(rootfs=str(root))).self_test())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,6 +73,17 @@ def test_a_conversation_is_shown_whole_with_its_findings() -> None:
     assert "note: tone [b]: too \\x1b[2Jmild" in text and "reject: all: e" in text
     assert text.index("reject: all") < text.index("0 system") < text.index("note: tone")
     assert text.count("not trained") == 1
+
+
+def test_the_tools_that_were_offered_are_named() -> None:
+    for tools, words in (
+        ('[{"type": "function", "function": {"name": "a\\u001b"}}]', "tools a\\x1b\n"),
+        ("not JSON", "tool results imported\n"),
+        (None, "tool results imported\n"),
+    ):
+        target, out = console(colour=False)
+        show_conversation(target, msgspec.structs.replace(CONVERSATION, tools=tools))
+        assert words in out.getvalue()
 
 
 @pytest.mark.parametrize("colour", [True, False])

@@ -111,7 +111,7 @@ def main() -> None:
         code = 0
     except USAGE_ERROR as error:
         path = error.ctx.command_path if error.ctx else "kappa-data"
-        wrong = UsageError(f"{error.format_message().rstrip('.')}; see `{path} --help`")
+        wrong = UsageError(f"{error.format_message().rstrip('.?')}; see `{path} --help`")
         code = report(wrong, as_json="--json" in arguments)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -243,7 +243,8 @@ def verify(
 @command(app, "replay")
 def replay(
     path: Annotated[
-        Path | None, typer.Argument(help="a release, or a file that import could read")
+        Path | None,
+        typer.Argument(help="a release, or a file that import could read; without it, the dataset"),
     ] = None,
     *,
     common: Common,
@@ -338,7 +339,10 @@ def doctor(*, common: Common) -> dict[str, Any]:
     found = [{"name": name, "ok": ok, "fix": fix} for name, ok, fix in findings()]
     if not common.json:
         terminal.print_lines(
-            [f"{'ok  ' if each['ok'] else 'LACK'} {each['name']}  {each['fix']}" for each in found]
+            [
+                f"{'ok  ' if each['ok'] else 'LACK'} {each['name']}  {each['fix']}".rstrip()
+                for each in found
+            ]
         )
     return {"findings": found, "exit_code": 0 if all(each["ok"] for each in found) else 4}
 

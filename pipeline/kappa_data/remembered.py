@@ -61,7 +61,14 @@ def without(layer: Mapping[str, Mapping[str, Any]], stages: Iterable[str]) -> La
 def describe(layer: Mapping[str, Mapping[str, Any]]) -> str:
     """`stage.field=value` for every setting, on one line."""
     return ", ".join(
-        f"{stage}.{field}={','.join(value) if isinstance(value, (list, tuple)) else value}"
+        f"{stage}.{field}={_written(value)}"
         for stage, values in sorted(layer.items())
         for field, value in sorted(values.items())
     )
+
+
+def _written(value: Any) -> str:
+    """A value as `--set` takes it."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -93,7 +93,9 @@ class Chosen:
                     yield each
                 else:
                     self.unreadable.append(
-                        str(each.reason if isinstance(each, LineError) else each.findings[0].rule)
+                        f"{each.file}:{each.line}: {each.reason}"
+                        if isinstance(each, LineError)
+                        else str(each.findings[0].rule)
                     )
             return
         for where, raw in raw_records(str(place)):
@@ -143,7 +145,11 @@ def _conversations_in(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder; name a release, a JSONL or parquet file")
     folders = (path / place / SET for place in RELEASE_PLACES)
-    return next((each for each in folders if each.is_dir()), path)
+    found = next((each for each in folders if each.is_dir()), path)
+    if found == path and (datasets := sorted(path.glob(f"*/{RELEASE_PLACES[0]}/{SET}"))):
+        names = ", ".join(str(path / each.relative_to(path).parts[0]) for each in datasets[:3])
+        raise UsageError(f"{path}: {len(datasets)} datasets lie in it; name one of them: {names}")
+    return found
 
 
 def _nothing(choice: Choice, families: set[str]) -> str:

@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
@@ -50,6 +52,7 @@ def show_conversation(
         *([f"family {conversation.family}"] if conversation.family else []),
         f"teacher {origin.teacher}{f' ({origin.model})' if origin.model else ''}",
         f"tool results {origin.grounding}",
+        *([f"tools {', '.join(offered)}"] if (offered := _offered(conversation.tools)) else []),
     ]
     _line(console, Text(plain(conversation.id), style="bold"))
     _line(console, Text(plain(" · ".join(parts)), style="dim"))
@@ -68,6 +71,22 @@ def show_conversation(
         )
         detail = plain(conversation.verdict.detail)
         _line(console, word.append(f": {detail}" if detail else "", style="default"))
+
+
+class _Function(Struct, frozen=True):
+    name: str
+
+
+class _Tool(Struct, frozen=True):
+    function: _Function
+
+
+def _offered(tools: str | None) -> list[str]:
+    """The names in a record's `tools`; none where it has another form (`validate` says so)."""
+    try:
+        return [each.function.name for each in msgspec.json.decode(tools or "[]", type=list[_Tool])]
+    except msgspec.DecodeError:
+        return []
 
 
 def _message(console: Console, number: int, message: Message) -> None:

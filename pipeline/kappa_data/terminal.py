@@ -113,6 +113,8 @@ def print_release(figures: Mapping[str, Any], folder: Path, where: str) -> None:
 
 def _speakers(personas: Sequence[str]) -> str:
     named = [name for name in personas if name != "none"]
+    if not named:
+        return "no persona"
     words = f"{len(named)} personas" if len(named) != 1 else f"persona {named[0]}"
     return f"{words} and no persona" if "none" in personas else words
 

@@ -66,6 +66,8 @@ def _made(name: str) -> Task | None:
     if known is None or not seed.isdecimal() or len(seed) > 9 or int(seed) >= known.seeds:
         return None
     try:
-        return task(name)
+        made = task(name)
     except UsageError:  # 007, or digits that are not ASCII
         return None
+    # A plan stores the files by name, and the order in which they are made shows (`grep -r`).
+    return msgspec.structs.replace(made, fixture=dict(sorted(made.fixture.items())))

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from kappa_data.config import SandboxConfig
+import msgspec
+
+from kappa_data.config import Limits, SandboxConfig
 from kappa_data.errors import SandboxDown, UsageError
 from kappa_data.sandbox import Sandbox
 
@@ -60,10 +62,38 @@ def warning(config: SandboxConfig) -> str:
 
 
 async def try_out(sandbox: Sandbox) -> None:
-    """The sandbox's self-test. SandboxDown with the fix and what else could be done."""
+    """The sandbox's self-test. SandboxDown with the fix and what else could be done; UsageError
+    where limits that the settings lowered are the reason."""
     try:
         await sandbox.self_test()
     except SandboxDown as error:
         if sandbox.grounding != "executed":
             raise
+        if low := await _too_low(sandbox):
+            raise UsageError(f"sandbox: no box can work within {low}; raise it") from error
         raise SandboxDown(f"{error}{WITHOUT}") from error
+
+
+async def _too_low(sandbox: Sandbox) -> str:
+    """The limits below their defaults, where a box works that has the defaults; "" elsewhere."""
+    from kappa_data.sandbox.bubblewrap import Bubblewrap
+
+    if not isinstance(sandbox, Bubblewrap):
+        return ""
+    usual = Limits()
+    lowered = [
+        name
+        for name in Limits.__struct_fields__
+        if getattr(sandbox.limits, name) < getattr(usual, name)
+    ]
+    if not lowered:
+        return ""
+    defaults = {name: getattr(usual, name) for name in lowered}
+    try:
+        await Bubblewrap(msgspec.structs.replace(sandbox.limits, **defaults)).self_test()
+    except SandboxDown:
+        return ""
+    return ", ".join(
+        f"sandbox.{name} = {getattr(sandbox.limits, name)} (default {defaults[name]})"
+        for name in lowered
+    )

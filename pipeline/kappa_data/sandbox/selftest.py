@@ -51,6 +51,11 @@ async def run(sandbox: Sandbox) -> None:
         raise SandboxDown(f"{error}{advice(str(error))}") from error
     try:
         hello = await box.call("bash", {"command": "cat here.txt; id -u"})
+        if "cannot change locale" in hello.content:
+            raise SandboxDown(
+                "sandbox: the boxes' system has no locale C.UTF-8; "
+                "it is the folder usr/lib/locale/C.utf8 of Debian's libc-bin"
+            )
         if hello.content != "ok\n1000\n":
             raise SandboxDown(f"sandbox: a box does not run commands: {hello.content[:300]!r}")
         for what, command in ATTACKS.items():

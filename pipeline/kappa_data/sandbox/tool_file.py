@@ -119,7 +119,9 @@ def _text(path: Path, place: str) -> str:
                 raise UsageError(f"{place}: no regular file; name a Python file with one tool")
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"{place}: {error.strerror}; name a Python file with one tool") from None
+        raise UsageError(
+            f"{place}: {error.strerror}; name a Python file with one tool, here or in sandbox.tools"
+        ) from None
     if len(data) > MAX_BYTES:
         raise UsageError(f"{place}: larger than {MAX_BYTES // 1024} kB; a tool is one small file")
     try:
