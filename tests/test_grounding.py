@@ -19,7 +19,7 @@ import pytest
 from conftest import kappa, said
 from fakes import PLAIN, SECRET, TASK, FakeSandbox, ScriptedTeacher, calls, run_of, says, slot_of
 from hostile.boxes import in_box
-from kappa_data import config_layers, recipe, sandbox_flags
+from kappa_data import config_layers, recipe, remembered, sandbox_flags
 from kappa_data.checks import verifier
 from kappa_data.checks._facts import Facts
 from kappa_data.config import SandboxConfig, Settings
@@ -490,6 +490,7 @@ def test_without_bubblewrap_nothing_is_chosen_in_its_place(
     done = kappa("plan", *FEW, cwd=tmp_path, PATH=no_bubblewrap)
     one_line(done, 4, "apt-get install bubblewrap", "--simulate-tools", "--unsafe-local")
     assert not list(tmp_path.glob("data/persona_kappa/plan/*/manifest.json"))
+    assert remembered.load(tmp_path / "data" / "persona_kappa") == {}
 
 
 def test_simulated_from_plan_to_push(tmp_path: Path, no_bubblewrap: str) -> None:

@@ -583,3 +583,22 @@ def test_validate_rejects_what_does_not_come_out_again(tmp_path):
     kept = {each.id: each for each in one.read("conversations", Conversation)}
     assert kept == {each.id: each for each in talks if each.id != "forged"}
     assert one.digest == two.digest
+
+
+def test_boxes_are_needed_only_where_a_box_of_ours_gave_results(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    talk = record([bash("echo a")], [ToolResult("a\n", exit_code=0)])
+    for grounding in ("simulated", "executed"):
+        made = msgspec.structs.replace(talk.provenance, grounding=grounding)
+        source = sealed_source(
+            tmp_path / grounding, [msgspec.structs.replace(talk, provenance=made)]
+        )
+        inputs = {"generate": source}
+        config = ValidateConfig(replay=True, workers=1)
+        stage = Stage("validate", 1, validate.run, ("conversations",))
+        if grounding == "simulated":
+            sealed, _ = build(stage, config, inputs, Resources(), tmp_path / "out", Quiet())
+            assert sealed.count("conversations") == 1
+        else:
+            with pytest.raises(SandboxDown, match=r"apt-get install bubblewrap.*--simulate-tools"):
+                build(stage, config, inputs, Resources(), tmp_path / "out", Quiet())

@@ -452,6 +452,9 @@ def test_what_a_tool_returns_prints_and_raises(tmp_path):
         "{}['k']": ToolResult("odd: KeyError: 'k'", error=True),
         "open('none')": ToolResult("odd: none: No such file or directory", error=True),
         "sys.exit('enough')": ToolResult("odd: SystemExit: enough", error=True),
+        "exec('raise type(\"Odd\", (Exception,), dict(__str__=lambda s: 1 / 0))')": ToolResult(
+            "odd: Odd", error=True
+        ),
         "{1}": ToolResult(
             "odd: its result is neither text nor JSON: Object of type set is not JSON serializable",
             error=True,

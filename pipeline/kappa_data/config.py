@@ -50,7 +50,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(gt=0, le=2**24, description="memory of all its processes, in MB")
     ] = 1024
     processes: Annotated[
-        int, Meta(gt=0, le=2**22, description="processes and threads at a time")
+        int, Meta(ge=8, le=2**22, description="processes and threads at a time")
     ] = 128
     files: Annotated[int, Meta(gt=0, le=10**9, description="files and folders")] = 4096
     # Linux takes no longer argument of a program (MAX_ARG_STRLEN, with its closing NUL).

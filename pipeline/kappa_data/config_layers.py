@@ -127,7 +127,10 @@ def _convert(table: Mapping[str, Any], place: str) -> Settings:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$.")
-        raise UsageError(f"{place}: {where.rstrip('`')}: {what}") from None
+        name = where.rstrip("`")
+        stage, _, field = name.partition(".")
+        given = f" (it is {table[stage][field]!r})" if field in table.get(stage, {}) else ""
+        raise UsageError(f"{place}: {name}: {what}{given}") from None
     if settings.plan.validation + settings.plan.test >= 1:
         raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
     if settings.tokenize.format == "harmony" and settings.tokenize.tokenizer:

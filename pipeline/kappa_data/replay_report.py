@@ -37,7 +37,7 @@ def print_replayed(found: Mapping[str, Any]) -> None:
         lines.append(f"made with other programs in the sandbox: {found['other programs']:,}")
     if found["unreadable"]:
         some = "; ".join(map(one_line, found["unreadable"][:3]))
-        lines.append(f"records not read: {len(found['unreadable']):,} ({some})")
+        lines.append(f"records not read: {found['records not read']:,} ({some})")
     print_lines(lines)
     _print_differences(found["not identical"])
 

@@ -26,8 +26,10 @@ from kappa_data.replay.tally import Tally
 from kappa_data.replay.workspaces import Workspaces
 from kappa_data.resources import Resources
 from kappa_data.sandbox.bubblewrap import Bubblewrap
+from kappa_data.sandbox.choose import try_out
 
 SET = "conversations"
+SAID = 100  # of the records that cannot be read, so many are told with their reason
 RELEASE_PLACES = ("release/current", "dataset", ".")
 
 
@@ -46,7 +48,8 @@ class Chosen:
     def __init__(
         self, root: Path, settings: Settings, resources: Resources, path: Path | None
     ) -> None:
-        self.unreadable: list[str] = []
+        self.unreadable: list[str] = []  # the first of them: a foreign file may be all of these
+        self.unread = 0
         self.workspaces = Workspaces()
         if path is not None:
             self.place, self._all = str(path), self._at(path)
@@ -92,7 +95,7 @@ class Chosen:
                 if isinstance(each, Conversation):
                     yield each
                 else:
-                    self.unreadable.append(
+                    self._pass_over(
                         f"{each.file}:{each.line}: {each.reason}"
                         if isinstance(each, LineError)
                         else str(each.findings[0].rule)
@@ -102,7 +105,12 @@ class Chosen:
             try:
                 yield msgspec.convert(_known(raw), Conversation)
             except msgspec.ValidationError as error:
-                self.unreadable.append(f"{where}: {error}")
+                self._pass_over(f"{where}: {error}")
+
+    def _pass_over(self, reason: str) -> None:
+        self.unread += 1
+        if len(self.unreadable) < SAID:
+            self.unreadable.append(reason)
 
 
 def run(chosen: Chosen, choice: Choice, settings: Settings, progress: Progress) -> dict[str, Any]:
@@ -115,13 +123,18 @@ def run(chosen: Chosen, choice: Choice, settings: Settings, progress: Progress) 
     except KeyboardInterrupt:
         raise Stopped("replay: interrupted; it writes nothing, run it again") from None
     mismatch = bool(tally.conversations["mismatch"])
-    figures = {"place": chosen.place, **tally.figures(), "unreadable": chosen.unreadable}
+    figures = {
+        "place": chosen.place,
+        **tally.figures(),
+        "records not read": chosen.unread,
+        "unreadable": chosen.unreadable,
+    }
     return {**figures, "exit_code": int(mismatch)}
 
 
 async def _run(chosen: Chosen, choice: Choice, settings: Settings, progress: Progress) -> Tally:
     sandbox = Bubblewrap(settings.sandbox, at_once=choice.boxes)
-    await sandbox.self_test()
+    await try_out(sandbox)
     tally = Tally(sandbox.tools)
     runs = replay_many(chosen.read(choice), chosen.workspaces, sandbox, choice.boxes, strict=False)
     with progress.task("replay", total=None) as bar:

@@ -13,7 +13,7 @@ from kappa_data import config_layers, recipe, remembered, stage
 from kappa_data.config import Settings
 from kappa_data.disk import disk_errors, lock
 from kappa_data.engine import kept_processes
-from kappa_data.errors import StageError, UsageError
+from kappa_data.errors import SandboxDown, StageError, UsageError
 from kappa_data.progress import Progress
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed
@@ -87,15 +87,20 @@ def build(
     """Builds up to `target` under the dataset's lock; `keep` is remembered for later commands.
 
     It is remembered before the work, since that may be stopped and gone on with; but not where the
-    settings turn out to be unusable, or to leave nothing.
+    settings turn out to be unusable, or to leave nothing, nor where no box works and nothing was
+    built.
     """
     with disk_errors(root), lock(root), kept_processes():
         before = remembered.load(root)
         remembered.save(root, keep)
+        done = False
         try:
-            yield from recipe.build_up_to(target, settings, resources, root, progress)
-        except (UsageError, StageError):
-            remembered.save(root, before)
+            for sealed, built in recipe.build_up_to(target, settings, resources, root, progress):
+                done = done or built
+                yield sealed, built
+        except (UsageError, StageError, SandboxDown) as error:
+            if not (done and isinstance(error, SandboxDown)):
+                remembered.save(root, before)
             raise
 
 

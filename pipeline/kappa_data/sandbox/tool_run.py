@@ -44,10 +44,7 @@ def perform(
 
             write_all(out, traceback.format_exc().encode())
             return [("bug", ""), DONE]
-        message = str(error)
-        return failure(
-            f"{name}: {type(error).__name__}{': ' if message else ''}{message}", error, out
-        )
+        return failure(f"{name}: {worded(error)}", error, out)
     write_all(out, result.encode("utf-8", "surrogatepass"))
     return [*(("seen", path) for path in sorted(state.seen - before)), DONE]
 
@@ -79,6 +76,16 @@ def rendered(value: object) -> str:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ToolError(f"its result is neither text nor JSON: {error}") from error
+
+
+def worded(error: BaseException) -> str:
+    """What another's exception says of itself, if it can."""
+    kind = type(error).__name__
+    try:
+        message = f"{error}"
+    except BaseException:  # noqa: BLE001 - its own __str__ may do anything
+        message = ""
+    return f"{kind}: {message}" if message else kind
 
 
 def said_by_system(error: OSError) -> str:

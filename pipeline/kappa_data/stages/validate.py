@@ -8,7 +8,7 @@ a conversation goes to quarantine too; the quarantine of generate stays with gen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +72,8 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
     done: list[Done] = []
     chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
     with ctx.progress.task("validate", total=total) as bar:
-        work = partial(validate_part, ctx.config, ctx.resources, ctx.folder, _replaying(ctx))
+        replaying = _replaying(ctx, sources)
+        work = partial(validate_part, ctx.config, ctx.resources, ctx.folder, replaying)
         for each in map_ordered(work, sources, workers=ctx.config.workers):
             done.append(each)
             bar.advance(each.counts["in"])
@@ -133,11 +134,13 @@ def validate_part(
     return Done(*pieces, dict(counts), dict(rules), dict(rejected))
 
 
-def _replaying(ctx: Context[ValidateConfig]) -> Replaying | None:
+def _replaying(
+    ctx: Context[ValidateConfig], sources: Iterable[tuple[int, Source]]
+) -> Replaying | None:
     """What a replay needs, the sandbox tried out; None where none is asked for."""
     if not ctx.config.replay:
         return None
-    try_out(ctx.sandbox)
+    try_out(ctx.sandbox, (each.part for _, each in sources if not each.quarantined))
     tasks = ctx.inputs[PLAN].parts("tasks") if PLAN in ctx.inputs else []
     return Replaying(ctx.sandbox, tuple(tasks), share_of_boxes(ctx.config.workers))
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 
 from msgspec import Struct
 
 from kappa_data.checks._text import evidence
 from kappa_data.config import SandboxConfig
-from kappa_data.records import Conversation, Finding, TaskText
+from kappa_data.records import Conversation, Finding, Provenance, TaskText
 from kappa_data.replay.many import replay_many
 from kappa_data.replay.rerun import CallReplay, Replayed
 from kappa_data.replay.workspaces import Workspaces
+from kappa_data.sandbox import choose
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.store import Part
 
 MISMATCH, VOLATILE, NOT_RUN = "replay mismatch", "replay volatile", "not replayed"
 BOXES_PER_CORE = 2
+EXECUTED = "executed"
 
 
 class Replaying(Struct, frozen=True):
@@ -38,9 +40,17 @@ def share_of_boxes(workers: int) -> int:
     return max(1, BOXES_PER_CORE * cores // (workers or cores))
 
 
-def try_out(config: SandboxConfig) -> None:
-    """SandboxDown, with the fix, where the boxes cannot be used."""
-    asyncio.run(Bubblewrap(config).self_test())
+class Grounded(Struct, frozen=True):
+    """Of a conversation, what says whether a box of ours made it."""
+
+    provenance: Provenance
+
+
+def try_out(config: SandboxConfig, parts: Iterable[Part]) -> None:
+    """SandboxDown, with the fix, where boxes are needed and cannot be used."""
+    grounded = (each for part in parts for each in part.read_some(Grounded))
+    if any(each.provenance.grounding == EXECUTED for each in grounded):
+        asyncio.run(choose.try_out(Bubblewrap(config)))
 
 
 class Replayer:
@@ -75,7 +85,7 @@ def _workspaces(tasks: tuple[Part, ...]) -> Workspaces:
 
 
 def _is_ours(conversation: Conversation) -> bool:
-    return conversation.provenance.grounding == "executed" and any(
+    return conversation.provenance.grounding == EXECUTED and any(
         message.tool_calls for message in conversation.messages
     )
 

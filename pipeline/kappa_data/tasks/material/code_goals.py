@@ -227,7 +227,7 @@ def ask_users(w: Wording, code: Codebase) -> Goal:
             "are no others>. Their signatures are <the same as before|unchanged>, so <the "
             "callers|they> need no edit, and the test run covers <both kinds of use|them>.",
             "A search for `{pattern}` finds {users}, and that is all. <The names they import "
-            "still exist|Every name they import is still there> with the same parameters, so "
+            "still exist|Every name that is imported is still there> with the same parameters, so "
             "none of <them|these files> has to be <adapted|changed>.",
         ),
         files="One file imports" if len(users) == 1 else f"{len(users)} files import",
@@ -236,7 +236,8 @@ def ask_users(w: Wording, code: Codebase) -> Goal:
         pattern=pattern,
     )
     why = w.say(
-        "Imports of `{dotted}` <tell|show> who depends on it; grep all Python files <for them|>.",
+        "Imports of `{dotted}` <tell|show> who depends on it; "
+        "<grep all Python files for them|grep finds them>.",
         dotted=code.dotted,
     )
     command = f'grep -rn --include="*.py" "{code.dotted}" .'
