@@ -79,8 +79,18 @@ class BubblewrapBox:
         self._turn = asyncio.Lock()
         self._dead: str | None = None
 
-    async def start(self, modules: list[tuple[str, str]]) -> None:
-        """Send the tools; SandboxDown if the supervisor does not come up."""
+    async def start(self, modules: list[tuple[str, str]], files: Mapping[str, str]) -> None:
+        """Send the tools and write the files. SandboxDown if the supervisor does not come up; a box
+        that does not start is closed."""
+        try:
+            await self._greet(modules)
+            if files:
+                await self.put(files)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _greet(self, modules: list[tuple[str, str]]) -> None:
         # The limits alone: other settings, such as paths of the operator, stay outside.
         hello = {
             "modules": modules,

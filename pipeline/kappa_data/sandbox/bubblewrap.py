@@ -132,13 +132,7 @@ class Bubblewrap:
             raise SandboxDown(INSTALL)
         async with self._slots:
             box = await self._start(bwrap)
-            try:
-                await box.start(guest_modules())
-                if files:
-                    await box.put(files)
-            except BaseException:
-                await box.close()
-                raise
+            await box.start(guest_modules(), files)
         return box
 
     async def _start(self, bwrap: str) -> BubblewrapBox:

@@ -142,13 +142,7 @@ class Local:
             except BaseException:
                 remove(folder)
                 raise
-            try:
-                await box.start(guest_modules())
-                if files:
-                    await box.put(files)
-            except BaseException:
-                await box.close()
-                raise
+            await box.start(guest_modules(), files)
         return box
 
     async def _start(self, folder: str) -> LocalBox:

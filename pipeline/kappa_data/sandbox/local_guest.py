@@ -19,17 +19,15 @@ import time
 
 from kappa_data.sandbox.supervisor import (
     CAPTURE_CAP,
-    PATH_MAX,
-    TOLD,
-    TREE_SIZES,
-    as_json,
+    begun,
     drain,
+    ended,
     loaded,
+    on_files,
     receive,
-    reported,
     reset_signals,
+    run_and_report,
     send,
-    write_all,
 )
 
 TYPE_CHECKING = False  # see supervisor.py
@@ -71,62 +69,21 @@ class Guest:
             return self.call(request["tool"], request["arguments"])
         if request["op"] == "load":
             return self.call(request["tool"], None)
-        if request["op"] == "put":
-            for path, text in request["files"].items():
-                try:
-                    self.workspace.place(path, text)
-                except OSError as error:
-                    return {"failed": f"{path}: {error.strerror}"}, b""
-            return {}, b""
-        if request["op"] == "tree":
-            budget = int(TREE_SIZES * self.limits["workspace_mb"] * 2**20)
-            return {}, as_json(self.workspace.tree(budget)).encode()
-        try:
-            os.chdir(self.folder)
-            cap = int(self.limits["workspace_mb"]) * 2**20
-            return {"found": True}, self.workspace.read_bytes(request["path"], cap)
-        except self.workspace.ToolError:
-            return {"found": False}, b""
+        return on_files(request, self.workspace, self.limits)
 
     def call(self, tool: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
         """Run one tool in a process of its own, then end whatever it left."""
         left = self.limits["box_seconds"] - self.seconds
         if left <= 0:
             return {"stopped": "box time"}, b""
-        out, into = os.pipe()
-        report, into_report = os.pipe()
-        main = os.fork()
-        if not main:
-            os.close(out)  # see supervisor.py
-            os.close(report)
-            self.become(tool, arguments, into, into_report)
-        os.close(into)
-        os.close(into_report)
-        output, words = bytearray(), bytearray()
-        pipes = {out: output, report: words}
-        for pipe in pipes:
-            os.set_blocking(pipe, False)
+        main, pipes = begun(lambda out, report: self.become(tool, arguments, out, report))
         started = time.monotonic()
         stopped = self.watch(main, pipes, min(left, self.limits["call_seconds"]))
         self.seconds += time.monotonic() - started
         if stopped == "call time" and left < self.limits["call_seconds"]:
             stopped = "box time"
         status = end_children(main)
-        for pipe, came in pipes.items():
-            drain(pipe, came)
-            os.close(pipe)
-        said = reported(bytes(words))
-        room = max(0, int(self.limits["files"]) - len(self.state.seen))
-        paths = [each for each in said.get("seen", []) if len(each) <= PATH_MAX]
-        self.state.seen.update(paths[:room])
-        header = {
-            "stopped": stopped,
-            "noticed": next((each for each in TOLD if each in said), None),
-            "exit_code": None if said else os.waitstatus_to_exitcode(status),
-            "error": "error" in said,
-            "bug": "bug" in said,
-        }
-        return header, bytes(output)
+        return ended(pipes, status, stopped, None, self.state.seen, int(self.limits["files"]))
 
     def watch(self, main: int, pipes: dict[int, bytearray], seconds: float) -> str | None:
         """Collect what comes through the pipes until `main` ends; the name of the limit if one was
@@ -155,25 +112,14 @@ class Guest:
         self, tool: str, arguments: dict[str, Any] | None, out: int, report: int
     ) -> NoReturn:
         """In the child: run the tool and report, as in a box."""
-        said: list[tuple[str, str]] = []
-        try:
-            os.setsid()
-            null = os.open("/dev/null", os.O_RDONLY)
-            for source, target in ((null, 0), (out, 1), (out, 2)):
-                os.dup2(source, target)
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+
+        def run() -> list[tuple[str, str]]:
             os.chdir(self.folder)
             confine(self.limits)
-            said = self.perform(tool, *self.tools[tool], arguments, out)
-        finally:
-            if not said:
-                import traceback
+            said: list[tuple[str, str]] = self.perform(tool, *self.tools[tool], arguments, out)
+            return said
 
-                said = [("bug", ""), ("done", "")]
-                write_all(out, traceback.format_exc().encode())
-            write_all(report, b"".join(b"%s=%s\0" % tuple(map(os.fsencode, each)) for each in said))
-            os._exit(0)
+        run_and_report(run, out, report)
 
 
 def confine(limits: dict[str, float]) -> None:

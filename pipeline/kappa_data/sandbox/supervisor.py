@@ -30,6 +30,7 @@ from _json import encode_basestring_ascii
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 PR_SET_DUMPABLE = 4
@@ -78,23 +79,10 @@ class Supervisor:
             return reply
         if request["op"] == "load":
             return self.call(request["tool"], None)
-        if request["op"] == "put":
-            for path, text in request["files"].items():
-                try:
-                    self.workspace.place(path, text)
-                except OSError as error:
-                    return {"failed": f"{path}: {error.strerror}"}, b""
+        reply = on_files(request, self.workspace, self.limits)
+        if request["op"] == "put" and "failed" not in reply[0]:
             self.settle()
-            return {}, b""
-        if request["op"] == "tree":
-            budget = int(TREE_SIZES * self.limits["workspace_mb"] * 2**20)
-            return {}, as_json(self.workspace.tree(budget)).encode()
-        try:
-            os.chdir(WORKSPACE)
-            cap = int(self.limits["workspace_mb"]) * 2**20
-            return {"found": True}, self.workspace.read_bytes(request["path"], cap)
-        except self.workspace.ToolError:
-            return {"found": False}, b""
+        return reply
 
     def call(self, tool: str, arguments: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
         """Run one tool in a process of its own, then kill whatever is alive. Without arguments it
@@ -102,58 +90,28 @@ class Supervisor:
         left = self.limits["box_seconds"] - self.seconds
         if left <= 0:
             return {"stopped": "box time"}, b""
-        if self.usage.mounts()[1] > self.limits["files"] + OVERSHOOT:
+        start = self.usage.Start()
+        if start.inodes > self.limits["files"] + OVERSHOOT:
             return {"stopped": "files"}, b""
         text, ours = self.tools[tool]
         if ours and isinstance(text, str):  # once for all calls; another's may be no Python of ours
             self.tools[tool] = (compile(text, f"{tool}.py", "exec", dont_inherit=True), ours)
-        out, into = os.pipe()
-        report, into_report = os.pipe()
-        main = os.fork()
-        if not main:
-            os.close(out)  # shared with us: who has them could make our reads wait for ever
-            os.close(report)
-            self.become(tool, arguments, into, into_report)
-        os.close(into)
-        os.close(into_report)
-        output, words = bytearray(), bytearray()
-        pipes = {out: output, report: words}
-        for pipe in pipes:
-            os.set_blocking(pipe, False)
+        main, pipes = begun(lambda out, report: self.become(tool, arguments, out, report))
         started = time.monotonic()
-        stopped, noticed = self.watch(main, pipes, min(left, self.limits["call_seconds"]))
+        stopped, noticed = self.watch(main, pipes, min(left, self.limits["call_seconds"]), start)
         self.seconds += time.monotonic() - started
         if stopped == "call time" and left < self.limits["call_seconds"]:
             stopped = "box time"
         status = kill_all(main)
-        for pipe, came in pipes.items():
-            drain(pipe, came)
-            os.close(pipe)
-        said = reported(bytes(words))
-        self.see(said)
-        header = {
-            "stopped": stopped,
-            "noticed": noticed or next((each for each in TOLD if each in said), None),
-            "exit_code": None if said else os.waitstatus_to_exitcode(status),
-            "error": "error" in said,
-            "bug": "bug" in said,
-        }
-        return header, bytes(output)
-
-    def see(self, said: dict[str, list[str]]) -> None:
-        """Remember the files that a tool named, no more of them than a box can have."""
-        room = int(self.limits["files"]) - len(self.state.seen)
-        paths = [each for each in said.get("seen", []) if len(each) <= PATH_MAX]
-        self.state.seen.update(paths[: max(0, room)])
+        return ended(pipes, status, stopped, noticed, self.state.seen, int(self.limits["files"]))
 
     def watch(
-        self, main: int, pipes: dict[int, bytearray], seconds: float
+        self, main: int, pipes: dict[int, bytearray], seconds: float, start: Any
     ) -> tuple[str | None, str | None]:
         """Collect what comes through the pipes until `main` ends. The name of the limit for which
         the call has to be stopped, and of one at which the kernel refused what the box wanted."""
         end = time.monotonic() + seconds
         look = time.monotonic() + TICK
-        start = self.usage.Start()
         alive = os.pidfd_open(main)
         sources = [alive, *pipes, 0]
         noticed: str | None = None
@@ -187,17 +145,10 @@ class Supervisor:
     def become(
         self, tool: str, arguments: dict[str, Any] | None, out: int, report: int
     ) -> NoReturn:
-        """In the child: run the tool and report. A tool that becomes a program reports nothing,
-        since the report's descriptor closes on exec; no program that it starts can reach it
-        either, this process being as undumpable as its parent."""
-        said: list[tuple[str, str]] = []
-        try:
-            os.setsid()
-            null = os.open("/dev/null", os.O_RDONLY)
-            for source, target in ((null, 0), (out, 1), (out, 2)):
-                os.dup2(source, target)
-            _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
-            _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+        """In the child: run the tool and report. No program that it starts can reach the report,
+        this process being as undumpable as its parent."""
+
+        def run() -> list[tuple[str, str]]:
             moment = str(GRID_START + self.calls * MINUTE)
             now = f"{moment} +0000"
             # The last of these keeps the time of a source out of Python's compiled files.
@@ -205,15 +156,10 @@ class Supervisor:
             os.chdir(WORKSPACE)
             os.sched_setaffinity(0, self.processors)
             confine(self.limits)
-            said = self.perform(tool, *self.tools[tool], arguments, out)
-        finally:
-            if not said:
-                import traceback
+            said: list[tuple[str, str]] = self.perform(tool, *self.tools[tool], arguments, out)
+            return said
 
-                said = [("bug", ""), ("done", "")]
-                write_all(out, traceback.format_exc().encode())
-            write_all(report, b"".join(b"%s=%s\0" % tuple(map(os.fsencode, each)) for each in said))
-            os._exit(0)
+        run_and_report(run, out, report)
 
     def settle(self) -> None:
         """Put the times of everything touched in this box's life on the grid, so that listings
@@ -249,6 +195,94 @@ def loaded(name: str, source: str) -> Any:
     module = sys.modules[name] = type(sys)(name)
     exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
     return module
+
+
+def on_files(
+    request: dict[str, Any], workspace: Any, limits: Limits
+) -> tuple[dict[str, Any], bytes]:
+    """Reply header and body of a request that runs no tool; `workspace` is the module."""
+    if request["op"] == "put":
+        for path, text in request["files"].items():
+            try:
+                workspace.place(path, text)
+            except OSError as error:
+                return {"failed": f"{path}: {error.strerror}"}, b""
+        return {}, b""
+    if request["op"] == "tree":
+        budget = int(TREE_SIZES * limits["workspace_mb"] * 2**20)
+        return {}, as_json(workspace.tree(budget)).encode()
+    try:
+        os.chdir(workspace.WORKSPACE)
+        cap = int(limits["workspace_mb"]) * 2**20
+        return {"found": True}, workspace.read_bytes(request["path"], cap)
+    except workspace.ToolError:
+        return {"found": False}, b""
+
+
+def begun(become: Callable[[int, int], NoReturn]) -> tuple[int, dict[int, bytearray]]:
+    """A child that does `become` with the ends of two pipes, for output and report; its process id,
+    and our ends of the two, in this order, with what will come through them."""
+    out, into = os.pipe()
+    report, into_report = os.pipe()
+    main = os.fork()
+    if not main:
+        os.close(out)  # shared with us: who has them could make our reads wait for ever
+        os.close(report)
+        become(into, into_report)
+    os.close(into)
+    os.close(into_report)
+    for pipe in (out, report):
+        os.set_blocking(pipe, False)
+    return main, {out: bytearray(), report: bytearray()}
+
+
+def ended(
+    pipes: dict[int, bytearray],
+    status: int,
+    stopped: str | None,
+    noticed: str | None,
+    seen: set[str],
+    files: int,
+) -> tuple[dict[str, Any], bytes]:
+    """Reply header and body of a call whose processes are gone. The files that the tool named come
+    to `seen`, which never has more than a box can have."""
+    for pipe, came in pipes.items():
+        drain(pipe, came)
+        os.close(pipe)
+    output, words = map(bytes, pipes.values())
+    said = reported(words)
+    paths = [each for each in said.get("seen", []) if len(each) <= PATH_MAX]
+    seen.update(paths[: max(0, files - len(seen))])
+    header = {
+        "stopped": stopped,
+        "noticed": noticed or next((each for each in TOLD if each in said), None),
+        "exit_code": None if said else os.waitstatus_to_exitcode(status),
+        "error": "error" in said,
+        "bug": "bug" in said,
+    }
+    return header, output
+
+
+def run_and_report(run: Callable[[], list[tuple[str, str]]], out: int, report: int) -> NoReturn:
+    """In the child: do `run`, which gives what `tool_run.perform` does, and report it. A tool that
+    becomes a program reports nothing, since the report's descriptor closes on exec."""
+    said: list[tuple[str, str]] = []
+    try:
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDONLY)
+        for source, target in ((null, 0), (out, 1), (out, 2)):
+            os.dup2(source, target)
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+        _signal.signal(_signal.SIGXFSZ, _signal.SIG_DFL)
+        said = run()
+    finally:
+        if not said:
+            import traceback
+
+            said = [("bug", ""), ("done", "")]
+            write_all(out, traceback.format_exc().encode())
+        write_all(report, b"".join(b"%s=%s\0" % tuple(map(os.fsencode, each)) for each in said))
+        os._exit(0)
 
 
 def reported(data: bytes) -> dict[str, list[str]]:
