@@ -374,21 +374,24 @@ def test_a_changed_question_is_asked_again_and_a_larger_limit_only_where_it_was_
     tmp_path: Path,
 ) -> None:
     long = msgspec.structs.replace(PLAIN, id="plain/1")
-    perform(tmp_path, ScriptedTeacher([says("four")]), PLAIN, max_tokens=10)
-    cut = perform(tmp_path, ScriptedTeacher([says("fo", finish="length")]), long, max_tokens=10)
+    perform(tmp_path, ScriptedTeacher([says("four")]), PLAIN, max_answer_tokens=10)
+    cut = perform(
+        tmp_path, ScriptedTeacher([says("fo", finish="length")]), long, max_answer_tokens=10
+    )
     assert isinstance(cut, Rejected)
 
     smaller = ScriptedTeacher([])
-    assert isinstance(perform(tmp_path, smaller, long, max_tokens=10), Rejected)
+    assert isinstance(perform(tmp_path, smaller, long, max_answer_tokens=10), Rejected)
     larger = ScriptedTeacher([says("four at last")])
-    made(perform(tmp_path, larger, PLAIN, max_tokens=20))
+    made(perform(tmp_path, larger, PLAIN, max_answer_tokens=20))
     assert larger.requests == []
     assert (
-        made(perform(tmp_path, larger, long, max_tokens=20)).messages[-1].content == "four at last"
+        made(perform(tmp_path, larger, long, max_answer_tokens=20)).messages[-1].content
+        == "four at last"
     )
 
     warmer = ScriptedTeacher([says("four, warmly")])
-    outcome = made(perform(tmp_path, warmer, PLAIN, temperature=0.5, max_tokens=20))
+    outcome = made(perform(tmp_path, warmer, PLAIN, temperature=0.5, max_answer_tokens=20))
     assert outcome.messages[-1].content == "four, warmly"
 
 
@@ -396,7 +399,11 @@ def test_going_back_to_earlier_settings_buys_nothing(tmp_path: Path) -> None:
     first = perform(tmp_path, ScriptedTeacher(GOOD, GOOD_USER))
     other = [calls(BASH), says("Otherwise."), says("And so on.")]
     perform(tmp_path, ScriptedTeacher(other, GOOD_USER), temperature=0.7)
-    for config, wanted in (({}, first), ({"max_tokens": 9000}, None), ({"temperature": 0.7}, None)):
+    for config, wanted in (
+        ({}, first),
+        ({"max_answer_tokens": 9000}, None),
+        ({"temperature": 0.7}, None),
+    ):
         teacher, sandbox = ScriptedTeacher([]), FakeSandbox()
         outcome = made(perform(tmp_path, teacher, sandbox=sandbox, **config))
         assert (teacher.requests, sandbox.boxes) == ([], [])

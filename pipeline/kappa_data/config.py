@@ -91,7 +91,62 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 2
     validation: Annotated[Share, Meta(description="share of the tasks in validation")] = 0.1
     test: Annotated[Share, Meta(description="share of the tasks in test")] = 0.1
-    seed: Annotated[int, Meta(description="draws the splits and the order")] = 0
+    strategies: Annotated[
+        dict[str, float],
+        Meta(
+            description="mix over the tasks: live (each persona plays it) and revoice (played once"
+            " without persona, then put into each voice)"
+        ),
+    ] = msgspec.field(default_factory=lambda: {"live": 1.0})
+    specials: Annotated[
+        dict[str, float],
+        Meta(
+            description="share of the tasks, of those that can, in which this is made to happen:"
+            " switch, look_alike, denied, failing, missing"
+        ),
+    ] = msgspec.field(
+        default_factory=lambda: {
+            "switch": 0.05,
+            "look_alike": 0.05,
+            "denied": 0.05,
+            "failing": 0.05,
+            "missing": 0.05,
+        }
+    )
+    seed: Annotated[int, Meta(description="draws the splits, the mixes and the order")] = 0
+
+
+class Asked(Struct, frozen=True):
+    """The model of a role and how it is sampled."""
+
+    model: str
+    temperature: float
+    top_p: float
+    max_tokens: int
+    reasoning_effort: str
+
+
+class RoleConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What differs for a role other than the assistant; what is not said is as the assistant's."""
+
+    model: str | None = None
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] | None = None
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
+    max_answer_tokens: Positive | None = None
+    reasoning_effort: str | None = None
+
+
+class Endpoint(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of several endpoints; all that serve a role serve the same models."""
+
+    base_url: str
+    api_key_env: str = "OPENAI_API_KEY"
+    interface: str = "chat"
+    weight: Annotated[float, Meta(gt=0)] = 1.0
+    roles: tuple[str, ...] = ()  # (): all
+    concurrency: Annotated[int, Meta(ge=0)] = 0  # requests in flight; 0: as generate.concurrency
+    requests_per_minute: Annotated[float, Meta(ge=0)] = 0.0  # 0: as its headers say
+    tokens_per_minute: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,8 +161,17 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     top_p: Annotated[
         float, Meta(gt=0.0, le=1.0, description="nucleus sampling of the assistant")
     ] = 1.0
-    max_tokens: Annotated[Positive, Meta(description="per answer")] = 4096
+    max_answer_tokens: Annotated[
+        Positive, Meta(description="longest answer, its reasoning included")
+    ] = 4096
     reasoning_effort: Annotated[str, Meta(description="sent where it is not ''")] = ""
+    roles: Annotated[
+        dict[str, RoleConfig],
+        Meta(
+            description="what differs for user, tool, writer and judge, e.g."
+            " { user = { model = 'small' } }"
+        ),
+    ] = msgspec.field(default_factory=dict)
     max_turns: Annotated[Positive, Meta(description="user messages per conversation")] = 12
     max_steps: Annotated[Positive, Meta(description="tool calls per user message")] = 40
     max_conversation_tokens: Annotated[
@@ -128,6 +192,39 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     api_key_env: Annotated[
         str, Meta(description="environment variable that holds the key"), RUN_ONLY
     ] = "OPENAI_API_KEY"
+    interface: Annotated[
+        str, Meta(description="chat (Chat Completions) or responses"), RUN_ONLY
+    ] = "chat"
+    endpoints: Annotated[
+        tuple[Endpoint, ...],
+        Meta(description="several endpoints in the place of base_url, see docs/generation.md"),
+        RUN_ONLY,
+    ] = ()
+    max_cost: Annotated[
+        float, Meta(ge=0, description="stops the run before it costs more; 0: no cap"), RUN_ONLY
+    ] = 0.0
+    max_tokens: Annotated[
+        int,
+        Meta(ge=0, description="stops the run before it takes more, prompts included; 0: no cap"),
+        RUN_ONLY,
+    ] = 0
+    max_requests: Annotated[
+        int, Meta(ge=0, description="stops the run before it sends more; 0: no cap"), RUN_ONLY
+    ] = 0
+    persona_max_cost: Annotated[
+        float, Meta(ge=0, description="the same for each persona by itself"), RUN_ONLY
+    ] = 0.0
+    persona_max_tokens: Annotated[
+        int, Meta(ge=0, description="the same for each persona by itself"), RUN_ONLY
+    ] = 0
+    persona_max_requests: Annotated[
+        int, Meta(ge=0, description="the same for each persona by itself"), RUN_ONLY
+    ] = 0
+    prices: Annotated[
+        str,
+        Meta(description="file with prices by model; '': ./prices.toml where there is one"),
+        RUN_ONLY,
+    ] = ""
     concurrency: Annotated[Positive, Meta(description="conversations in flight"), RUN_ONLY] = 64
     boxes: Annotated[
         Positive, Meta(description="tool calls that run at the same time"), RUN_ONLY
@@ -136,6 +233,21 @@ class GenerateConfig(Struct, frozen=True, forbid_unknown_fields=True):
     retries: Annotated[
         int, Meta(ge=0, description="further tries after an error of the endpoint"), RUN_ONLY
     ] = 6
+
+    def asked(self, role: str) -> Asked:
+        """What a role is asked with."""
+        own = self.roles.get(role, RoleConfig())
+
+        def first(told: Any, usual: Any) -> Any:
+            return usual if told is None else told
+
+        return Asked(
+            model=first(own.model, self.model) or "embedded",
+            temperature=first(own.temperature, self.temperature),
+            top_p=first(own.top_p, self.top_p),
+            max_tokens=first(own.max_answer_tokens, self.max_answer_tokens),
+            reasoning_effort=first(own.reasoning_effort, self.reasoning_effort),
+        )
 
 
 class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -103,7 +103,7 @@ def _personas_and_material(resources: Resources) -> list[str]:
 
 PLAN = Stage(
     "plan",
-    2,
+    3,
     _in("plan"),
     ("slots",),
     prompts=_personas_and_material,
@@ -113,7 +113,7 @@ PLAN = Stage(
 )
 GENERATE = Stage(
     "generate",
-    2,
+    3,
     _in("generate"),
     ("conversations",),
     ("plan",),
@@ -123,7 +123,7 @@ GENERATE = Stage(
 )
 VALIDATE = Stage(
     "validate",
-    2,
+    3,
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),
@@ -132,19 +132,19 @@ VALIDATE = Stage(
     boxed=lambda config: config.replay,
     in_box=_in_boxes,
 )
-DEDUPE = Stage("dedupe", 3, _in("dedupe"), ("conversations",), ("validate",))
+DEDUPE = Stage("dedupe", 4, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(
     "release",
-    4,
+    5,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
     prompts=_card,
 )
 STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
-IMPORTED = Stage(IMPORT, 2, _in("import_"), ("conversations",))
+IMPORTED = Stage(IMPORT, 3, _in("import_"), ("conversations",))
 DECLARED = (*STAGES, IMPORTED)
 NAMES = tuple(stage.name for stage in STAGES)
 

@@ -21,6 +21,8 @@ Limit = Literal[
     "call time", "box time", "memory", "processes", "files", "disk", "sockets", "output", "command"
 ]
 Severity = Literal["reject", "untrain", "note"]
+Strategy = Literal["live", "revoice"]
+Special = Literal["switch", "look_alike", "denied", "failing", "missing"]
 
 # Records hold no cycle (gc=False): to look for one among millions costs more than to read them.
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -120,7 +122,12 @@ class Conversation(Struct, frozen=True, gc=False):
     split: Split = "train"
     task_id: str | None = None
     family: str | None = None
-    strategy: str = "live"
+    strategy: Annotated[
+        str, Meta(description="live: played in this voice; revoice: put into it afterwards")
+    ] = "live"
+    special: Annotated[
+        str | None, Meta(description="what was made to happen: switch, look_alike, denied, ...")
+    ] = None
     provenance: Provenance = Provenance(source="import", grounding="imported", teacher="imported")
     verdict: Verdict | None = None
     outcomes: Annotated[
@@ -210,6 +217,13 @@ class ReferenceTurn(Struct, frozen=True):
     reasoning: str = ""
 
 
+class Withheld(Struct, frozen=True):
+    """Another opening of the same task, which leaves out what only the user knows."""
+
+    opening: str
+    detail: Annotated[str, Meta(description="what the user answers when asked for it")]
+
+
 class Task(Struct, frozen=True):
     """A blueprint: what the user wants, with what, how it is verified, and one way to do it.
 
@@ -233,6 +247,9 @@ class Task(Struct, frozen=True):
     programs: Annotated[
         tuple[str, ...], Meta(description="programs that the box must have, beside bash")
     ] = ()
+    withheld: Annotated[
+        Withheld | None, Meta(description="how the task opens where information is missing")
+    ] = None
 
 
 class TaskText(Struct, frozen=True):
@@ -252,6 +269,12 @@ class Slot(Struct, frozen=True):
     persona: str | None
     split: Split
     system: str | None = None
+    strategy: Strategy = "live"
+    special: Annotated[Special | None, Meta(description="what is made to happen in it")] = None
+    at: Annotated[
+        int, Meta(description="where: the turn of a switch, the tool call that is denied or fails")
+    ] = 0
+    switch_to: Annotated[str | None, Meta(description="who speaks from turn `at` on")] = None
 
 
 # --- tokens ------------------------------------------------------------------------------------

@@ -245,15 +245,18 @@ class _Play:
         messages: Sequence[dict[str, Any]],
         tools: tuple[dict[str, Any], ...],
     ) -> ChatAnswer:
-        config, run = self._run.config, self._run
+        run = self._run
+        asked = run.config.asked(role)
         request = ChatRequest(
-            model=run.model,
+            model=asked.model,
             messages=tuple(messages),
             tools=tools,
-            temperature=config.temperature,
-            top_p=config.top_p,
-            max_tokens=config.max_tokens,
-            reasoning_effort=config.reasoning_effort or None,
+            temperature=asked.temperature,
+            top_p=asked.top_p,
+            max_tokens=asked.max_tokens,
+            reasoning_effort=asked.reasoning_effort or None,
+            role=role,
+            persona=self._slot.persona,
             metadata={"slot": self._slot.id, "role": role},
         )
         key, wanted = self._key(role), _digest(digest(request), run.variant)
@@ -288,7 +291,8 @@ class _Play:
     def _check_answer(self, answer: ChatAnswer) -> None:
         if answer.finish_reason == "length":
             self._end(
-                "cut off", f"{self._run.config.max_tokens} tokens: ... {answer.content[-80:]}"
+                "cut off",
+                f"{self._run.config.max_answer_tokens} tokens: ... {answer.content[-80:]}",
             )
         if answer.finish_reason == "content_filter":
             self._end("teacher:refused", "the endpoint's content filter ended the answer")
@@ -406,7 +410,7 @@ class _Play:
         sampling = {
             "temperature": config.temperature,
             "top_p": config.top_p,
-            "max_tokens": config.max_tokens,
+            "max_tokens": config.max_answer_tokens,
             "reasoning_effort": config.reasoning_effort,
         }
         sandbox = run.sandbox if self._task.tools else None

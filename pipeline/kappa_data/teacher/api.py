@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from msgspec import Struct
 
@@ -21,13 +21,18 @@ Kind = Literal[
     "model",
     "bad_request",
 ]
+Role = Literal["assistant", "user", "tool", "writer", "judge"]
+"""who is asked: the persona, the simulated user, a simulated tool, who puts plain words into a
+voice, who compares"""
+ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class ChatRequest(Struct, frozen=True):
     """One request for one answer; `messages` and `tools` are in OpenAI chat form.
 
-    A sampling parameter that is None is left to the endpoint. `metadata` reaches the embedded
-    teacher only.
+    A sampling parameter that is None is left to the endpoint. `schema` is the JSON Schema of the
+    answer's content, where it has to be JSON. `role` and `persona` (None: none) say for whom it is,
+    and reach no endpoint; `metadata` reaches the embedded teacher only.
     """
 
     model: str
@@ -38,6 +43,9 @@ class ChatRequest(Struct, frozen=True):
     max_tokens: int | None = None
     reasoning_effort: str | None = None
     seed: int | None = None
+    schema: dict[str, Any] | None = None
+    role: Role = "assistant"
+    persona: str | None = None
     metadata: dict[str, str] = {}
 
 
@@ -76,7 +84,7 @@ class TeacherError(Exception):
 
 
 def digest(request: ChatRequest) -> str:
-    """sha256 over what decides the answer: model, messages, tools and sampling.
+    """sha256 over what decides the answer: model, messages, tools, schema and sampling.
 
     Keys keep their order, since it reaches the prompt. Metadata does not count, and neither does
     `max_tokens`: a larger one changes only the answers that were cut off (see journal.py).
@@ -89,5 +97,6 @@ def digest(request: ChatRequest) -> str:
         request.top_p,
         request.reasoning_effort,
         request.seed,
+        request.schema,
     )
     return hashlib.sha256(compact_json(asked).encode()).hexdigest()

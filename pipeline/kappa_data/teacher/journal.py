@@ -31,7 +31,7 @@ JOURNAL = Path("generate") / "journal.jsonl"
 SYNC_SECONDS = 1.0
 SCAN_BYTES = 1 << 20
 
-Role = Literal["assistant", "user", "tool", "verdict"]
+Role = Literal["assistant", "user", "tool", "writer", "judge", "verdict"]
 
 
 class Key(Struct, frozen=True):
