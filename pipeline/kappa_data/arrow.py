@@ -13,8 +13,10 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
+import sys
 import types
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -57,6 +59,7 @@ def schema(record: type[Struct]) -> pa.Schema:
 
 def table(records: Sequence[R], record: type[R]) -> pa.Table:
     """A table with one row per record."""
+    convert_without_pandas()
     return pa.Table.from_arrays(_arrays_of(records, record), schema=schema(record))
 
 
@@ -185,3 +188,29 @@ def _column(hint: Any) -> _Column:
     if hint in SCALARS:
         return _Column(SCALARS[hint], blank=hint())
     raise TypeError(f"{hint!r} has no column form; keep it as JSON text")
+
+
+class _NoPandas:
+    """Says that there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """As `sys.meta_path` asks it; None: look elsewhere."""
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+        return None
+
+
+@functools.cache
+def convert_without_pandas() -> None:
+    """Lets pyarrow look for pandas once, in vain.
+
+    At the first list that it converts it imports pandas, if there is one, to know a Series when it
+    sees one: a third of a second and 40 MB a process, for what no stage has. Who needs pandas later
+    imports it, and `to_pandas` does too.
+    """
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([True])
+    finally:
+        sys.meta_path.remove(_NoPandas)

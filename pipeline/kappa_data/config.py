@@ -8,6 +8,7 @@ makes: it is left out of the stage's key. Every other field is identity.
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -410,6 +411,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sandbox: SandboxConfig = SandboxConfig()
 
 
+@functools.cache
 def is_run_only(stage: type[Struct], field: str) -> bool:
     """Whether a field changes only how a stage runs."""
     hint = get_type_hints(stage, include_extras=True)[field]

@@ -14,14 +14,12 @@ import gc
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
@@ -158,34 +156,9 @@ def _prepare_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _convert_without_pandas()
+    from kappa_data.arrow import convert_without_pandas
 
-
-class _NoPandas:
-    """Says that there is no pandas."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """As `sys.meta_path` asks it; None: look elsewhere."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-        return None
-
-
-def _convert_without_pandas() -> None:
-    """Lets pyarrow look for pandas once, in vain.
-
-    At the first list that it converts it imports pandas, if there is one, to know a Series when it
-    sees one: a third of a second and 40 MB a process, for what no stage has. Who needs pandas later
-    imports it, and `to_pandas` does too.
-    """
-    sys.meta_path.insert(0, _NoPandas)
-    try:
-        import pyarrow
-
-        pyarrow.array([True])
-    finally:
-        sys.meta_path.remove(_NoPandas)
+    convert_without_pandas()
 
 
 def _end_with_parent() -> None:
