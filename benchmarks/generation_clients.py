@@ -22,6 +22,7 @@ import os
 import resource
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,6 @@ def run_ours(chosen: argparse.Namespace) -> dict[str, Any]:
     from kappa_data.progress import Terminal
     from kappa_data.resources import Resources
     from kappa_data.stage import build
-    from kappa_data.stages import generate  # its imports count to the start, as for the others
     from kappa_data.store import open_sealed
 
     name, _, latency = chosen.model.partition("@")
@@ -129,7 +129,7 @@ def run_ours(chosen: argparse.Namespace) -> dict[str, Any]:
         use_stub()
     (stage,) = (each for each in recipe.STAGES if each.name == "generate")
     console = Console(stderr=True, force_terminal=True, width=120)
-    assert generate.run
+    import_module("kappa_data.stages.generate")  # counts to the start, as for the others
     before, started = cpu(), time.perf_counter()
     sealed, _ = build(
         stage, settings, {"plan": plan}, Resources(), chosen.data, Terminal(console)

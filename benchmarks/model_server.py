@@ -34,9 +34,9 @@ PER_TURN = 3  # the call, the answer, the simulated user
 STEPS = TURNS * PER_TURN
 STRIDE = 7  # shares no divisor with STEPS: a talk meets every latency once
 ANSWER = (
-    "The number is done. I looked at what you sent, took the one value that it names and checked it "
-    "against the rest: nothing else in it changes the result, and no step was left out. If you need "
-    "it in another form, say which one, and whether the unit should stay as it is.\n\n"
+    "The number is done. I looked at what you sent, took the one value that it names and checked "
+    "it against the rest: nothing else in it changes the result, and no step was left out. If you "
+    "need it in another form, say which one, and whether the unit should stay as it is.\n\n"
     "Answer: done"
 )
 REASONING = (
