@@ -107,6 +107,17 @@ def test_a_worker_converts_without_pandas_and_has_it_when_it_asks() -> None:
     assert first == (False, "DataFrame")
 
 
+def test_a_table_of_records_is_made_without_pandas_in_the_first_process_too() -> None:
+    pytest.importorskip("pandas")
+    code = (
+        "import sys; from kappa_data import arrow; from kappa_data.records import TaskText;"
+        "made = arrow.table([TaskText('a', 'b', 'c')], TaskText);"
+        "print(made.num_rows, 'pandas' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert said.stdout == "1 False\n"
+
+
 def test_what_a_worker_imports_of_the_command_is_not_its_parser() -> None:
     code = "import sys, kappa_data.__main__; print({'typer', 'pyarrow'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
