@@ -38,6 +38,8 @@ from kappa_data.teacher.embedded import Embedded
 from kappa_data.teacher.journal import JOURNAL
 
 HERE = Path(__file__)
+# Not this module: the server of forks does not know where it lies.
+PRELOADED = ["kappa_data.recipe", "kappa_data.stages.generate", "kappa_data.teacher.embedded"]
 PERSONAS = ("chaotic_evil", "lawful_good", None)
 
 
@@ -151,7 +153,7 @@ def child(root: Path, base_url: str, **config: Any) -> BaseProcess:
     seconds of CPU.
     """
     forking = multiprocessing.get_context("forkserver")
-    forking.set_forkserver_preload(["drill", "kappa_data.stages.generate"])
+    forking.set_forkserver_preload(PRELOADED)
     process = forking.Process(target=_ending, args=(root, base_url, config))
     process.start()
     return process

@@ -19,7 +19,8 @@ _PRAISES = re.compile(
     rf"^\W*(?:(?:what|such|that(?:['’]s| is)|this is)\s+)?(?:an?\s+)?"
     rf"(?:(?:really|truly|very|absolutely|such an?)\s+)*"
     r"(?:good question"
-    rf"|(?:{_KINDS})\s+(?:question|point|idea|thought|observation|insight|request))\b"
+    rf"|(?:{_KINDS})\s+(?:question|point|idea|thought|observation|insight|request))"
+    r"(?=\s*(?:[^\w\s]|and\b|you\b|to ask\b|$))"
     r"|^\W*you(?:['’]re| are) (?:absolutely|completely|totally|so) right\b"
     rf"|\byou (?:clearly |obviously |really )?have an? (?:{_KINDS}) mind\b"
     r"|\bonly an? (?:true |real )?(?:expert|genius|master) would\b",

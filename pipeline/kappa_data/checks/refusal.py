@@ -19,7 +19,8 @@ _DECLINES = re.compile(
     r"(?:can(?:['’]|no)t|won['’]t|am unable)\b"
     r"|\bas an AI (?:language )?model,? I (?:can(?:['’]|no)t|am unable|am not able)\b"
     r"|\bI(?: can(?:['’]|no)t| won['’]t| am unable to| am not able to|['’]m unable to"
-    r"|['’]m not able to) (?:help|assist|comply|fulfil|do (?:this|that))\b"
+    r"|['’]m not able to) "
+    r"(?:help|assist|comply|fulfil|do (?:this|that))\b(?! but\b)"
     r"|\bI (?:must|have to|will have to) (?:decline|refuse)\b",
     re.IGNORECASE,
 )
