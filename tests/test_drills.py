@@ -188,7 +188,8 @@ def test_a_server_that_is_gone_for_a_while(tmp_path: Path) -> None:
     made = generated(tmp_path, sealed, teacher, concurrency=16)
     assert set(ended(sealed, made).values()) == {""}
     assert teacher.server.planted == {"down": 1}
-    assert set(teacher.server.answers.values()) == {1}
+    # Twice was asked only what was on its way when the connections broke.
+    assert teacher.server.answers.total() - len(teacher.server.answers) <= 16
 
 
 class SilentAbout(Embedded):
