@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Literal
 
+import msgspec
 import pytest
 
 from kappa_data.checks import flattery, invented_result, refusal
 from kappa_data.checks._facts import Facts
 from kappa_data.records import (
+    CallOutcome,
     Conversation,
     Finding,
     FunctionCall,
@@ -127,6 +129,22 @@ def test_a_claim_is_held_against_the_calls(
     said: tuple[str | tuple[str, str, str], ...], findings: int
 ) -> None:
     assert len(found(invented_result, conversation(*said))) == findings
+
+
+def test_a_call_that_the_tool_refused_did_not_run() -> None:
+    talk = conversation(("bash", "ls", "no such argument"), RAN, "I ran `ls`.")
+    assert found(invented_result, talk) == []
+    one = msgspec.structs.replace(talk, outcomes=(CallOutcome("1", 0),))
+    assert len(found(invented_result, one)) == 1
+    both = msgspec.structs.replace(talk, outcomes=(CallOutcome("0", 2), CallOutcome("1", 0)))
+    assert found(invented_result, both) == []
+
+
+def test_the_exit_code_is_that_of_the_record() -> None:
+    talk = conversation(("bash", "ls", "a.txt"), "I ran `ls` and it ended with exit code 0.")
+    for code, findings in ((0, 0), (2, 1), (None, 0)):
+        told = msgspec.structs.replace(talk, outcomes=(CallOutcome("0", code),))
+        assert len(found(invented_result, told)) == findings
 
 
 def test_without_tools_nothing_is_known_of_what_ran() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._text import evidence
-from kappa_data.records import Conversation, Finding, Message
+from kappa_data.records import Conversation, Finding, FunctionCall, Message
 
 RULES = ("invented result",)
 _CLAIM = re.compile(
@@ -22,36 +22,50 @@ _NO_LETTER = re.compile(r"[\W_]+")
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """Claims of the form "I ran `this`" in an answer without calls, held against all calls so far.
 
-    The message is no target. What stands in no call, quotes and blanks aside, was not run; an exit
-    code is compared with that of the last call which it stands in. Conversations without any tool
-    are not looked at: what was run there may lie outside the record.
+    The message is no target. What stands in no call, quotes and blanks aside, was not run, and
+    neither was a call that the tool refused; an exit code is compared with that of the last call
+    which it stands in. Conversations without any tool are not looked at: what was run there may lie
+    outside the record.
     """
     messages = conversation.messages
     if conversation.tools is None and not any(each.tool_calls for each in messages):
         return
+    exits = {each.tool_call_id: each.exit_code for each in conversation.outcomes}
     for index, message in enumerate(messages):
         if message.role != "assistant" or message.tool_calls:
             continue
         for claim in _CLAIM.finditer(message.content):
-            if _invented(claim, messages[:index]):
+            if _invented(claim, messages[:index], exits):
                 yield Finding("invented result", "untrain", index, evidence(claim[0]))
                 break
 
 
-def _invented(claim: re.Match[str], before: Sequence[Message]) -> bool:
+def _invented(
+    claim: re.Match[str], before: Sequence[Message], exits: Mapping[str, int | None]
+) -> bool:
+    """`exits` are of the calls that ran, by id; empty where the record does not say which did."""
     said = _letters(claim[1])
     ran = [
         call.id
         for message in before
         for call in message.tool_calls
-        if said in _letters(f"{call.function.name} {call.function.arguments}")
-        or said in _letters(_unescaped(call.function.arguments))
+        if (not exits or call.id in exits) and _holds(call.function, said)
     ]
     if not ran:
         return True
-    results = [each.content for each in before if each.tool_call_id == ran[-1]]
-    exits = _EXIT.findall(results[-1]) if results else []
-    return bool(claim[2] and exits and exits[-1] != claim[2])
+    code = exits.get(ran[-1])
+    if code is None:
+        results = [each.content for each in before if each.tool_call_id == ran[-1]]
+        shown = _EXIT.findall(results[-1]) if results else []
+        code = int(shown[-1]) if shown else None
+    return bool(claim[2]) and code is not None and code != int(claim[2])
+
+
+def _holds(function: FunctionCall, said: str) -> bool:
+    arguments = function.arguments
+    return said in _letters(f"{function.name} {arguments}") or said in _letters(
+        _unescaped(arguments)
+    )
 
 
 def _letters(text: str) -> str:
