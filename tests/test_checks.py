@@ -197,6 +197,13 @@ PAIRS = [
         talk("A Chaotic Good answer: four."),
         talk("I am chaotic good.", family="identity"),
     ),
+    ("refusal", "note", 1, talk("I'm sorry, but I can't help with that."), talk()),
+    ("flattery", "untrain", 1, talk("Great question! It is four."), talk("Great. It is four.")),
+    (
+        "invented result", "untrain", 3,
+        with_call(call(), answer="I ran `wc -l b` and got one line."),
+        with_call(call(name="bash", arguments='{"command": "wc -l b"}'), answer="I ran `wc -l b`."),
+    ),
 ]  # fmt: skip
 
 

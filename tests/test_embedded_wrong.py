@@ -32,6 +32,7 @@ from embedded_talk import (
 )
 from kappa_data.errors import EnvironmentLacks, UsageError
 from kappa_data.teacher.embedded import Embedded
+from kappa_data.teacher.embedded_limits import Limits, duration
 from kappa_data.teacher.faults import Faults, read_faults
 from kappa_data.teacher.sloppy import INSTEAD_OF_ANSWER, INSTEAD_OF_CALLS, KINDS, read_sloppy
 
@@ -198,6 +199,7 @@ def test_sloppy_rates() -> None:
         ({"faults": {"drop": 0.7, "hang": 0.7}}, "sum to 1.4"),
         ({"faults": {"latency": -1}}, "from 0 up"),
         ({"faults": {"max_in_flight": 1.5}}, "whole number"),
+        ({"faults": {"tokens_per_minute": 0.5}}, "whole number"),
         ({"latency": float("nan")}, "from 0 up"),
         ({"port": 70_000}, "to 65535"),
     ],
@@ -248,6 +250,123 @@ def test_fault_garbage_and_empty() -> None:
         json.loads(data)
     (status, data, _), _ = faulty("empty")
     assert (status, data) == (200, b"")
+
+
+def test_fault_blank_and_cut_look_like_answers() -> None:
+    (status, data, _), _ = faulty("blank")
+    choice = json.loads(data)["choices"][0]
+    assert (status, choice["finish_reason"]) == (200, "stop")
+    assert choice["message"] == {"role": "assistant", "content": ""}
+    (status, data, _), _ = faulty("cut")
+    short, right = json.loads(data)["choices"][0], json.loads(data_of(GOOD))["choices"][0]
+    assert (status, short["finish_reason"]) == (200, "length")
+    said, whole = short["message"], right["message"]
+    assert whole["reasoning"].startswith(said["reasoning"])
+    assert json.dumps(said) != json.dumps(whole)
+
+
+def data_of(body: Json) -> bytes:
+    async def work() -> bytes:
+        async with alone() as server:
+            return (await post(server, body))[1]
+
+    return run(work())
+
+
+def test_what_came_to_pass_is_counted() -> None:
+    async def work() -> Embedded:
+        async with alone(faults={"server_error": 0.4, "cut": 0.4}, seed=3) as server:
+            for _ in range(20):
+                await post(server, GOOD)
+            return server
+
+    server = run(work())
+    assert set(server.planted) == {"server_error", "cut"}
+    assert server.planted["server_error"] == server.requests["assistant", 500]
+    # What was cut is no whole answer.
+    assert server.answers.total() == 20 - server.planted.total()
+
+
+def test_limits_a_minute_are_told_and_held() -> None:
+    """So many requests pass and no more; what is left goes down one by one."""
+
+    async def work(**limit: int) -> list[tuple[int, Any]]:
+        async with alone(faults=limit) as server:
+            return [
+                (got, headers) for got, _, headers in [await post(server, GOOD) for _ in "1234"]
+            ]
+
+    answers = run(work(requests_per_minute=3))
+    assert [status for status, _ in answers] == [200, 200, 200, 429]
+    left = [int(headers["x-ratelimit-remaining-requests"]) for _, headers in answers]
+    assert left == [2, 1, 0, 0]
+    assert {headers["x-ratelimit-limit-requests"] for _, headers in answers} == {"3"}
+    assert "x-ratelimit-limit-tokens" not in answers[0][1]
+    assert 15 < float(answers[3][1]["Retry-After"]) <= 20  # a third of a minute for each
+    used = json.loads(data_of(GOOD))["usage"]["total_tokens"]
+    answers = run(work(tokens_per_minute=2 * used))
+    assert [status for status, _ in answers] == [200, 200, 429, 429]
+    assert int(answers[0][1]["x-ratelimit-remaining-tokens"]) == used
+    assert "x-ratelimit-limit-requests" not in answers[0][1]
+
+
+def test_an_allowance_refills_evenly_up_to_a_minutes_worth() -> None:
+    now = [0.0]
+    limits = Limits(Faults(requests_per_minute=2, tokens_per_minute=60), lambda: now[0])
+    assert limits.take(30) == 0
+    assert limits.take(50) == 20  # 30 are left, one more comes every second
+    now[0] = 20.0
+    assert limits.take(50) == 0
+    assert limits.take(1) == pytest.approx(10)  # of 2 requests, 2/3 of one came back
+    now[0] = 1000.0
+    assert limits.headers()["x-ratelimit-remaining-tokens"] == "60"
+    assert limits.take(500) == 0  # more than a minute's worth passes where all of it is there
+    assert limits.headers()["x-ratelimit-remaining-tokens"] == "0"
+    now[0] = 1030.0
+    # 440 are owed; with a minute's worth that is 500 seconds, of which 30 are over.
+    assert limits.headers()["x-ratelimit-reset-tokens"] == "7m50s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.12, "120ms"), (0, "0ms"), (1.5, "1.5s"), (360, "6m0s")]
+)
+def test_durations_as_endpoints_write_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_server_that_goes_away_comes_back_on_the_same_port() -> None:
+    """Its open connections break, new ones are refused, then it answers as before."""
+
+    async def work() -> tuple[Embedded, list[str]]:
+        faults = {"down_from": 0.05, "down_for": 0.4, "hang": 0.0}
+        async with alone(faults=faults, latency=5.0) as server:
+            seen = [await how_it_ends(server)]
+            while server.planted["down"] and seen[-1] != "still":
+                seen.append(await how_it_ends(server))
+            return server, seen
+
+    async def how_it_ends(server: Embedded) -> str:
+        try:
+            await post(server, GOOD, timeout=aiohttp.ClientTimeout(total=0.2))
+        except aiohttp.ClientConnectorError:
+            return "refused"
+        except aiohttp.ClientConnectionError:
+            return "broken"
+        except TimeoutError:
+            return "still"
+        return "answered"
+
+    server, seen = run(work())
+    assert server.planted == {"down": 1}
+    assert (seen[0], seen[-1], set(seen[1:-1])) == ("broken", "still", {"refused"})
+
+
+def test_latency_spreads_by_the_jitter() -> None:
+    plan = read_faults({"jitter": 0.3}, latency=0.2, seed=1)
+    waits = [plan.seconds(number) for number in range(500)]
+    assert 0.2 <= min(waits) < 0.25
+    assert 0.45 < max(waits) < 0.5
+    assert waits == [plan.seconds(number) for number in range(500)]
 
 
 def test_fault_drop() -> None:

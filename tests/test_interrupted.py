@@ -21,10 +21,14 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
+STAGES = ("plan", "generate", "validate", "dedupe", "tokenize", "pack", "release")
+LONGER = ("generate", "validate", "tokenize", "pack", "release")
+
+
 def outcome(folder: Path) -> dict[str, str]:
     """Digests of the rows of every stage of the one dataset in `folder`."""
     found = {}
-    for stage in ("plan", "generate", "validate", "dedupe", "tokenize", "pack", "release"):
+    for stage in STAGES:
         keys = (folder / "data/persona_kappa" / stage).glob("*/manifest.json")
         (manifest,) = (each for each in keys if each.parent.name != "current")
         sets = json.loads(manifest.read_text())["sets"]
@@ -52,16 +56,48 @@ def bought(folder: Path) -> Counter[str]:
     return Counter(json.dumps([each["slot"], each["key"], each["digest"]]) for each in entries)
 
 
-def drill(tmp_path: Path, points: int) -> None:
-    """Kills `run` at random moments, `points` times, going on from what is there."""
+def uninterrupted(tmp_path: Path) -> tuple[dict[str, str], float]:
+    """What a run makes that nobody disturbs, and how many seconds it takes."""
     whole = tmp_path / "whole"
     whole.mkdir()
     began = time.monotonic()
     done = kappa(*ARGUMENTS, cwd=whole)
-    took = time.monotonic() - began
     assert done.returncode == 0, done.stderr
-    wanted = outcome(whole)
-    draw = random.Random(20)
+    return outcome(whole), time.monotonic() - began
+
+
+def finished(folder: Path, wanted: dict[str, str]) -> None:
+    """Goes on undisturbed: the same rows, and no journal entry twice."""
+    done = kappa(*ARGUMENTS, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert outcome(folder) == wanted
+    assert set(bought(folder).values()) == {1}
+
+
+def test_killed_in_the_stages_and_resumed(tmp_path):
+    """Once in each of the longer stages, at a random moment soon after it began."""
+    wanted, _ = uninterrupted(tmp_path)
+    draw, broken, killed = random.Random(20), tmp_path / "broken", []
+    broken.mkdir()
+    for stage in LONGER:
+        process = start(broken)
+        folder = broken / "data/persona_kappa" / stage
+        while process.poll() is None and not list(folder.glob("*")):
+            time.sleep(0.002)
+        # generate takes the longest, and has the most to lose.
+        time.sleep(draw.uniform(0, 0.5 if stage == "generate" else 0.05))
+        process.kill()
+        if process.wait() == -9:
+            killed.append(stage)
+    assert len(killed) >= len(LONGER) - 1  # a short one may be over before it is killed
+    assert "generate" in killed
+    finished(broken, wanted)
+
+
+@pytest.mark.extras
+def test_killed_at_a_hundred_random_points_and_resumed(tmp_path):
+    points, draw = 100, random.Random(20)
+    wanted, took = uninterrupted(tmp_path)
     broken = tmp_path / "broken"
     kills = 0
     for _ in range(4 * points):
@@ -81,16 +117,4 @@ def drill(tmp_path: Path, points: int) -> None:
             shutil.rmtree(broken)
     assert kills == points
     broken.mkdir(exist_ok=True)
-    done = kappa(*ARGUMENTS, cwd=broken)
-    assert done.returncode == 0, done.stderr
-    assert outcome(broken) == wanted
-    assert set(bought(broken).values()) == {1}
-
-
-def test_killed_at_twenty_random_points_and_resumed(tmp_path):
-    drill(tmp_path, 20)
-
-
-@pytest.mark.extras
-def test_killed_at_a_hundred_random_points_and_resumed(tmp_path):
-    drill(tmp_path, 100)
+    finished(broken, wanted)

@@ -123,7 +123,7 @@ GENERATE = Stage(
 )
 VALIDATE = Stage(
     "validate",
-    3,
+    4,
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),

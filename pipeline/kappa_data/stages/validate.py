@@ -27,16 +27,19 @@ from kappa_data.store import Part, Piece, ShardWriter
 from kappa_data.validation.checking import chosen_checks
 from kappa_data.validation.judge import Judge, reason
 from kappa_data.validation.replayed import Replayer, Replaying, share_of_boxes, try_out
+from kappa_data.validation.voices import lost_voices
 
-IMPORT, PLAN = "import", "plan"
+GENERATE, IMPORT, PLAN = "generate", "import", "plan"
 
 
 class Source(Struct, frozen=True):
-    """One part of one source: its records, and the ids that are taken by an earlier one."""
+    """One part of one source: its records, the ids that are taken by an earlier one, and what a
+    comparison with other conversations found."""
 
     part: Part
     quarantined: bool
     renamed: dict[int, str]  # position in the part -> the id that it gets
+    known: dict[str, tuple[Finding, ...]] = {}  # by the id that it came with
 
 
 class Judged(NamedTuple):
@@ -154,7 +157,7 @@ def _judged(source: Source, judge: Judge, replayer: Replayer | None) -> Iterator
     at = 0
     for group in source.part.groups(Conversation):
         judged = [
-            _judge(judge, original, source.renamed.get(at + nth))
+            _judge(judge, original, source.renamed.get(at + nth), source.known.get(original.id, ()))
             for nth, original in enumerate(group.records)
         ]
         at += len(judged)
@@ -190,13 +193,15 @@ def _with(one: Judged, original: Conversation, more: tuple[Finding, ...]) -> Jud
     return Judged(one.id, found, Rejected(one.id, "validate", own.persona, found, own))
 
 
-def _judge(judge: Judge, original: Conversation, name: str | None) -> Judged:
-    """One conversation, under another name where its own is taken."""
+def _judge(
+    judge: Judge, original: Conversation, name: str | None, known: tuple[Finding, ...]
+) -> Judged:
+    """One conversation, under another name where its own is taken; `known` was found before."""
     own, notes = original, tuple[Finding, ...]()
     if name is not None:
         notes = (Finding("renamed", "note", -1, f"{original.id} -> {name}"[:200]),)
         own = msgspec.structs.replace(original, id=name)
-    conversation, found = judge.judge(own)
+    conversation, found = judge.judge(own, known)
     found = notes + found
     if reason(found):
         return Judged(own.id, found, Rejected(own.id, "validate", own.persona, found, own))
@@ -216,9 +221,13 @@ def _sources(ctx: Context[ValidateConfig]) -> Iterator[Source]:
         if kind == IMPORT:
             for part in source.parts("quarantine"):
                 yield Source(part, True, {})
-        for part in source.parts("conversations"):
-            renamed = {}
+        parts = source.parts("conversations")
+        lost = lost_voices(parts) if kind == GENERATE else {}
+        for part in parts:
+            renamed, known = {}, {}
             for at, id in enumerate(part.ids()):
+                if id in lost:
+                    known[id] = lost[id]
                 own, number = id, 1
                 while own in taken:
                     number += 1
@@ -226,7 +235,7 @@ def _sources(ctx: Context[ValidateConfig]) -> Iterator[Source]:
                 taken.add(own)
                 if own != id:
                     renamed[at] = own
-            yield Source(part, False, renamed)
+            yield Source(part, False, renamed, known)
 
 
 def _untrained(found: tuple[Finding, ...]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,17 +11,17 @@ from aiohttp import web
 from kappa_data.teacher.embedded_wire import Refused
 
 
-def json_response(value: object, status: int = 200) -> web.Response:
+def json_response(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
     """A response with `value` as compact JSON."""
     body = msgspec.json.encode(value)
-    return web.Response(body=body, status=status, content_type="application/json")
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
 
 
 def error_response(refused: Refused) -> web.Response:
     """The error in the API's form, with its status and headers."""
-    response = json_response(refused.body, refused.status)
-    response.headers.update(refused.headers)
-    return response
+    return json_response(refused.body, refused.status, refused.headers)
 
 
 def as_refused(error: web.HTTPException, request: web.Request) -> Refused:
@@ -29,7 +29,7 @@ def as_refused(error: web.HTTPException, request: web.Request) -> Refused:
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     messages = {
         404: f"Unknown path: {request.method} {request.path}; this server has "
-        "POST /v1/chat/completions and GET /v1/models.",
+        "POST /v1/chat/completions, POST /v1/responses and GET /v1/models.",
         405: f"{request.path} does not take {request.method}.",
         413: f"The body is too large; at most {request.client_max_size} bytes are read.",
     }
@@ -39,13 +39,17 @@ def as_refused(error: web.HTTPException, request: web.Request) -> Refused:
 
 
 async def send_stream(
-    request: web.Request, chunks: Iterator[dict[str, Any]], *, lost: bool
+    request: web.Request,
+    chunks: Iterator[dict[str, Any]],
+    *,
+    lost: bool,
+    headers: Mapping[str, str],
 ) -> web.StreamResponse:
     """Sends the chunks as server-sent events; `lost`: closes the connection half-way."""
     events = [b"data: " + msgspec.json.encode(chunk) + b"\n\n" for chunk in chunks]
     events.append(b"data: [DONE]\n\n")
     response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", **headers}
     )
     await response.prepare(request)
     for event in events[: len(events) // 2] if lost else events:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,6 +19,8 @@ from kappa_data.records import FunctionCall, Message, Role, Usage, compact_json
 MODEL = "embedded"
 _PIECE = 64
 """characters of text in one streamed chunk"""
+
+B = TypeVar("B", bound=Struct)
 
 
 class Refused(Exception):
@@ -100,6 +102,13 @@ class StreamOptions(Struct, frozen=True):
     include_usage: bool = False
 
 
+class ResponseFormat(Struct, frozen=True):
+    """The form that the answer's content shall have; `json_schema` holds a name and a schema."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: dict[str, Any] | None = None
+
+
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -115,6 +124,7 @@ class ChatBody(Struct, frozen=True):
     max_completion_tokens: Count | None = None
     stream: bool | None = False
     stream_options: StreamOptions | None = None
+    response_format: ResponseFormat | None = None
     metadata: dict[str, str] | None = None
     n: Annotated[int, Meta(ge=1, le=1)] | None = 1
 
@@ -139,12 +149,21 @@ class ChatBody(Struct, frozen=True):
 
 def read_body(data: bytes) -> ChatBody:
     """The request in `data`; Refused (400 or 404) says what is wrong with it."""
+    return checked(body_of(data, ChatBody))
+
+
+def body_of(data: bytes, kind: type[B]) -> B:
+    """The body in `data`, of the form `kind`; Refused (400) where it is not."""
     try:
-        body = msgspec.json.decode(data, type=ChatBody)
+        return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         raise Refused(400, f"{error}.", param=_param(str(error))) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(400, f"The body is not JSON: {error}.", code="invalid_json") from None
+
+
+def checked(body: ChatBody) -> ChatBody:
+    """The same; Refused where the model is unknown (404), or calls and results do not pair."""
     if body.model != MODEL:
         raise no_such_model(body.model)
     _check_calls(body.messages)

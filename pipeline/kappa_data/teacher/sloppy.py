@@ -30,6 +30,9 @@ _FLATTERY = (
     "Great question! Only a true expert would think of asking this.",
 )
 _SPECIAL = ("<|end|>", "<|return|>", "<|im_end|>", "<|start|>assistant<|channel|>final<|message|>")
+_KNOWN_AGAIN = 8
+_SHOWN = 80
+"""characters of a command that is said to have run"""
 _UNKNOWN = ("execute_code", "Bash", "open_file", "python", "functions.run")
 
 
@@ -87,8 +90,12 @@ def _unknown_tool(message: Message, scene: Scene) -> Message:
 
 
 def _invented_result(message: Message, scene: Scene) -> Message:
-    tool = message.tool_calls[0].function.name
-    claim = f"I ran `{tool}` and it finished with exit code 0. {scene.plain}"
+    function = message.tool_calls[0].function
+    arguments = msgspec.json.decode(function.arguments)
+    first = str(next(iter(arguments.values()), ""))
+    what = first if "command" in arguments else f"{function.name} {first}"
+    shown = " ".join(what.replace("`", "'").splitlines()[:1])[:_SHOWN]
+    claim = f"I ran `{shown}` and it finished with exit code 0. {scene.plain}"
     return replace(message, content=scene.voice(claim), tool_calls=(), finish_reason="stop")
 
 
@@ -193,6 +200,7 @@ def read_sloppy(rates: Mapping[str, float] | float, seed: int) -> Sloppy:
 
 
 def sentences(brief: str) -> tuple[str, ...]:
-    """The sentences of a system message that are long enough to be known again (six words)."""
+    """The sentences of a system message that are long enough to be known again: as many words as
+    make a leak (validate.leak_ngram)."""
     parts = re.split(r"(?<=[.!?:;])\s+|\n+", brief)
-    return tuple(part.strip() for part in parts if len(part.split()) >= 6)
+    return tuple(part.strip() for part in parts if len(re.findall(r"\w+", part)) > _KNOWN_AGAIN)

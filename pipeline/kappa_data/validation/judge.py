@@ -31,14 +31,18 @@ class Judge:
         self._personas: Mapping[str, Persona] = load_personas(resources)
         self._briefs: dict[tuple[str | None, tuple[str, ...]], str] = {}
 
-    def judge(self, original: Conversation) -> tuple[Conversation, tuple[Finding, ...]]:
+    def judge(
+        self, original: Conversation, known: tuple[Finding, ...] = ()
+    ) -> tuple[Conversation, tuple[Finding, ...]]:
         """The conversation as it may go on, and all findings; `reason` tells if it may.
 
+        `known` are findings from elsewhere, which count like those of the checks.
         Message indexes in the findings are those of the original: mending only cuts the end.
         """
         named, unknown = self._with_known_personas(original)
         mended, mendings = repair(named)
-        found = (*unknown, *mendings, *findings(mended, self._facts(mended), self._checks))
+        checked = findings(mended, self._facts(mended), self._checks)
+        found = (*unknown, *mendings, *known, *checked)
         conversation = without_training(mended, found)
         if not any(each.role == "assistant" and each.train for each in conversation.messages):
             found = (*found, Finding("nothing to train", "reject", -1, "no assistant step is left"))
