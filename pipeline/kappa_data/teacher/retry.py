@@ -26,8 +26,6 @@ BUDGETS: dict[Kind, float] = {
     "timeout": 0.5,
     "malformed": 0.5,
 }
-PASSING: frozenset[Kind] = frozenset({"rate_limit", "overload", "connection", "timeout"})
-"""what says nothing about the request: when its budget is spent, another day brings an answer"""
 LONGEST_PAUSE = 60.0
 """times the first pause; one that the endpoint asks for may be longer"""
 
