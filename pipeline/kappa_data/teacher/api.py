@@ -78,6 +78,9 @@ class TeacherError(Exception):
     `retry_after` is the pause in seconds that the endpoint asked for, if it did. `passing`: asked
     again on another day, the same request may be answered; else the fault is its own. As a rule
     that follows from the kind; a request that alone is never answered in time is an exception.
+
+    For who tries again: `counts` is False where the try failed for no fault of the request's (the
+    endpoint was down, too much was in flight), `at_once` is True where another endpoint has room.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class TeacherError(Exception):
         self.detail = detail
         self.retry_after = retry_after
         self.passing = kind in PASSING if passing is None else passing
+        self.counts, self.at_once = True, False
 
 
 def digest(request: ChatRequest) -> str:

@@ -81,7 +81,5 @@ def _read(answer: ChatAnswer, validator: Draft202012Validator) -> tuple[Any, str
         value = strict_json.parse(text)
     except strict_json.NotStrict as error:
         return None, str(error)
-    error = best_match(validator.iter_errors(value))
-    if error is None:
-        return value, ""
-    return None, f"{error.json_path}: {error.message}"
+    wrong = best_match(validator.iter_errors(value))
+    return (value, "") if wrong is None else (None, f"{wrong.json_path}: {wrong.message}")
