@@ -16,11 +16,12 @@ import math
 
 FREQUENT = 0.25
 """share of limited answers in a round above which the window shrinks"""
-LEAST = 8
-"""answers, or accepted ones among frequent limits, that make a round"""
-FINE_STEPS = 4
-"""attempts to get below a cap that is near"""
-ROUNDS_OPEN = 8
+LEAST, ENOUGH = 8, 32
+"""answers that make a round; accepted ones that make it where limits are frequent (a quarter of
+the window, where that is less): fewer and chance looks like a cap"""
+COARSE_STEPS, FINE_STEPS = 2, 4
+"""attempts to get below a cap, where most of the window is wasted and where it is near"""
+ROUNDS_OPEN = 4
 """rounds that the window stays open after shrinking proved useless; doubles each time, to 64"""
 REST = 4
 """rounds between two probes above a cap that was found; doubles each time, to 16"""
@@ -40,7 +41,7 @@ class Window:
         self._before = most  # what was allowed before the change that is on trial
         self._trial = ""  # "smaller" or "larger": the change whose first round this is
         self._share_before = 1.0
-        self._fine_steps = 0
+        self._steps_down = 0
         self._rounds_open, self._open_next = 0, ROUNDS_OPEN
         self._capped = False
         self._rest, self._rest_next = 0, REST
@@ -51,6 +52,8 @@ class Window:
 
     def enter(self, now: float) -> int:
         """Counts a request that goes out."""
+        if not self._began:
+            self._began = self._at = now
         self._pass(now)
         self.in_flight += 1
         return self._round
@@ -64,6 +67,7 @@ class Window:
         """Reviews the size with one answer after so many `seconds`; `limited`: it was a 429."""
         if sent_in != self._round:
             return
+        self._pass(now)
         if limited:
             self._limited += 1
             self._wasted += seconds
@@ -73,12 +77,14 @@ class Window:
         share = self._limited / answers
         if self._trial == "larger" and self._limited >= 4 and share > 0.5:
             self._refuted(now)
-        elif self._accepted < min(LEAST, math.ceil(self.allowed / 4)):
+        elif answers < max(self.allowed, LEAST):
+            pass
+        elif self._accepted < min(ENOUGH, math.ceil(self.allowed / 4)):
             pass  # what the endpoint carries is known only when it has answered some
-        elif share > FREQUENT and self._limited >= LEAST / 2:
+        elif share > FREQUENT:
             self._frequent(now, share)
-        elif answers >= max(self.allowed, LEAST):
-            self._rare(now)
+        else:
+            self._rare(now, share)
 
     def was_too_large(self, sent_in: int) -> bool:
         """Whether a request of that round went out above a cap that has been found since."""
@@ -105,24 +111,32 @@ class Window:
         # The mean number in flight that were not turned away: what the endpoint carries.
         carried = (self._busy - self._wasted) / max(now - self._began, 1e-9)
         if self._trial == "smaller" and share > 0.75 * self._share_before:
-            self._fine_steps += 1
-            if carried < 0.85 * self.allowed or self._fine_steps > FINE_STEPS:
-                self._rounds_open, self._open_next = self._open_next, min(2 * self._open_next, 64)
-                self._capped = False
-                self._begin(now, self.most)
+            self._steps_down += 1
+            near = carried > 0.85 * self.allowed
+            if self._steps_down > (FINE_STEPS if near else COARSE_STEPS):
+                self._useless(now)
                 return
         elif self._trial != "smaller":
-            self._fine_steps = 0
+            self._steps_down = 0
         self._share_before = share
         smaller = min(round(carried), self.allowed - max(1, self.allowed // 32))
         self._begin(now, max(self.floor, smaller), "smaller")
 
-    def _rare(self, now: float) -> None:
+    def _useless(self, now: float) -> None:
+        """Limits do not follow what is in flight."""
+        self._rounds_open, self._open_next = self._open_next, min(2 * self._open_next, 64)
+        self._capped, self._rest = False, 0
+        self._begin(now, self.most)
+
+    def _rare(self, now: float, share: float) -> None:
         if self._trial == "smaller":
+            if share > self._share_before / 2:
+                self._useless(now)
+                return
             self._capped, self._rest, self._rest_next, self._step = True, REST, REST, 1
         elif self._trial == "larger":
             self._step *= 2
-        self._rounds_open = 0
+        self._rounds_open = max(self._rounds_open - 1, 0)
         if self._rest:
             self._rest -= 1
         elif self.allowed == self.most:
