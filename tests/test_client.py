@@ -20,7 +20,6 @@ from kappa_data.teacher.api import ChatAnswer, ChatRequest, TeacherError
 from kappa_data.teacher.client import check_base_url
 from kappa_data.teacher.retry import Patience
 from kappa_data.teacher.teachers import Teachers
-from kappa_data.teacher.window import Window
 
 KEY = "sk-very-secret-0123456789"
 REQUEST = ChatRequest(
@@ -386,40 +385,6 @@ def test_a_cap_in_flight_costs_no_request() -> None:
 
     assert len(asyncio.run(run())) == 200
     assert 0 < limited < 5 * 200
-
-
-def test_the_window_follows_a_cap_and_ignores_chance() -> None:
-    capped = Window(256)
-    for _ in range(200):
-        allowed = capped.allowed
-        for number in range(allowed):
-            capped.report(limited=number >= 64)
-    assert 40 <= capped.allowed <= 128
-    chance = Window(256)
-    sizes = []
-    for number in range(40_000):
-        chance.report(limited=number % 2 == 0)
-        sizes.append(chance.allowed)
-    assert sum(sizes) / len(sizes) > 0.85 * 256
-    assert min(sizes) >= 256 // 8
-
-
-def test_the_window_admits_no_more_than_it_allows() -> None:
-    async def run() -> int:
-        window, now, peak = Window(5), 0, 0
-
-        async def one() -> None:
-            nonlocal now, peak
-            async with window:
-                now += 1
-                peak = max(peak, now)
-                await asyncio.sleep(0.001)
-                now -= 1
-
-        await asyncio.gather(*(one() for _ in range(40)))
-        return peak
-
-    assert asyncio.run(run()) == 5
 
 
 def test_budgets_by_class() -> None:

@@ -81,7 +81,8 @@ class Channel:
         self.failures: Counter[Kind] = Counter()
         self.reached = False
         self.reaching = asyncio.Lock()
-        self._trial_out = False
+        self.sent_before_back = 0  # tries up to the last time that it came back
+        self.trial_out = False
         self.trial_over = asyncio.Event()
         self._host = check_base_url(base_url)
         self._key = key.strip() or NO_KEY
@@ -108,7 +109,7 @@ class Channel:
 
     def delay(self, now: float) -> float | None:
         """Seconds until a request may go; None: not before another one is answered."""
-        if not self.breaker.closed and (self._trial_out or not self.breaker.trying):
+        if not self.breaker.closed and (self.trial_out or not self.breaker.trying):
             return None
         if self.window.in_flight >= self.window.allowed:
             return None
@@ -117,7 +118,7 @@ class Channel:
     def enter(self, now: float) -> Ticket:
         """Lets a request through; `leave` has to follow."""
         trial = self.breaker.trying
-        self._trial_out = self._trial_out or trial
+        self.trial_out = self.trial_out or trial
         self.sent += 1
         return Ticket(self.window.enter(now), self.rate.sent(), self.sent, trial)
 
@@ -125,7 +126,7 @@ class Channel:
         """The request is out no more, however it ended."""
         self.window.leave(time.monotonic())
         if ticket.trial:
-            self._trial_out = False
+            self.trial_out = False
             self.trial_over.set()
 
     async def send(self, request: ChatRequest, ticket: Ticket) -> ChatAnswer:

@@ -23,6 +23,7 @@ from kappa_data.teacher.api import ChatAnswer, ChatRequest, TeacherError
 from kappa_data.teacher.client import (
     DEFAULT_BASE_URL,
     Channel,
+    Ticket,
     check_base_url,
     looks_down,
 )
@@ -221,22 +222,28 @@ class Teachers:
                 await self._first_contact(line, channel)
             answer = await channel.send(turn.request, ticket)
         except TeacherError as error:
-            self._failed(line, turn, channel, error)
+            self._failed(line, turn, channel, ticket, error)
             raise
         else:
-            self._alive(channel)
+            if channel.breaker.closed or ticket.trial:
+                self._alive(channel)  # what it answered before it went down is no sign of life
             turn.failed_at.clear()
             return answer
         finally:
             channel.leave(ticket)
             self._lines.dispatch()
 
-    def _failed(self, line: Line, turn: Turn, channel: Channel, error: TeacherError) -> None:
+    def _failed(
+        self, line: Line, turn: Turn, channel: Channel, ticket: Ticket, error: TeacherError
+    ) -> None:
         """What one failed try says of the endpoint, and where the request goes now."""
         now = time.monotonic()
         breaker, silent = channel.breaker, error.kind == "timeout"
         if not looks_down(error):
-            self._alive(channel)  # any answer is a sign of life
+            if breaker.closed or ticket.trial:
+                self._alive(channel)  # any answer is a sign of life
+        elif ticket.number <= channel.sent_before_back:
+            error.counts = silent  # sent before it went down, and lost with it
         elif channel.ever_answered(turn.request.model):
             if breaker.failed(error.detail, silent, channel.window.allowed, now):
                 self._went_down(channel)
@@ -273,6 +280,7 @@ class Teachers:
         if not channel.breaker.answered():
             return
         self._given_up.pop(channel, None)
+        channel.sent_before_back = channel.sent
         seconds = time.monotonic() - channel.breaker.since
         self._note(f"{channel.base_url} is back after {seconds:.0f} s")
         self._lines.dispatch()
