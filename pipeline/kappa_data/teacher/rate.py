@@ -103,8 +103,9 @@ class Rate:
         return self._mean_tokens
 
     def answered(self, reserved: float, tokens: int) -> None:
-        """Settles what was reserved with what the answer took."""
-        self._mean_tokens += (tokens - self._mean_tokens) * (0.1 if self._mean_tokens else 1.0)
+        """Settles what was reserved with what the answer took; 0: there was none."""
+        if tokens:
+            self._mean_tokens += (tokens - self._mean_tokens) * (0.1 if self._mean_tokens else 1.0)
         if self._limited:
             self._own_tokens.take(tokens - reserved)
             self._tokens.take(tokens - reserved)
