@@ -15,11 +15,11 @@ from aiohttp import web
 
 from kappa_data.errors import TeacherDown, UsageError
 from kappa_data.records import FunctionCall, ToolCall, Usage
-from kappa_data.teacher import wire
+from kappa_data.teacher import chat_wire, wire
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, TeacherError
-from kappa_data.teacher.client import OpenAITeacher, check_base_url
+from kappa_data.teacher.client import check_base_url
 from kappa_data.teacher.retry import Patience
-from kappa_data.teacher.window import Window
+from kappa_data.teacher.teachers import Teachers
 
 KEY = "sk-very-secret-0123456789"
 REQUEST = ChatRequest(
@@ -108,8 +108,8 @@ def ask(endpoint: Endpoint, requests: int = 1, **settings: Any) -> list[ChatAnsw
     async def run() -> list[ChatAnswer]:
         async with endpoint.running() as base_url:
             endpoint.base_url = base_url
-            options = {"timeout": 5.0, "retries": 4, "backoff": 0.001} | settings
-            async with OpenAITeacher(base_url, KEY, **options) as teacher:
+            options = {"timeout": 5.0, "retries": 4, "backoff": 0.001, "patience": 0.2} | settings
+            async with Teachers.at(base_url, KEY, **options) as teacher:
                 return [await teacher.complete(REQUEST) for _ in range(requests)]
 
     return asyncio.run(run())
@@ -160,7 +160,7 @@ def test_metadata_reaches_only_a_teacher_that_is_told_so(sends: bool) -> None:
 def test_dialects_of_answers(
     message: dict[str, Any], content: str, reasoning: str | None, arguments: list[str]
 ) -> None:
-    answer = wire.answer(json.dumps(said(**message)).encode())
+    answer = chat_wire.answer(json.dumps(said(**message)).encode())
     assert (answer.content, answer.reasoning) == (content, reasoning)
     assert [call.function.arguments for call in answer.tool_calls] == arguments
 
@@ -242,7 +242,7 @@ def test_no_retries_means_none() -> None:
         (error(404, "The model `m` does not exist"), '"m"'),
         (error(400, "no such model: m"), '"m"'),
         (error(400, "temperature is not supported"), "temperature"),
-        (replies(200, b"<html>a web page"), "chat-completions"),
+        (replies(200, b"<html>a web page"), "chat/completions"),
         (error(429, "quota", code="insufficient_quota"), "credit"),
         (error(402, "pay"), "credit"),
         (error(429, "tomorrow", **{"Retry-After": "86400"}), "86400"),
@@ -285,7 +285,7 @@ def test_an_endpoint_without_a_list_of_models_is_used(models: Reply) -> None:
 
 def test_nobody_listens() -> None:
     async def run() -> None:
-        async with OpenAITeacher("http://127.0.0.1:1/v1", KEY, retries=2, backoff=0.001) as teacher:
+        async with Teachers.at("http://127.0.0.1:1/v1", KEY, retries=2, backoff=0.001) as teacher:
             await teacher.complete(REQUEST)
 
     with pytest.raises(TeacherDown, match="cannot be reached"):
@@ -301,7 +301,7 @@ def test_an_endpoint_that_dies_is_down_and_one_slow_request_is_not() -> None:
 
 def test_what_was_proven_before_blames_the_request() -> None:
     with pytest.raises(TeacherError) as caught:
-        ask(Endpoint(error(400, "odd")), proven=True)
+        ask(Endpoint(error(400, "odd")), proven=frozenset({"m"}))
     assert caught.value.kind == "bad_request"
 
 
@@ -379,46 +379,12 @@ def test_a_cap_in_flight_costs_no_request() -> None:
 
     async def run() -> list[ChatAnswer]:
         async with Endpoint(capped).running() as base_url:
-            teacher = OpenAITeacher(base_url, KEY, retries=6, backoff=0.01, concurrency=64)
+            teacher = Teachers.at(base_url, KEY, retries=6, backoff=0.01, concurrency=64)
             async with teacher:
                 return await asyncio.gather(*(teacher.complete(REQUEST) for _ in range(200)))
 
     assert len(asyncio.run(run())) == 200
     assert 0 < limited < 5 * 200
-
-
-def test_the_window_follows_a_cap_and_ignores_chance() -> None:
-    capped = Window(256)
-    for _ in range(200):
-        allowed = capped.allowed
-        for number in range(allowed):
-            capped.report(limited=number >= 64)
-    assert 40 <= capped.allowed <= 128
-    chance = Window(256)
-    sizes = []
-    for number in range(40_000):
-        chance.report(limited=number % 2 == 0)
-        sizes.append(chance.allowed)
-    assert sum(sizes) / len(sizes) > 0.85 * 256
-    assert min(sizes) >= 256 // 8
-
-
-def test_the_window_admits_no_more_than_it_allows() -> None:
-    async def run() -> int:
-        window, now, peak = Window(5), 0, 0
-
-        async def one() -> None:
-            nonlocal now, peak
-            async with window:
-                now += 1
-                peak = max(peak, now)
-                await asyncio.sleep(0.001)
-                now -= 1
-
-        await asyncio.gather(*(one() for _ in range(40)))
-        return peak
-
-    assert asyncio.run(run()) == 5
 
 
 def test_budgets_by_class() -> None:

@@ -117,6 +117,10 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(description="draws the splits, the mixes and the order")] = 0
 
 
+INTERFACES = ("chat", "responses")
+ROLES = ("assistant", "user", "tool", "writer", "judge")
+
+
 class Asked(Struct, frozen=True):
     """The model of a role and how it is sampled."""
 

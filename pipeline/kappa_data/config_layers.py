@@ -17,7 +17,16 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from kappa_data.config import GROUNDINGS, GenerateConfig, SandboxConfig, Settings, nearest
+from kappa_data.config import (
+    GROUNDINGS,
+    INTERFACES,
+    ROLES,
+    Endpoint,
+    GenerateConfig,
+    SandboxConfig,
+    Settings,
+    nearest,
+)
 from kappa_data.errors import UsageError
 
 # The environment reaches these fields; everything else has a flag or --set.
@@ -123,6 +132,7 @@ def _known_keys(place: str, stage: str, values: Mapping[str, Any]) -> None:
 
 
 def _convert(table: Mapping[str, Any], place: str) -> Settings:
+    _check_keys_of_endpoints(place, table.get("generate", {}).get("endpoints"))
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
@@ -138,7 +148,7 @@ def _convert(table: Mapping[str, Any], place: str) -> Settings:
             f"tokenize.tokenizer: harmony reads no tokenizer ({settings.tokenize.tokenizer}); "
             "say tokenize.format=chat-template as well, or leave it empty"
         )
-    _check_endpoint(place, settings.generate)
+    _check_endpoints(place, settings.generate)
     _check_grounding(place, settings.sandbox)
     return settings
 
@@ -154,21 +164,74 @@ def _check_grounding(place: str, sandbox: SandboxConfig) -> None:
         )
 
 
-def _check_endpoint(place: str, generate: GenerateConfig) -> None:
-    """Neither an address nor the name of a variable may hold a secret: both are kept and shown."""
-    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", generate.api_key_env):
+def _check_endpoints(place: str, generate: GenerateConfig) -> None:
+    """Who is asked: known roles and interfaces, addresses and names without a secret in them."""
+    for role in generate.roles:
+        if role not in ROLES:
+            raise UsageError(
+                f'{place}: generate.roles: there is no role "{role}"; {nearest(role, ROLES)}'
+            )
+    name = f"{place}: generate"
+    _check_endpoint(name, generate.base_url, generate.api_key_env, generate.interface)
+    for number, each in enumerate(generate.endpoints):
+        name = f"{place}: generate.endpoints[{number}]"
+        _check_endpoint(name, each.base_url, each.api_key_env, each.interface)
+        if not each.base_url:
+            raise UsageError(f"{name}.base_url: write it as http://host:port/v1")
+        for role in each.roles:
+            if role not in ROLES:
+                raise UsageError(f'{name}.roles: there is no "{role}"; {nearest(role, ROLES)}')
+    if generate.endpoints and generate.base_url:
         raise UsageError(
-            f"{place}: generate.api_key_env takes the NAME of an environment variable, in capital "
+            f"{place}: generate.base_url and generate.endpoints are both set (the environment sets "
+            "base_url with KAPPA_BASE_URL or OPENAI_BASE_URL); leave out one"
+        )
+    for role in ("assistant", "user"):
+        if generate.endpoints and not any(
+            role in each.roles or not each.roles for each in generate.endpoints
+        ):
+            raise UsageError(f"{place}: generate.endpoints: none serves the role {role}")
+
+
+def _check_endpoint(name: str, base_url: str, api_key_env: str, interface: str) -> None:
+    """Neither an address nor the name of a variable may hold a secret: both are kept and shown."""
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", api_key_env):
+        raise UsageError(
+            f"{name}.api_key_env takes the NAME of an environment variable, in capital "
             "letters, and not the key itself"
         )
-    url = urlsplit(generate.base_url)
-    if generate.base_url and (url.scheme not in ("http", "https") or not url.hostname):
-        raise UsageError(f"{place}: generate.base_url: write it as http://host:port/v1")
+    if interface not in INTERFACES:
+        hint = nearest(interface, INTERFACES)
+        raise UsageError(f'{name}.interface: there is no "{interface}"; {hint}')
+    try:
+        url = urlsplit(base_url)
+    except ValueError as error:
+        raise UsageError(f"{name}.base_url: {error}; write it as http://host:port/v1") from None
+    if base_url and (url.scheme not in ("http", "https") or not url.hostname):
+        raise UsageError(f"{name}.base_url: write it as http://host:port/v1")
     if url.username or url.password or url.query or url.fragment:
         raise UsageError(
-            f"{place}: generate.base_url takes no user, password or query; "
-            "put the key into the environment variable that generate.api_key_env names"
+            f"{name}.base_url takes no user, password or query; "
+            "put the key into the environment variable that api_key_env names"
         )
+
+
+def _check_keys_of_endpoints(place: str, endpoints: Any) -> None:
+    """What the general conversion cannot name: which of the endpoints is wrong."""
+    if not isinstance(endpoints, list):
+        return
+    for number, each in enumerate(endpoints):
+        name = f"{place}: generate.endpoints[{number}]"
+        if isinstance(each, dict):
+            for key in each:
+                if key not in Endpoint.__struct_fields__:
+                    hint = nearest(key, Endpoint.__struct_fields__)
+                    raise UsageError(f'{name} has no "{key}"; {hint}')
+        try:
+            msgspec.convert(each, Endpoint)
+        except msgspec.ValidationError as error:
+            what, _, where = str(error).partition(" - at `$")
+            raise UsageError(f"{name}{where.rstrip('`')}: {what}") from None
 
 
 @functools.cache

@@ -47,7 +47,6 @@ from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.tasks.verify import verify, verify_answers
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError, digest
 from kappa_data.teacher.journal import Entry, Journal, Key
-from kappa_data.teacher.retry import PASSING
 
 DONE, OUT_OF_SCOPE = "[DONE]", "[OUT OF SCOPE]"
 ASSISTANT_PROMPT, USER_PROMPT = "prompts/assistant.j2", "prompts/user.j2"
@@ -165,7 +164,7 @@ class _Play:
         except _Unfit as unfit:
             return self._rejected(unfit.finding)
         except TeacherError as error:
-            if error.kind in PASSING:
+            if error.passing:
                 raise Unfinished(error.kind, error.detail) from error
             rule = f"teacher:{error.kind}"
             return self._rejected(_Unfit(rule, len(self._messages), error.detail).finding)

@@ -20,7 +20,7 @@ from kappa_data.conversation.outages import Outages, Unfinished
 from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
 from kappa_data.conversation.pool import in_order
 from kappa_data.conversation.simulator import SIMULATOR_PROMPT
-from kappa_data.errors import StageError, TeacherDown
+from kappa_data.errors import StageError
 from kappa_data.personas import load_personas
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
@@ -29,14 +29,9 @@ from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import tool_set
 from kappa_data.stage import Context, Outcome
 from kappa_data.teacher.api import Teacher
-from kappa_data.teacher.client import (
-    DEFAULT_BASE_URL,
-    NO_KEY,
-    OpenAITeacher,
-    check_base_url,
-)
+from kappa_data.teacher.client import DEFAULT_BASE_URL
 from kappa_data.teacher.journal import JOURNAL, Journal
-from kappa_data.teacher.wire import OPENAI_HOST
+from kappa_data.teacher.teachers import Teachers
 
 EMBEDDED = "embedded"
 NOTE = (
@@ -132,7 +127,7 @@ async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncItera
         ctx.progress.note(NOTE)
         async with (
             Embedded(sloppy=config.sloppy, resources=ctx.resources) as server,
-            OpenAITeacher(
+            Teachers.at(
                 server.base_url,
                 timeout=config.timeout,
                 retries=config.retries,
@@ -142,19 +137,12 @@ async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncItera
         ):
             yield teacher
         return
-    base_url = config.base_url or DEFAULT_BASE_URL
-    key = os.environ.get(config.api_key_env, "")
-    if not key and check_base_url(base_url) == OPENAI_HOST:
-        raise TeacherDown(f"{base_url}: needs a key; set {config.api_key_env} and run again")
-    async with OpenAITeacher(
-        base_url,
-        key or NO_KEY,
-        timeout=config.timeout,
-        retries=config.retries,
-        concurrency=config.concurrency,
-        proven=any(entry.model == config.model for entry in journal.entries()),
-    ) as teacher:
-        ctx.progress.note(f"teacher: {config.model} at {base_url}")
+    proven = frozenset(entry.model for entry in journal.entries() if entry.model)
+    note = ctx.progress.note
+    async with Teachers.of(config, os.environ, proven=proven, note=note) as teacher:
+        places = [each.base_url for each in config.endpoints]
+        places = places or [config.base_url or DEFAULT_BASE_URL]
+        note(f"teacher: {config.model} at {', '.join(places)}")
         yield teacher
 
 

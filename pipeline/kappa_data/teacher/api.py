@@ -25,6 +25,8 @@ Role = Literal["assistant", "user", "tool", "writer", "judge"]
 """who is asked: the persona, the simulated user, a simulated tool, who puts plain words into a
 voice, who compares"""
 ROLES: tuple[Role, ...] = get_args(Role)
+PASSING: frozenset[Kind] = frozenset({"rate_limit", "overload", "connection", "timeout"})
+"""what mostly says nothing about the request: another day brings an answer"""
 
 
 class ChatRequest(Struct, frozen=True):
@@ -73,14 +75,27 @@ class Teacher(Protocol):
 class TeacherError(Exception):
     """One request got no answer, for good or for now; `kind` says why.
 
-    `retry_after` is the pause in seconds that the endpoint asked for, if it did.
+    `retry_after` is the pause in seconds that the endpoint asked for, if it did. `passing`: asked
+    again on another day, the same request may be answered; else the fault is its own. As a rule
+    that follows from the kind; a request that alone is never answered in time is an exception.
+
+    For who tries again: `counts` is False where the try failed for no fault of the request's (the
+    endpoint was down, too much was in flight), `at_once` is True where another endpoint has room.
     """
 
-    def __init__(self, kind: Kind, detail: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        detail: str,
+        retry_after: float | None = None,
+        passing: bool | None = None,
+    ) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.detail = detail
         self.retry_after = retry_after
+        self.passing = kind in PASSING if passing is None else passing
+        self.counts, self.at_once = True, False
 
 
 def digest(request: ChatRequest) -> str:

@@ -1,8 +1,7 @@
-"""The client of any OpenAI-compatible endpoint.
+"""One OpenAI-compatible endpoint: what may be sent to it now, one try, and what a failure means.
 
-The SDK carries the request; its own retries are off. A failed request is classified, tried again
-within the budget of its class (retry.py), and what that means for the endpoint is decided here: one
-request without an answer is a TeacherError, an endpoint that cannot be used is TeacherDown.
+The SDK carries the request; its own retries are off. Who waits and what is tried again is decided
+in teachers.py.
 """
 
 from __future__ import annotations
@@ -10,35 +9,50 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from types import TracebackType
-from typing import Any
+from collections import Counter
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import aiohttp
+import httpx2
 import msgspec
 import openai
+from msgspec import Struct
 
 from kappa_data.errors import TeacherDown, UsageError
-from kappa_data.teacher import wire
-from kappa_data.teacher.api import ChatAnswer, ChatRequest, TeacherError
+from kappa_data.teacher import chat_wire, responses_wire, wire
+from kappa_data.teacher.api import ROLES, ChatAnswer, ChatRequest, Kind, TeacherError
+from kappa_data.teacher.breaker import Breaker
+from kappa_data.teacher.rate import Rate
 from kappa_data.teacher.retry import Patience
 from kappa_data.teacher.window import Window
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 NO_KEY = "none"
 """sent where there is no key: the SDK insists on one, servers without keys ignore it"""
+INTERFACES: dict[str, ModuleType] = {"chat": chat_wire, "responses": responses_wire}
 PROBE_SECONDS = 20.0
 LONGEST_WAIT = 600.0
 """seconds; an endpoint that asks for more has no quota left for now"""
+GONE = (502, 503, 504)
+"""a gateway's words for: there is no server behind me"""
 
 
-class OpenAITeacher:
-    """A Teacher over HTTP; an async context manager, opened in the loop that uses it.
+class Ticket(Struct):
+    """What an endpoint has noted of a request when it let it through."""
 
-    `concurrency` requests are in flight at most, each for `timeout` seconds. `retries` are further
-    tries (see retry.py), `backoff` the first pause in seconds. `metadata` sends the requests'
-    metadata along. `proven`: this endpoint has answered such requests before, so that one it
-    rejects now is a fault of that request.
+    window_round: int
+    reserved: float
+    number: int
+    trial: bool
+
+
+class Channel:
+    """One endpoint, to be opened in the loop that uses it.
+
+    `concurrency` requests are in flight at most, each for `timeout` seconds. `metadata` sends the
+    requests' metadata along. `proven`: models that have answered before, so that a request which
+    is rejected now is at fault itself.
 
     UsageError: a base_url that is not plain http(s), holds a password or is link-local.
     """
@@ -46,25 +60,35 @@ class OpenAITeacher:
     def __init__(
         self,
         base_url: str,
-        api_key: str = NO_KEY,
+        key: str = "",
         *,
+        interface: str = "chat",
         timeout: float = 600.0,
-        retries: int = 6,
         concurrency: int = 64,
-        backoff: float = 1.0,
+        requests_per_minute: float = 0.0,
+        tokens_per_minute: float = 0.0,
+        weight: float = 1.0,
+        roles: tuple[str, ...] = (),
         metadata: bool = False,
-        proven: bool = False,
+        proven: frozenset[str] = frozenset(),
     ) -> None:
         self.base_url = base_url
+        self.weight, self.roles = weight, frozenset(roles or ROLES)
+        self.window = Window(concurrency)
+        self.rate = Rate(requests_per_minute, tokens_per_minute)
+        self.breaker = Breaker()
+        self.sent = self.answers = 0
+        self.failures: Counter[Kind] = Counter()
+        self.reached = False
+        self.reaching = asyncio.Lock()
+        self.sent_before_back = 0  # tries up to the last time that it came back
+        self.trial_out = False
+        self.trial_over = asyncio.Event()
         self._host = check_base_url(base_url)
-        self._key = api_key.strip() or NO_KEY
-        self._timeout, self._retries, self._backoff = timeout, retries, backoff
-        self._metadata = metadata
-        self._window = Window(concurrency)
-        self._proven = proven
-        self._answers = 0
-        self._probing = asyncio.Lock()
-        self._reached = False
+        self._key = key.strip() or NO_KEY
+        self._wire = INTERFACES[interface]
+        self._timeout, self._metadata, self._proven = timeout, metadata, proven
+        self._forms = True
         self._client = openai.AsyncOpenAI(
             base_url=base_url,
             api_key=self._key,
@@ -73,80 +97,153 @@ class OpenAITeacher:
             http_client=openai.DefaultAioHttpClient(
                 follow_redirects=False,  # a redirect to another host would take the key there
                 trust_env=not is_loopback(self._host),  # no proxy stands before loopback
-                limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=concurrency),
+                # The window counts; this must not: one more for the probe.
+                limits=type(openai.DEFAULT_CONNECTION_LIMITS)(max_connections=concurrency + 1),
                 timeout=timeout,
             ),
         )
 
-    async def __aenter__(self) -> OpenAITeacher:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
+        """Closes the connections."""
         await self._client.close()
 
-    async def complete(self, request: ChatRequest) -> ChatAnswer:
-        """See Teacher. The first request waits for a probe of the endpoint."""
-        async with self._probing:
-            if not self._reached:
-                await self._probe()
-                self._reached = True
-        before = self._answers
+    def delay(self, now: float) -> float | None:
+        """Seconds until a request may go; None: not before another one is answered."""
+        if not self.breaker.closed and (self.trial_out or not self.breaker.trying):
+            return None
+        if self.window.in_flight >= self.window.allowed:
+            return None
+        return self.rate.delay(now)
+
+    def enter(self, now: float) -> Ticket:
+        """Lets a request through; `leave` has to follow."""
+        trial = self.breaker.trying
+        self.trial_out = self.trial_out or trial
+        self.sent += 1
+        return Ticket(self.window.enter(now), self.rate.sent(), self.sent, trial)
+
+    def leave(self, ticket: Ticket) -> None:
+        """The request is out no more, however it ended."""
+        self.window.leave(time.monotonic())
+        if ticket.trial:
+            self.trial_out = False
+            self.trial_over.set()
+
+    async def send(self, request: ChatRequest, ticket: Ticket) -> ChatAnswer:
+        """The answer to one try; TeacherError: none; TeacherDown: the endpoint is of no use."""
+        started = time.monotonic()
         try:
-            return await Patience(self._retries, self._backoff).run(lambda: self._try(request))
+            data = await self._post(request, ticket)
+            ended = time.monotonic()
+            self.window.answered(ticket.window_round, False, ended, ended - started)
+            answer: ChatAnswer = self._wire.answer(data)
         except TeacherError as error:
-            self._raise_if_down(error, request.model, answered=self._answers > before)
+            ended = time.monotonic()
+            self.failures[error.kind] += 1
+            if error.kind == "rate_limit":
+                self.window.answered(ticket.window_round, True, ended, ended - started)
+                error.counts = not self.window.was_too_large(ticket.window_round)
+            self.rate.answered(ticket.reserved, 0)
             raise
+        self.answers += 1
+        usage = answer.usage
+        self.rate.answered(ticket.reserved, usage.prompt_tokens + usage.completion_tokens)
+        return msgspec.structs.replace(answer, seconds=round(ended - started, 3))
 
-    async def _try(self, request: ChatRequest) -> ChatAnswer:
-        values = wire.body(request, self._host, self._metadata)
-        async with self._window:
-            started = time.monotonic()
-            try:
-                data = await self._post(values)
-            except TeacherError as error:
-                self._window.report(limited=error.kind == "rate_limit")
+    async def _post(self, request: ChatRequest, ticket: Ticket) -> bytes:
+        try:
+            return await self._post_once(request, ticket)
+        except TeacherError as error:
+            if not (self._forms and request.schema and error.kind == "bad_request"):
                 raise
-            seconds = round(time.monotonic() - started, 3)
-        self._window.report(limited=False)
-        answer = wire.answer(data)
-        self._answers += 1
-        return msgspec.structs.replace(answer, seconds=seconds)
+            if not wire.about_form(error.detail):
+                raise
+            self._forms = False  # the prompt has the form as well
+        self.sent += 1
+        return await self._post_once(request, ticket)
 
-    async def _post(self, values: dict[str, Any]) -> bytes:
+    async def _post_once(self, request: ChatRequest, ticket: Ticket) -> bytes:
+        values = self._wire.body(request, self._host, self._metadata, self._forms)
         try:
             # The SDK's time-out restarts with every byte; this one is for the whole answer.
             async with asyncio.timeout(self._timeout):
                 # Not `chat.completions.create`: it walks through the whole history in Python to
                 # look for types that plain JSON does not have, which costs more than the rest.
-                return await self._client.post("/chat/completions", body=values, cast_to=bytes)
+                response = await self._client.post(
+                    self._wire.PATH, content=msgspec.json.encode(values), cast_to=httpx2.Response
+                )
         except (openai.APIError, aiohttp.ClientError, TimeoutError) as error:
-            raise self._classify(error, self._timeout) from error
+            failure = self._classify(error, self._timeout)
+            if isinstance(error, openai.APIStatusError):
+                limited = failure.kind == "rate_limit"
+                self._hear(error.response, ticket, limited, failure.retry_after)
+            raise failure from error
+        self._hear(response, ticket, False, None)
+        return response.content
 
-    async def _probe(self) -> None:
+    def _hear(
+        self, response: httpx2.Response, ticket: Ticket, limited: bool, pause: float | None
+    ) -> None:
+        since = self.sent - ticket.number
+        self.rate.heard(response.headers, time.monotonic(), since, limited, pause)
+
+    async def first_contact(self, retries: int, backoff: float) -> None:
         """Asks for the list of models: finds a dead endpoint and a wrong key at no cost.
 
-        An endpoint that answers anything else than 401 is there: many have no such list.
+        TeacherDown: a wrong key; TeacherError: nobody answers. An endpoint that answers anything
+        else is there: many have no such list.
         """
-        seconds = min(self._timeout, PROBE_SECONDS)
-
-        async def ask() -> None:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._client.models.with_raw_response.list()
-            except (openai.APIError, aiohttp.ClientError, TimeoutError) as error:
-                raise self._classify(error, seconds) from error
-
         try:
-            await Patience(min(self._retries, 2), self._backoff).run(ask)
+            await Patience(min(retries, 2), backoff).run(self._list_models)
         except TeacherError as error:
-            status = getattr(error.__cause__, "status_code", None)
-            if error.kind in ("connection", "timeout") or status == 401:
-                self._raise_if_down(error, "", answered=False)
+            if getattr(error.__cause__, "status_code", None) == 401:
+                raise self.down(error, "", answered=False) from error
+            if error.kind in ("connection", "timeout"):
+                raise
+        self.reached = True
+
+    async def probe(self) -> bool:
+        """Whether somebody answers again."""
+        try:
+            await self._list_models()
+        except TeacherError as error:
+            return not looks_down(error)
+        return True
+
+    async def _list_models(self) -> None:
+        seconds = min(self._timeout, PROBE_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._client.get("/models", cast_to=httpx2.Response)
+        except (openai.APIError, aiohttp.ClientError, TimeoutError) as error:
+            raise self._classify(error, seconds) from error
+
+    def ever_answered(self, model: str) -> bool:
+        """Whether it has answered such a request, now or in an earlier run."""
+        return self.answers > 0 or model in self._proven
+
+    def down(self, error: TeacherError, model: str, answered: bool) -> Exception:
+        """TeacherDown where the error is about the endpoint, else the error itself.
+
+        `answered`: it answered another request since this one was first tried.
+        """
+        place, ever = self.base_url, self.ever_answered(model)
+        if error.kind == "auth":
+            message = f"{place}: the key was not accepted ({error.detail}); check api_key_env"
+        elif error.kind == "model":
+            message = f'{place}: no model "{model}" here ({error.detail}); check --model'
+        elif error.kind == "connection" and not answered:
+            message = (
+                f"{place}: cannot be reached ({error.detail}); is the server up? check base_url"
+            )
+        elif error.kind == "timeout" and not ever:
+            message = f"{place}: never answered ({error.detail}); check base_url, or raise timeout"
+        elif error.kind in ("bad_request", "malformed") and not ever:
+            what = self._wire.PATH
+            message = f"{place}: no usable {what} for this request ({error.detail})"
+        else:
+            return error
+        return TeacherDown(message)
 
     def _classify(self, error: Exception, seconds: float) -> TeacherError:
         if isinstance(error, openai.APIStatusError):
@@ -159,7 +256,7 @@ class OpenAITeacher:
             kind = wire.failure(error.status_code, f"{error.code} {words}")
             pause = wire.retry_after(error.response.headers)
             self._raise_if_spent(error, words, pause)
-            if kind == "auth" and error.status_code == 403 and (self._answers or self._proven):
+            if kind == "auth" and error.status_code == 403 and (self.answers or self._proven):
                 kind = "refused"  # the key works: some gateways moderate with 403
             return TeacherError(kind, f"HTTP {error.status_code}: {words}", pause)
         causes = _causes(error)
@@ -182,32 +279,18 @@ class OpenAITeacher:
                 "run the same command then: what was answered is kept"
             )
 
-    def _raise_if_down(self, error: TeacherError, model: str, answered: bool) -> None:
-        """TeacherDown where the error is about the endpoint; `answered`: it answered another
-        request since this one was first tried."""
-        place, ever = self.base_url, self._proven or self._answers > 0
-        if error.kind == "auth":
-            message = f"{place}: the key was not accepted ({error.detail}); check api_key_env"
-        elif error.kind == "model":
-            message = f'{place}: no model "{model}" here ({error.detail}); check --model'
-        elif error.kind == "connection" and not answered:
-            message = (
-                f"{place}: cannot be reached ({error.detail}); is the server up? check base_url"
-            )
-        elif error.kind == "timeout" and not ever:
-            message = f"{place}: never answered ({error.detail}); check base_url, or raise timeout"
-        elif error.kind in ("bad_request", "malformed") and not ever:
-            message = f"{place}: no chat-completions endpoint for this request ({error.detail})"
-        else:
-            return
-        raise TeacherDown(message) from error
-
     def _scrub(self, words: str) -> str:
         """The endpoint's words on one line, cut short, the key taken out."""
         if self._key != NO_KEY:
             words = words.replace(self._key, "***")
         line = " ".join(words.split())
         return line if len(line) <= wire.EVIDENCE else line[: wire.EVIDENCE] + " ..."
+
+
+def looks_down(error: TeacherError) -> bool:
+    """Whether nobody answered, or only a gateway for somebody who is gone."""
+    status = getattr(error.__cause__, "status_code", None)
+    return error.kind in ("connection", "timeout") or status in GONE
 
 
 def check_base_url(base_url: str) -> str:

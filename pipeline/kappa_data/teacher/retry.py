@@ -26,10 +26,10 @@ BUDGETS: dict[Kind, float] = {
     "timeout": 0.5,
     "malformed": 0.5,
 }
-PASSING: frozenset[Kind] = frozenset({"rate_limit", "overload", "connection", "timeout"})
-"""what says nothing about the request: when its budget is spent, another day brings an answer"""
 LONGEST_PAUSE = 60.0
 """times the first pause; one that the endpoint asks for may be longer"""
+FORGIVEN = 20
+"""failures of one request that count against no budget: one that kills its server is stopped"""
 
 
 class Patience:
@@ -43,9 +43,14 @@ class Patience:
         self._retries = retries
         self._unit = unit
         self._failures: dict[Kind, int] = {}
+        self._forgiven = 0
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of `work`; the last TeacherError where the budget of its class is spent."""
+        try:
+            return await work()  # most need no more: the machinery of retries costs as much again
+        except TeacherError as error:
+            failed: TeacherError | None = error
         retrying = AsyncRetrying(
             retry=retry_if_exception(_worth_it),
             stop=self._spent,
@@ -56,6 +61,10 @@ class Patience:
         )
 
         async def one_try() -> T:
+            nonlocal failed
+            if failed is not None:
+                first, failed = failed, None
+                raise first
             return await work()
 
         return await retrying(one_try)
@@ -66,19 +75,24 @@ class Patience:
         return max(1, round(self._retries * share)) if self._retries and share else 0
 
     def _count(self, state: RetryCallState) -> None:
-        kind = _error(state).kind
-        self._failures[kind] = self._failures.get(kind, 0) + 1
+        error = _error(state)
+        if not error.counts and self._forgiven < FORGIVEN:
+            self._forgiven += 1
+        else:
+            self._failures[error.kind] = self._failures.get(error.kind, 0) + 1
 
     def _spent(self, state: RetryCallState) -> bool:
         kind = _error(state).kind
-        return self._failures[kind] > self.budget(kind)
+        return self._failures.get(kind, 0) > self.budget(kind)
 
     def _pause(self, state: RetryCallState) -> float:
         error = _error(state)
+        if error.at_once:
+            return 0.0
         if error.retry_after is not None:
             # Everybody was told the same moment: spread over a little more than it.
             return error.retry_after * random.uniform(1.0, 1.1) + self._unit * random.random()
-        doublings = min(self._failures[error.kind] - 1, 16)
+        doublings = min(max(self._failures.get(error.kind, 0) - 1, 0), 16)
         return self._unit * min(2.0**doublings, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
 
 
