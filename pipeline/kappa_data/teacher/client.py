@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +39,8 @@ class OpenAITeacher:
     `concurrency` requests are in flight at most, each for `timeout` seconds. `retries` are further
     tries (see retry.py), `backoff` the first pause in seconds. `metadata` sends the requests'
     metadata along. `proven`: this endpoint has answered such requests before, so that one it
-    rejects now is a fault of that request.
+    rejects now is a fault of that request. `retrying` is told before each further try of a request,
+    with the error of the last; what it raises ends the request.
 
     UsageError: a base_url that is not plain http(s), holds a password or is link-local.
     """
@@ -54,7 +56,9 @@ class OpenAITeacher:
         backoff: float = 1.0,
         metadata: bool = False,
         proven: bool = False,
+        retrying: Callable[[ChatRequest, TeacherError], None] = lambda request, error: None,
     ) -> None:
+        self._retrying = retrying
         self.base_url = base_url
         self._host = check_base_url(base_url)
         self._key = api_key.strip() or NO_KEY
@@ -95,9 +99,20 @@ class OpenAITeacher:
             if not self._reached:
                 await self._probe()
                 self._reached = True
-        before = self._answers
+        before, failed = self._answers, None
+
+        async def one_try() -> ChatAnswer:
+            nonlocal failed
+            if failed is not None:
+                self._retrying(request, failed)
+            try:
+                return await self._try(request)
+            except TeacherError as error:
+                failed = error
+                raise
+
         try:
-            return await Patience(self._retries, self._backoff).run(lambda: self._try(request))
+            return await Patience(self._retries, self._backoff).run(one_try)
         except TeacherError as error:
             self._raise_if_down(error, request.model, answered=self._answers > before)
             raise
