@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kappa_data import config_layers
+from kappa_data import config_layers, journal_command
 from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
 from kappa_data.errors import UsageError
 from kappa_data.options import (
@@ -30,7 +30,7 @@ USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 EPILOG = (
     "Exit codes: 0 done; 1 a stage ran and failed; 2 bad usage or settings; 3 stopped by an "
-    "interrupt or a full disk, with everything saved; 4 the environment lacks something "
+    "interrupt, a budget or a full disk, with everything saved; 4 the environment lacks something "
     "(kappa-data doctor says what)."
 )
 
@@ -328,6 +328,9 @@ def gc(
         done = "would go" if dry_run else f"removed, {size / 1e6:.1f} MB"
         terminal.print_lines([*map(str, folders), f"{len(folders)} folders {done}"])
     return {"removed": [str(each) for each in folders], "bytes": size, "dry_run": dry_run}
+
+
+journal_command.register(app)
 
 
 @command(app, "doctor")

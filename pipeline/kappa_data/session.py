@@ -15,6 +15,7 @@ from kappa_data.disk import disk_errors, lock
 from kappa_data.engine import kept_processes
 from kappa_data.errors import SandboxDown, StageError, UsageError
 from kappa_data.progress import Progress
+from kappa_data.records import Slot
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed
 from kappa_data.verify import packed_faults
@@ -181,6 +182,17 @@ def current(root: Path, name: str, settings: Settings, resources: Resources) -> 
             f"{root}: {name} is not up to date ({step.reason}); run `kappa-data {name}` first"
         )
     return step.sealed
+
+
+def journal_slots(root: Path, settings: Settings, resources: Resources) -> set[str]:
+    """The slots that the plan of these settings asks for, under whose ids answers are journalled:
+    a task that is re-voiced is solved as its slot without a persona.
+
+    UsageError where the plan is not up to date: what it does not have cannot be told.
+    """
+    slots = list(current(root, "plan", settings, resources).read("slots", Slot))
+    bases = {f"{slot.task_id}:none" for slot in slots if slot.strategy == "revoice"}
+    return {slot.id for slot in slots} | bases
 
 
 def verify(root: Path, settings: Settings, resources: Resources) -> dict[str, Any]:
