@@ -215,10 +215,11 @@ def _verified(folder: Path, rows: int, faults: list[str], *, compared: bool) -> 
 
 
 def summary(sealed: Sealed, built: bool) -> dict[str, Any]:
-    """One stage as --json prints it."""
+    """One stage as --json prints it; `run`: what building it took, where it was built now."""
     manifest = sealed.manifest
     (declared,) = (each for each in recipe.DECLARED if each.name == manifest.stage)
-    return {
+    run = {"run": manifest.figures["run"]} if built and "run" in manifest.figures else {}
+    return run | {
         "stage": manifest.stage,
         "key": manifest.key,
         "dir": str(sealed.dir),
