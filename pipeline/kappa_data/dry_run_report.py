@@ -76,8 +76,8 @@ def _basis(found: Mapping[str, Any]) -> list[str]:
     else:
         lines = [
             f"reckoned from {count:,} conversations that the embedded teacher played: prompts are "
-            "as they will be, its words stand for the model's, whose reasoning may be longer; a pilot "
-            "(--limit) measures it, and how long it takes"
+            "as they will be, its words stand for the model's, whose reasoning may be longer; "
+            "a pilot (--limit) measures it, and how long it takes"
         ]
     if found["total"]["cost"] is None:
         lines.append("the price is unknown: write it into ./prices.toml, see docs/generation.md")

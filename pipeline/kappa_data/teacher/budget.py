@@ -79,12 +79,14 @@ class _Waiter:
 class Budget:
     """The accounts of one run; `persona` are the caps of each persona by itself.
 
-    `reached` names the cap that ended an account: it sends nothing any more.
+    `reached` names the cap that ended an account: it sends nothing any more. Where that was with
+    its first request, `too_small` says how much of it this one request might have taken.
     """
 
     run: Caps = field(default_factory=Caps)
     persona: Caps = field(default_factory=Caps)
     reached: dict[str, str] = field(default_factory=dict)
+    too_small: dict[str, int] = field(default_factory=dict)
     _accounts: dict[str, Account] = field(default_factory=dict)
     _waiting: dict[str, deque[_Waiter]] = field(default_factory=dict)
     _number: int = 0
@@ -130,7 +132,7 @@ class Budget:
         one = Amount(requests=1)
         for name in (persona, RUN):
             if cap := self.account(name).full(one):
-                self._end(name, cap)
+                self._end(name, cap, one)
                 self._raise_if_reached(persona)
         for name in (persona, RUN):
             account = self.account(name)
@@ -159,18 +161,20 @@ class Budget:
             own, run = self.account(persona), self.account(RUN)
             if cap := own.full(waiter.amount):
                 if not own.in_flight:
-                    self._end(persona, cap)
+                    self._end(persona, cap, waiter.amount)
             elif cap := run.full(waiter.amount):
                 # Nobody overtakes, else a large request would wait for ever behind small ones.
                 if not run.in_flight:
-                    self._end(RUN, cap)
+                    self._end(RUN, cap, waiter.amount)
                 return None
             else:
                 return persona, waiter
         return None
 
-    def _end(self, name: str, cap: str) -> None:
+    def _end(self, name: str, cap: str, wanted: Amount) -> None:
         self.reached.setdefault(name, cap)
+        if self.account(name).spent == Amount():
+            self.too_small[name] = wanted[Amount._fields.index(cap)]
         for persona in list(self._waiting) if name == RUN else [name]:
             queue = self._waiting.get(persona, deque())
             while queue:

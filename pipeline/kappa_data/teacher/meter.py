@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kappa_data.config import GenerateConfig
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError
-from kappa_data.teacher.budget import RUN, Amount, Budget, Caps
+from kappa_data.teacher.budget import RUN, Amount, Budget, CapReached, Caps
 from kappa_data.teacher.prices import PICO, Price
 from kappa_data.teacher.spending import Sizes, Spending, Spent, spent_on
 
@@ -35,8 +35,8 @@ class Meter:
         """A try of this request failed and the next is about to be sent; CapReached where the cap
         on requests leaves none. To be called by the client, which alone knows of its tries."""
         persona = request.persona or NONE
-        self.budget.once_more(persona)
         self.spending.failed(persona, error)
+        self.budget.once_more(persona)
 
     async def complete(self, teacher: Teacher, request: ChatRequest) -> ChatAnswer:
         """The teacher's answer, once there is room for it; CapReached where there will be none."""
@@ -48,6 +48,8 @@ class Meter:
             answer = await teacher.complete(request)
             took = spent_on(request, answer, self._price(request.model), self._sizes)
             self.spending.add(persona, took)
+        except CapReached:
+            raise  # before a further try; the one that failed is counted
         except BaseException as error:
             self.spending.failed(persona, error)
             raise
@@ -84,16 +86,19 @@ def meter_of(config: GenerateConfig, price: Callable[[str], Price | None]) -> Me
 def reached(budget: Budget, config: GenerateConfig) -> str:
     """The caps that ended accounts, as the settings call them; '' where none did."""
 
-    def setting(account: str, cap: str) -> str:
-        name = f"{'' if account == RUN else 'persona_'}max_{'cost' if cap == 'parts' else cap}"
-        return f"{name} {getattr(config, name):,}"
+    def words(account: str) -> str:
+        cap, whose = budget.reached[account], "" if account == RUN else "persona_"
+        name = f"{whose}max_{'cost' if cap == 'parts' else cap}"
+        found = f"{name} {getattr(config, name):,}"
+        if account in budget.too_small:
+            needs: float = budget.too_small[account]
+            needs = needs / PICO if cap == "parts" else needs
+            found += f" (too small: the next request alone may take {needs:,})"
+        return found if account == RUN else f"{found} by {account}"
 
     if RUN in budget.reached:
-        return f"{setting(RUN, budget.reached[RUN])} is reached"
-    found = [
-        f"{setting(account, cap)} by {account}" for account, cap in sorted(budget.reached.items())
-    ]
-    return f"reached is {', '.join(found)}" if found else ""
+        return f"{words(RUN)} is reached"
+    return f"reached is {', '.join(map(words, sorted(budget.reached)))}" if budget.reached else ""
 
 
 class _Metered:
