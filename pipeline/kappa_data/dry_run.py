@@ -24,7 +24,7 @@ from kappa_data.conversation.outages import Unfinished
 from kappa_data.conversation.play import play
 from kappa_data.conversation.pool import Drained
 from kappa_data.progress import Progress, Quiet
-from kappa_data.projection import Sample, Took, Wanted, project
+from kappa_data.projection import Sample, Took, Wanted, cost, project
 from kappa_data.recipe import GENERATE, PLAN
 from kappa_data.records import Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
@@ -104,7 +104,7 @@ def dry_run(
             played = _played(settings, resources, folder / "pilot", chosen, tasks, asked)
             samples, basis = _samples(slots, played), RENDERED
     sums = project(samples, [_wanted(slot, found) for slot in left]) if left else {}
-    report = _Report(config, file.currency, asked, found, basis, len(samples))
+    report = _Report(config, file.currency, asked, found, basis, samples)
     return report.as_json(slots, sums) | {"example": example}
 
 
@@ -178,16 +178,13 @@ def _took(entries: Sequence[Entry], asked: _Asked) -> tuple[Took, bool]:
     for key, answer in answers.items():
         used, price = answer.usage, asked.price(key.role)
         silent = silent or not used.prompt_tokens
-        parts = (
-            price.of(used.prompt_tokens, used.completion_tokens, answer.cached_tokens)
-            if price
-            else 0
-        )
+        # The price of cached tokens is left out: how many will be is not known.
         took = Took(
             took.requests + 1,
             took.prompt_tokens + used.prompt_tokens,
             took.completion_tokens + used.completion_tokens,
-            took.parts + parts,
+            took.prompt_parts + (price.of(used.prompt_tokens, 0) if price else 0),
+            took.completion_parts + (price.of(0, used.completion_tokens) if price else 0),
             took.seconds + answer.seconds,
         )
     return took, silent
@@ -295,7 +292,7 @@ class _Report:
     asked: _Asked
     found: Found
     basis: str
-    samples: int
+    samples: Sequence[Sample]
 
     def as_json(self, slots: Sequence[Slot], sums: Mapping[str, Took]) -> dict[str, Any]:
         personas: dict[str, list[Slot]] = defaultdict(list)
@@ -306,8 +303,8 @@ class _Report:
         return {
             "dry_run": True,
             "model": self.config.model,
-            "basis": self.basis if self.samples else None,
-            "conversations_measured": self.samples,
+            "basis": self.basis if len(self.found.done) < len(slots) else None,
+            "conversations_measured": len(self.samples),
             "currency": None if free else self.currency or None,
             "free": free,
             "concurrency": self.config.concurrency,
@@ -332,7 +329,7 @@ class _Report:
             "requests": round(took.requests),
             "prompt_tokens": None if silent else round(took.prompt_tokens),
             "completion_tokens": None if silent else round(took.completion_tokens),
-            "cost": None if silent or not self._priced() else took.parts / PICO,
+            "cost": None if silent or not self._priced() else cost(took, self.samples) / PICO,
             "seconds": self._seconds(left, took),
             "quarantined_share": round(rejected / done, 4) if done else None,
         }
@@ -353,7 +350,7 @@ class _Report:
         needs = {
             "max_requests": total.requests,
             "max_tokens": total.prompt_tokens + total.completion_tokens,
-            "max_cost": total.parts / PICO,
+            "max_cost": cost(total, self.samples) / PICO,
         }
         return {
             name: round(min(getattr(self.config, name) / need, 1.0), 4)

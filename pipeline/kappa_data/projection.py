@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 
 class Took(NamedTuple):
-    """Requests, tokens, parts of the currency (prices.PICO), and seconds of answers and tools."""
+    """Requests, tokens, what these cost in parts of the currency (prices.PICO), and seconds of
+    answers and tools."""
 
     requests: float = 0.0
     prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
-    parts: float = 0.0
+    prompt_parts: float = 0.0
+    completion_parts: float = 0.0
     seconds: float = 0.0
 
 
@@ -66,6 +68,13 @@ def project(samples: Sequence[Sample], wanted: Iterable[Wanted]) -> dict[str, To
         share = Took(*[lacking] * len(Took._fields))
         sums[each.persona] = _sum([sums[each.persona], _times(whole, share)])
     return dict(sums)
+
+
+def cost(took: Took, samples: Sequence[Sample]) -> float:
+    """What the tokens in `took` cost in parts, at the mean prices of the samples' tokens."""
+    paid = _sum(sample.took for sample in samples) if samples else Took()
+    prompt = took.prompt_tokens * paid.prompt_parts / (paid.prompt_tokens or 1)
+    return prompt + took.completion_tokens * paid.completion_parts / (paid.completion_tokens or 1)
 
 
 def _factor(took: Sequence[Took], usual: Sequence[Took]) -> Took:
