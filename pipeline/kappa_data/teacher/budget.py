@@ -51,11 +51,9 @@ class Account:
 
     def full(self, more: Amount) -> str:
         """The first cap that `more` would not fit under; '' where it fits."""
-        for cap, limit, *parts in zip(
-            Caps._fields, self.caps, self.spent, self.held, more, strict=True
-        ):
-            if limit is not None and sum(parts) > limit:
-                return cap
+        for number, limit in enumerate(self.caps):
+            if limit is not None and self.spent[number] + self.held[number] + more[number] > limit:
+                return Caps._fields[number]
         return ""
 
     def hold(self, amount: Amount) -> None:
@@ -110,6 +108,11 @@ class Budget:
     async def hold(self, persona: str, amount: Amount) -> None:
         """Sets `amount` aside, as soon as there is room; CapReached where there will be none."""
         self._raise_if_reached(persona)
+        own, run = self.account(persona), self.account(RUN)
+        if not (self.waiting or own.full(amount) or run.full(amount)):
+            own.hold(amount)
+            run.hold(amount)
+            return
         admitted = asyncio.get_running_loop().create_future()
         waiter = _Waiter(self._number, amount, admitted)
         self._number += 1
@@ -187,4 +190,8 @@ class Budget:
 
 
 def _sum(first: Amount, second: Amount, sign: int = 1) -> Amount:
-    return Amount(*(one + sign * two for one, two in zip(first, second, strict=True)))
+    return Amount(
+        first.requests + sign * second.requests,
+        first.tokens + sign * second.tokens,
+        first.parts + sign * second.parts,
+    )

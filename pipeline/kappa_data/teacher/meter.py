@@ -48,6 +48,8 @@ class Meter:
             answer = await teacher.complete(request)
             took = spent_on(request, answer, self._price(request.model), self._sizes)
             self.spending.add(persona, took)
+            if self.budget.bounded:  # a whole history is measured: not where nobody needs it
+                self._sizes.learn(request, answer.usage.prompt_tokens)
         except CapReached:
             raise  # before a further try; the one that failed is counted
         except BaseException as error:

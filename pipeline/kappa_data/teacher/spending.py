@@ -82,8 +82,14 @@ class Spent:
 
     def add(self, other: Spent) -> None:
         """Adds another sum to this one."""
-        for name in self.__dataclass_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.requests += other.requests
+        self.failed += other.failed
+        self.prompt_tokens += other.prompt_tokens
+        self.cached_tokens += other.cached_tokens
+        self.completion_tokens += other.completion_tokens
+        self.estimated += other.estimated
+        self.unpriced += other.unpriced
+        self.parts += other.parts
 
     def as_json(self) -> dict[str, Any]:
         """For people and --json."""
@@ -106,8 +112,6 @@ def spent_on(request: ChatRequest, answer: ChatAnswer, price: Price | None, size
     estimated = not prompt or silent
     if not prompt:
         prompt = sizes.most(request)
-    else:
-        sizes.learn(request, prompt)
     if silent:
         guess = sizes.of_answer(request.model, answer)
         completion = guess if request.max_tokens is None else min(guess, request.max_tokens)
