@@ -28,6 +28,7 @@ COMMANDS = [
     "replay",
     "push",
     "gc",
+    "journal",
     "doctor",
 ]
 

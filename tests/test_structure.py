@@ -28,8 +28,12 @@ LAYERS = (
     {"top_up"},
     {
         "session", "browse", "terminal", "push", "tool_list", "replay_sources", "replay_report",
+        "journal_report", "projection", "dry_run", "dry_run_report",
     },
-    {"options", "sandbox_flags", "building", "cli", "__main__"},
+    {
+        "options", "sandbox_flags", "building", "journal_command", "machine_commands",
+        "cli", "__main__",
+    },
 )  # fmt: skip
 HEAVY = {"pyarrow", "numpy", "datasets", "openai", "jinja2", "aiohttp", "huggingface_hub"}
 

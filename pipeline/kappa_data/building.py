@@ -69,6 +69,37 @@ def plan_more(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     return {**result, "top_up": found}
 
 
+def generate(own: tuple[str, ...], common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
+    """Builds up to generate, and says what that cost and what comes next."""
+    from kappa_data import terminal
+
+    result = build("generate", own, common, flags, fresh)
+    if not common.json:
+        terminal.print_generated(result, where_flags(common))
+    return result
+
+
+def dry_run(
+    own: tuple[str, ...], common: Common, flags: Layer, pilot: int, fresh: bool
+) -> dict[str, Any]:
+    """Says what generate would ask and take, and keeps nothing: neither settings nor outputs."""
+    from kappa_data import dry_run as dry
+    from kappa_data import dry_run_report, progress, remembered, session
+
+    if fresh:
+        raise UsageError("--dry-run changes nothing, so it cannot --fresh: say one of them")
+    settings, _, kept = session.settings_of(
+        common.config, common.root, _assigned(common, flags), own
+    )
+    reporter = progress.for_stderr(common.quiet or common.json)
+    if kept:
+        reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
+    found = dry.dry_run(settings, resources_of(common), common.root, reporter, pilot)
+    if not common.json:
+        dry_run_report.print_dry_run(found)
+    return found
+
+
 def build(
     target: str,
     own: tuple[str, ...],

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kappa_data import config_layers
+from kappa_data import building, journal_command, machine_commands
 from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
 from kappa_data.errors import UsageError
 from kappa_data.options import (
@@ -30,7 +30,7 @@ USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
 
 EPILOG = (
     "Exit codes: 0 done; 1 a stage ran and failed; 2 bad usage or settings; 3 stopped by an "
-    "interrupt or a full disk, with everything saved; 4 the environment lacks something "
+    "interrupt, a budget or a full disk, with everything saved; 4 the environment lacks something "
     "(kappa-data doctor says what)."
 )
 
@@ -80,6 +80,17 @@ Teacher = Annotated[
     ),
 ]
 
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="say what would be asked and what it takes; buy nothing"),
+]
+Pilot = Annotated[
+    int,
+    typer.Option(
+        min=1, help="with --dry-run: conversations per persona that are played, to measure them"
+    ),
+]
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -117,10 +128,19 @@ def main() -> None:
 
 
 @command(app, "run", ("plan", "generate", "pack", "sandbox"))
-def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, Any]:
+def run(
+    *,
+    common: Common,
+    flags: Layer,
+    teacher: Teacher = None,
+    dry_run: DryRun = False,
+    pilot: Pilot = 3,
+) -> dict[str, Any]:
     """Build everything: from the persona grid to packed rows and the release folder."""
     from kappa_data import terminal
 
+    if dry_run:
+        return building.dry_run(EVERYTHING, common, with_teacher(flags, teacher), pilot, False)
     result = build("release", EVERYTHING, common, with_teacher(flags, teacher), fresh=False)
     if not common.json:
         last = result["stages"][-1]
@@ -131,9 +151,18 @@ def run(*, common: Common, flags: Layer, teacher: Teacher = None) -> dict[str, A
 
 def _register(stage: str) -> None:
     def build_with_teacher(
-        *, common: Common, flags: Layer, teacher: Teacher = None, fresh: Fresh = False
+        *,
+        common: Common,
+        flags: Layer,
+        teacher: Teacher = None,
+        fresh: Fresh = False,
+        dry_run: DryRun = False,
+        pilot: Pilot = 3,
     ) -> dict[str, Any]:
-        return build(stage, OWN[stage], common, with_teacher(flags, teacher), fresh)
+        told = with_teacher(flags, teacher)
+        if dry_run:
+            return building.dry_run(OWN[stage], common, told, pilot, fresh)
+        return building.generate(OWN[stage], common, told, fresh)
 
     def build_without_teacher(
         *, common: Common, flags: Layer, fresh: Fresh = False
@@ -330,97 +359,5 @@ def gc(
     return {"removed": [str(each) for each in folders], "bytes": size, "dry_run": dry_run}
 
 
-@command(app, "doctor")
-def doctor(*, common: Common) -> dict[str, Any]:
-    """Look at the machine: is everything there that the stages need?"""
-    from kappa_data import terminal
-    from kappa_data.sandbox.doctor import findings
-
-    found = [{"name": name, "ok": ok, "fix": fix} for name, ok, fix in findings()]
-    if not common.json:
-        terminal.print_lines(
-            [
-                f"{'ok  ' if each['ok'] else 'LACK'} {each['name']}  {each['fix']}".rstrip()
-                for each in found
-            ]
-        )
-    return {"findings": found, "exit_code": 0 if all(each["ok"] for each in found) else 4}
-
-
-@command(app, "tools")
-def tools(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help="files with tools of your own")
-    ] = None,
-    *,
-    common: Common,
-) -> dict[str, Any]:
-    """List the tools with their arguments, or check files with tools of your own."""
-    from kappa_data import terminal, tool_list
-
-    found = tool_list.found(files or (), settings_of(common).sandbox)
-    if not common.json:
-        terminal.print_lines(list(tool_list.lines(found)))
-    return {"tools": [tool_list.as_json(each) for each in found]}
-
-
-@command(app, "teacher")
-def teacher(
-    *,
-    common: Common,
-    host: Annotated[str, typer.Option(help="where to listen; loopback unless you say so")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="0: any free one")] = 8765,
-    latency: Annotated[float, typer.Option(help="seconds before every answer")] = 0.0,
-    sloppy: Annotated[
-        str, typer.Option(metavar="RATE|KIND=RATE,...", help="what real models do wrong")
-    ] = "",
-    faults: Annotated[
-        str, typer.Option(metavar="KIND=RATE,...", help="what endpoints do wrong")
-    ] = "",
-    seed: Annotated[int, typer.Option(help="draws what goes wrong, and where")] = 0,
-    api_key: Annotated[str, typer.Option(help="asked of every request where it is not ''")] = "",
-) -> dict[str, Any]:
-    """Run the embedded teacher as a server of its own, until it is interrupted."""
-    from kappa_data import progress
-    from kappa_data.teacher.embedded import Embedded, serve
-
-    server = Embedded(
-        host=host,
-        port=port,
-        latency=latency,
-        sloppy=config_layers.parse_rates("--sloppy", sloppy),
-        faults=_mapping("--faults", faults),
-        seed=seed,
-        api_key=api_key,
-        resources=resources_of(common),
-    )
-    note = progress.for_stderr(common.quiet).note
-    serve(server, lambda url: note(f"the embedded teacher listens on {url} (ctrl-c ends it)"))
-    return {"requests": sum(server.requests.values())}
-
-
-@command(app, "schemas")
-def schemas(
-    folder: Annotated[Path, typer.Argument(help="where to write them")] = Path("schemas"),
-    *,
-    common: Common,
-) -> dict[str, Any]:
-    """Write the JSON Schemas of all records, made from the types."""
-    from kappa_data import terminal
-    from kappa_data.schemas import write
-
-    written = [str(path) for path in write(folder)]
-    if not common.json:
-        terminal.print_lines(written)
-    return {"written": written}
-
-
-def _mapping(flag: str, text: str) -> dict[str, float]:
-    rates = config_layers.parse_rates(flag, text)
-    if isinstance(rates, dict):
-        return rates
-    if rates:
-        raise UsageError(f"{flag} {text}: say of what, as rate_limit={text}")
-    return {}
+journal_command.register(app)
+machine_commands.register(app)

@@ -3,7 +3,7 @@
     KappaError                 anything below; carries the exit code of the command line
     ├── UsageError        2    a flag, a config value, a file or a folder that cannot be used
     ├── StageError        1    a stage ran and could not do its work
-    ├── Stopped           3    an interrupt, a full disk, slots unfinished; everything is saved
+    ├── Stopped           3    an interrupt, a budget, a full disk, slots unfinished; all is saved
     └── EnvironmentLacks  4    the machine or the endpoint lacks something
         ├── TeacherDown        the teacher's endpoint: wrong key, no answer, no such model
         └── SandboxDown        the sandbox: missing, failing its self-test, or a box that died
@@ -14,11 +14,20 @@ error: it gets a Finding (records.py). Our own mistakes are ordinary exceptions 
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class KappaError(Exception):
-    """Base of all expected failures; `exit_code` is what the command returns."""
+    """Base of all expected failures; `exit_code` is what the command returns.
+
+    `figures` are what --json says beside the message, such as what was spent until then.
+    """
 
     exit_code = 1
+
+    def __init__(self, *words: object) -> None:
+        super().__init__(*words)
+        self.figures: dict[str, Any] = {}
 
 
 class UsageError(KappaError):
@@ -34,7 +43,8 @@ class StageError(KappaError):
 
 
 class Stopped(KappaError):
-    """Stopped by an interrupt, a full disk or slots unfinished; all is saved: run it again."""
+    """Stopped by an interrupt, a budget, a full disk or slots unfinished; all is saved: run it
+    again."""
 
     exit_code = 3
 

@@ -173,7 +173,8 @@ def pack_flags(told: Mapping[str, Any]) -> str:
 def report(error: KappaError, *, as_json: bool) -> int:
     """Prints one line, and the JSON object where it was asked for; gives the exit code."""
     if as_json:
-        print(json.dumps({"error": str(error), "exit_code": error.exit_code}))
+        told = {"error": str(error), "exit_code": error.exit_code, **error.figures}
+        print(json.dumps(told))
     print(f"kappa-data: {one_line(str(error))}", file=sys.stderr)
     return error.exit_code
 

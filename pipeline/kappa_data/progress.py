@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -22,6 +23,9 @@ from rich.progress import Progress as Bars
 from kappa_data.printable import plain
 
 LINE_EVERY_SECONDS = 10.0
+LINES_BACK = 12
+"""lines over which the time that is left is reckoned: what was done lately"""
+DRAWN_PER_SECOND = 5
 
 
 class Task(Protocol):
@@ -92,6 +96,7 @@ class Terminal:
             TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[said]}"),
             console=self._console,
+            refresh_per_second=DRAWN_PER_SECOND,
         )
         with bars:
             yield _Bar(bars, label, total)
@@ -104,20 +109,44 @@ class _Lines:
     def __init__(self, console: Console, label: str, total: int | None) -> None:
         self._console, self._label, self._total = console, label, total
         self._done, self._said, self._last = 0, "", time.monotonic()
+        self._lately: deque[tuple[float, int]] = deque([(self._last, 0)], LINES_BACK)
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        if time.monotonic() - self._last >= LINE_EVERY_SECONDS:
-            self.flush()
+        self._flush_if_due()
 
     def say(self, text: str) -> None:
         self._said = plain(text)
+        self._flush_if_due()
+
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._last >= LINE_EVERY_SECONDS:
+            self.flush()
 
     def flush(self) -> None:
         self._last = time.monotonic()
+        self._lately.append((self._last, self._done))
         of = f"/{self._total}" if self._total is not None else ""
         line = f"{self._label}: {self._done}{of} {self._said}".rstrip()
+        if left := self._left():
+            line += f", about {duration(left)} left"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _left(self) -> float:
+        """Seconds, at the speed of the last lines; 0: done, or nothing to reckon with."""
+        (since, before), (now, done) = self._lately[0], self._lately[-1]
+        if self._total is None or done <= before or now <= since:
+            return 0.0
+        return (self._total - done) * (now - since) / (done - before)
+
+
+def duration(seconds: float) -> str:
+    """A span of time in words, to two figures: `50 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 class Plain:

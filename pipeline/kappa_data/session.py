@@ -15,6 +15,7 @@ from kappa_data.disk import disk_errors, lock
 from kappa_data.engine import kept_processes
 from kappa_data.errors import SandboxDown, StageError, UsageError
 from kappa_data.progress import Progress
+from kappa_data.records import Slot
 from kappa_data.resources import Resources
 from kappa_data.store import Sealed
 from kappa_data.verify import packed_faults
@@ -183,6 +184,17 @@ def current(root: Path, name: str, settings: Settings, resources: Resources) -> 
     return step.sealed
 
 
+def journal_slots(root: Path, settings: Settings, resources: Resources) -> set[str]:
+    """The slots that the plan of these settings asks for, under whose ids answers are journalled:
+    a task that is re-voiced is solved as its slot without a persona.
+
+    UsageError where the plan is not up to date: what it does not have cannot be told.
+    """
+    slots = list(current(root, "plan", settings, resources).read("slots", Slot))
+    bases = {f"{slot.task_id}:none" for slot in slots if slot.strategy == "revoice"}
+    return {slot.id for slot in slots} | bases
+
+
 def verify(root: Path, settings: Settings, resources: Resources) -> dict[str, Any]:
     """What is wrong with the packed rows of a dataset, compared with the samples."""
     packed, samples = (current(root, name, settings, resources) for name in ("pack", "tokenize"))
@@ -203,10 +215,11 @@ def _verified(folder: Path, rows: int, faults: list[str], *, compared: bool) -> 
 
 
 def summary(sealed: Sealed, built: bool) -> dict[str, Any]:
-    """One stage as --json prints it."""
+    """One stage as --json prints it; `run`: what building it took, where it was built now."""
     manifest = sealed.manifest
     (declared,) = (each for each in recipe.DECLARED if each.name == manifest.stage)
-    return {
+    run = {"run": manifest.figures["run"]} if built and "run" in manifest.figures else {}
+    return run | {
         "stage": manifest.stage,
         "key": manifest.key,
         "dir": str(sealed.dir),

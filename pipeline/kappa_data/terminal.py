@@ -60,6 +60,32 @@ def print_status(stages: Sequence[Mapping[str, Any]]) -> None:
     console().print(table)
 
 
+def print_generated(stage: Mapping[str, Any], where: str) -> None:
+    """What `generate` cost, and what to do next; see print_packed for `where`."""
+    run = stage.get("run")
+    line = "cost: nothing, it was there"
+    if run is not None:
+        spent = run["spent"]
+        failed, guessed = spent["failed_requests"], spent["answers_with_estimated_tokens"]
+        price = cost(spent["cost"], spent["currency"] or "")
+        line = (
+            f"cost: {price} for {spent['requests']:,} requests"
+            f"{f' ({failed:,} of them failed)' if failed else ''}, "
+            f"{spent['prompt_tokens']:,} prompt tokens, {spent['completion_tokens']:,} of answers"
+            f"{f' (of {guessed:,} answers estimated)' if guessed else ''}"
+        )
+    print_lines([line, f"next: kappa-data pack{where}   (or show --random{where})"])
+
+
+def cost(value: float | None, currency: str) -> str:
+    """Money for people; None: its price is unknown; "free": nothing is ever asked for it."""
+    if currency == "free":
+        return currency
+    if value is None:
+        return "unknown (no price)"
+    return f"{value:,.{2 if value >= 100 else 4}f} {currency}".rstrip()
+
+
 def print_packed(figures: Mapping[str, Any], where: str) -> None:
     """What `pack` made of the samples: rows by split, how full, what is left out, what is missing.
 

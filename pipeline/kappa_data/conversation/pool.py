@@ -1,8 +1,8 @@
 """A bounded pool of coroutines whose results come out in the order of their jobs.
 
 There is no barrier: each worker takes the next job when it is done with one, and a result that is
-early waits for its turn. An interrupt drains the pool: no job is begun any more, those in flight
-end by themselves or give up with Drained.
+early waits for its turn on a shelf. An interrupt drains the pool: no job is begun any more, those
+in flight end by themselves or give up with Drained.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import contextmanager
 from typing import TypeVar
 
+from kappa_data.conversation.shelf import Shelf
 from kappa_data.errors import Stopped
 
 J = TypeVar("J")
@@ -28,23 +29,26 @@ async def in_order(
     work: Callable[[J], Awaitable[R]],
     concurrency: int,
     drain: Callable[[], None],
+    draining: Callable[[], bool],
+    shelf: Shelf[R],
 ) -> AsyncGenerator[R, None]:
     """`work` of every job, at most `concurrency` at a time; yields the results in order.
 
     The first SIGINT or SIGTERM calls `drain`, the second cancels what is in flight; both end in
-    Stopped. The first error of a job cancels the others and is raised. Close it (aclosing): what
-    is in flight is cancelled then.
+    Stopped. Where `draining` says so no job is begun any more; then fewer results may come than
+    there are jobs, and the caller knows why. What is early waits on `shelf`. The first error of a
+    job cancels the others and is raised. Close it (aclosing): what is in flight is cancelled then.
     """
     queue = iter(enumerate(jobs))
-    finished: dict[int, R] = {}
     changed = asyncio.Event()
-    stopping = False
+    failed: list[BaseException] = []
+    stopping, running = False, 0
 
     async def worker() -> None:
         for number, job in queue:
-            if stopping:
+            if stopping or draining():
                 return
-            finished[number] = await work(job)
+            shelf.put(number, await work(job))
             changed.set()
 
     def interrupt() -> None:
@@ -56,34 +60,37 @@ async def in_order(
             stopping = True
             drain()
 
+    def ended(task: asyncio.Task[None]) -> None:
+        nonlocal running
+        running -= 1
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Drained):
+            failed.append(error)
+        changed.set()
+
     workers = [asyncio.create_task(worker()) for _ in range(min(concurrency, len(jobs)))]
+    running = len(workers)
     for each in workers:
-        each.add_done_callback(lambda _: changed.set())
+        each.add_done_callback(ended)
     try:
         with _on_interrupt(interrupt):
             for number in range(len(jobs)):
-                while number not in finished:
-                    if _ended(workers):
-                        raise _stopped()
+                while number not in shelf:
+                    if failed:
+                        raise failed[0]
+                    if not running:
+                        if stopping:
+                            raise _stopped()
+                        return
                     changed.clear()
                     await changed.wait()
-                yield finished.pop(number)
+                yield shelf.take(number)
             if stopping:
                 raise _stopped()
     finally:
         for each in workers:
             each.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-
-
-def _ended(workers: Sequence[asyncio.Task[None]]) -> bool:
-    """Whether no worker runs any more; raises the first error that is not the drain's."""
-    done = [each for each in workers if each.done()]
-    for each in done:
-        error = None if each.cancelled() else each.exception()
-        if error is not None and not isinstance(error, Drained):
-            raise error
-    return len(done) == len(workers)
 
 
 def _stopped() -> Stopped:

@@ -2,6 +2,7 @@
 
 In: plan's `slots` and `tasks`. Out: `conversations` and `quarantine`, in the order of the slots
 whatever finished first. The journal beside the stage's keys holds every answer; see journal.py.
+What is asked is metered and kept within the run's budget; see meter.py.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, closing
 from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -19,8 +21,10 @@ from kappa_data.config import GenerateConfig
 from kappa_data.conversation.outages import Outages, Unfinished
 from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
 from kappa_data.conversation.pool import in_order
+from kappa_data.conversation.shelf import Shelf
 from kappa_data.conversation.simulator import SIMULATOR_PROMPT
-from kappa_data.errors import StageError
+from kappa_data.conversation.watch import FREE, Watch, money, told
+from kappa_data.errors import KappaError, StageError, Stopped, UsageError
 from kappa_data.personas import load_personas
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
 from kappa_data.resources import Resources
@@ -28,9 +32,13 @@ from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import tool_set
 from kappa_data.stage import Context, Outcome
-from kappa_data.teacher.api import Teacher
+from kappa_data.store import Sealed
+from kappa_data.teacher import prices
+from kappa_data.teacher.api import ROLES, Teacher
+from kappa_data.teacher.budget import RUN, CapReached
 from kappa_data.teacher.client import DEFAULT_BASE_URL
 from kappa_data.teacher.journal import JOURNAL, Journal
+from kappa_data.teacher.meter import Meter, meter_of, reached
 from kappa_data.teacher.teachers import Teachers
 
 EMBEDDED = "embedded"
@@ -45,55 +53,105 @@ Made = Conversation | Rejected
 def run(ctx: Context[GenerateConfig]) -> Outcome:
     """Plays the slots. See Context and Outcome.
 
-    TeacherDown, SandboxDown: they cannot be used; Stopped: interrupted, the disk is full, or some
-    slots are unfinished (see outages.py), and all that was answered is kept; StageError: not one
-    conversation came out.
+    TeacherDown, SandboxDown: they cannot be used; Stopped: interrupted, a cap of the budget is
+    reached, the disk is full, or some slots are unfinished (see outages.py), and all that was
+    answered is kept; StageError: not one conversation came out; UsageError: the price of a model is
+    unknown that money is to be counted for. The errors' figures say what was spent.
     """
-    return asyncio.run(_generate(ctx))
+    config = ctx.config
+    file = prices.load(config.prices)
+    price = price_of(config, file)
+    making = Making(meter_of(config, price), FREE if is_embedded(config) else file.currency)
+    try:
+        return asyncio.run(_generate(ctx, making))
+    except KappaError as error:
+        error.figures |= {"stage": "generate", **making.facts()}
+        raise
 
 
-async def _generate(ctx: Context[GenerateConfig]) -> Outcome:
-    limit = ctx.config.limit or None
-    slots = list(islice(ctx.inputs["plan"].read("slots", Slot), limit))
-    wanted = {slot.task_id for slot in slots}
-    tasks = {
-        each.id: msgspec.json.decode(each.text, type=Task)
-        for each in ctx.inputs["plan"].read("tasks", TaskText)
-        if each.id in wanted
-    }
+def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], prices.Price | None]:
+    """The price of each model that the run may ask; the embedded teacher is free.
+
+    UsageError where money has a cap and the price of a role's model is unknown.
+    """
+    if is_embedded(config):
+        return lambda model: prices.FREE
+    urls = prices.base_urls(config, DEFAULT_BASE_URL)
+    known = {model: file.of(model, urls) for model in {config.asked(role).model for role in ROLES}}
+    unknown = sorted(model for model, price in known.items() if price is None)
+    cap = next((each for each in ("max_cost", "persona_max_cost") if getattr(config, each)), "")
+    if unknown and cap:
+        currency = "" if file.currency else ' and currency = "..."'
+        raise UsageError(
+            f'generate.{cap}: the price of {unknown[0]} is unknown; write [models."{unknown[0]}"] '
+            f"with input and output (per million tokens){currency} into {file.place}"
+        )
+    return known.get
+
+
+async def _generate(ctx: Context[GenerateConfig], making: Making) -> Outcome:
+    slots, tasks = slots_of(ctx.inputs["plan"], ctx.config.limit)
+    making.slots = len(slots)
     calling = any(task.tools for task in tasks.values())
     sandbox = await _sandbox(ctx) if calling else None
     simulated = calling and sandbox is None
     with Journal(ctx.root / JOURNAL) as journal:
         for line in journal.damaged:
             ctx.progress.note(line)
-        async with _teacher(ctx, journal) as teacher:
-            prompts = ctx.resources.digest(prompt_files(ctx.resources, simulated))
-            embedded = is_embedded(ctx.config)
-            state = Run(
-                config=ctx.config,
-                teacher=teacher,
-                kind="embedded" if embedded else "openai-compatible",
-                model=EMBEDDED if embedded else ctx.config.model,
-                journal=journal,
-                resources=ctx.resources,
-                personas=load_personas(ctx.resources),
-                prompts=prompts,
-                sandbox=sandbox,
-                tools=tool_set(ctx.sandbox.tools),
-                limits=ctx.sandbox,
-                # Its voices and slips are in no request; a real teacher learns of nothing else.
-                variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
-                echo_reasoning=embedded,
-                simulated=simulated,
-            )
-            tally = await _play_all(ctx, state, slots, tasks)
+        async with _teacher(ctx, journal, making.meter) as teacher:
+            metered = making.meter.over(teacher)
+            state = run_of(ctx, metered, journal, sandbox, simulated=simulated)
+            await _play_all(ctx, state, slots, tasks, making, lambda: teacher.state().waiting)
+    tally = making.tally
     if slots and not tally.conversations:
         reasons = ", ".join(f"{count} x {rule}" for rule, count in tally.rejected.most_common(5))
         raise StageError(f"generate: no conversation came out of {len(slots)} slots: {reasons}")
     # Which programs gave the results: each record has their digest, this says what it is made of.
     programs = {"programs": dict(sandbox.programs)} if sandbox is not None else {}
-    return Outcome(rejected=dict(tally.rejected), figures=tally.figures(state) | programs)
+    figures = tally.figures(state) | programs | {"run": making.facts()}
+    return Outcome(rejected=dict(tally.rejected), figures=figures)
+
+
+def slots_of(plan: Sealed, limit: int = 0) -> tuple[list[Slot], dict[str, Task]]:
+    """The first `limit` slots of a plan (0: all of them), and their tasks by id."""
+    slots = list(islice(plan.read("slots", Slot), limit or None))
+    wanted = {slot.task_id for slot in slots}
+    tasks = {
+        each.id: msgspec.json.decode(each.text, type=Task)
+        for each in plan.read("tasks", TaskText)
+        if each.id in wanted
+    }
+    return slots, tasks
+
+
+def run_of(
+    ctx: Context[GenerateConfig],
+    teacher: Teacher,
+    journal: Journal,
+    sandbox: Sandbox | None,
+    *,
+    simulated: bool,
+) -> Run:
+    """What all conversations of the run share."""
+    prompts = ctx.resources.digest(prompt_files(ctx.resources, simulated))
+    embedded = is_embedded(ctx.config)
+    return Run(
+        config=ctx.config,
+        teacher=teacher,
+        kind="embedded" if embedded else "openai-compatible",
+        model=EMBEDDED if embedded else ctx.config.model,
+        journal=journal,
+        resources=ctx.resources,
+        personas=load_personas(ctx.resources),
+        prompts=prompts,
+        sandbox=sandbox,
+        tools=tool_set(ctx.sandbox.tools),
+        limits=ctx.sandbox,
+        # Its voices and slips are in no request; a real teacher learns of nothing else.
+        variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
+        echo_reasoning=embedded,
+        simulated=simulated,
+    )
 
 
 def prompt_files(resources: Resources, simulated: bool) -> list[str]:
@@ -118,7 +176,9 @@ async def _sandbox(ctx: Context[GenerateConfig]) -> Sandbox | None:
 
 
 @asynccontextmanager
-async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncIterator[Teacher]:
+async def _teacher(
+    ctx: Context[GenerateConfig], journal: Journal, meter: Meter
+) -> AsyncIterator[Teachers]:
     config = ctx.config
     if is_embedded(config):
         # Its tokenizer takes seconds to load, which a run with a real model need not wait for.
@@ -133,13 +193,16 @@ async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncItera
                 retries=config.retries,
                 concurrency=config.concurrency,
                 metadata=True,
+                retrying=meter.retrying,
             ) as teacher,
         ):
             yield teacher
         return
     proven = frozenset(entry.model for entry in journal.entries() if entry.model)
     note = ctx.progress.note
-    async with Teachers.of(config, os.environ, proven=proven, note=note) as teacher:
+    async with Teachers.of(
+        config, os.environ, proven=proven, note=note, retrying=meter.retrying
+    ) as teacher:
         places = [each.base_url for each in config.endpoints]
         places = places or [config.base_url or DEFAULT_BASE_URL]
         note(f"teacher: {config.model} at {', '.join(places)}")
@@ -147,9 +210,14 @@ async def _teacher(ctx: Context[GenerateConfig], journal: Journal) -> AsyncItera
 
 
 async def _play_all(
-    ctx: Context[GenerateConfig], state: Run, slots: Sequence[Slot], tasks: Mapping[str, Task]
-) -> Tally:
-    tally = Tally()
+    ctx: Context[GenerateConfig],
+    state: Run,
+    slots: Sequence[Slot],
+    tasks: Mapping[str, Task],
+    making: Making,
+    waiting: Callable[[], int],
+) -> None:
+    tally, budget = making.tally, making.meter.budget
     address = ctx.config.base_url or DEFAULT_BASE_URL
     place = "the embedded teacher" if is_embedded(ctx.config) else address
     outages = Outages(place, ctx.config.concurrency)
@@ -165,21 +233,75 @@ async def _play_all(
             tally.count(made)
         except Unfinished as error:
             outages.count(error, state.counts.asked, state.counts.ran)
+        except CapReached:
+            # A persona's slots alone may end so; where the run does, nobody asks any more.
+            state.draining = state.draining or RUN in budget.reached
         bar.advance(1)
-        bar.say(tally.summary(state, outages))
         return made
 
+    watch = Watch(making.meter, making.currency, lambda: tally.summary(state, outages), waiting)
     with (
         ctx.writer("conversations", Conversation) as conversations,
         ctx.writer("quarantine", Rejected) as quarantine,
         ctx.progress.task("generate", total=len(slots)) as bar,
+        closing(Shelf[Made | None](ctx.folder)) as shelf,
     ):
-        async with aclosing(in_order(slots, one, ctx.config.concurrency, drain)) as outcomes:
+        outcomes = in_order(
+            slots, one, ctx.config.concurrency, drain, lambda: state.draining, shelf
+        )
+        async with told(watch, bar), aclosing(outcomes):
             async for made in outcomes:
                 if made is not None:
                     (quarantine if isinstance(made, Rejected) else conversations).write(made)
+    making.unfinished = outages.counts
+    if budget.reached:
+        raise Stopped(making.stopped_by_budget(ctx.config))
     outages.stop_if_any()
-    return tally
+
+
+class Making:
+    """What one run of the stage has made so far and what it spent, for people.
+
+    `currency`: that of the prices, '': none is known, FREE for the embedded teacher.
+    """
+
+    def __init__(self, meter: Meter, currency: str) -> None:
+        self.meter, self.currency = meter, currency
+        self.slots = 0
+        self.tally = Tally()
+        self.unfinished: Counter[str] = Counter()
+
+    def facts(self) -> dict[str, Any]:
+        """What belongs to this run alone, and not to the rows: a replay of the journal is free."""
+        spending, tally = self.meter.spending, self.tally
+        return {
+            "slots": self.slots,
+            "conversations": tally.conversations,
+            "quarantined": dict(sorted(tally.rejected.items())),
+            "unfinished": dict(sorted(self.unfinished.items())),
+            "caps_reached": dict(sorted(self.meter.budget.reached.items())),
+            "spent": spending.total.as_json()
+            | {
+                "currency": self.currency or None,
+                "failures": dict(sorted(spending.failures.items())),
+                "personas": {
+                    name: each.as_json() for name, each in sorted(spending.personas.items())
+                },
+            },
+        }
+
+    def stopped_by_budget(self, config: GenerateConfig) -> str:
+        """Which cap, what was spent, how much is done and how it goes on."""
+        spent, done = self.meter.spending.total, self.tally.conversations
+        done += self.tally.rejected.total()
+        unfinished = ", ".join(f"{count} x {why}" for why, count in self.unfinished.most_common())
+        return (
+            f"generate: {reached(self.meter.budget, config)}; this run took "
+            f"{spent.requests:,} requests, {spent.tokens:,} tokens, {money(spent, self.currency)}; "
+            f"{done:,} of {self.slots:,} conversations are done"
+            f"{f' (unfinished: {unfinished})' if unfinished else ''}; "
+            "the same command goes on, with a fresh budget"
+        )
 
 
 class Tally:
@@ -224,10 +346,8 @@ class Tally:
 
     def summary(self, state: Run, outages: Outages) -> str:
         """The words beside the progress bar."""
-        counts = state.counts
-        tokens = counts.prompt_tokens + counts.completion_tokens
         unfinished = f"{outages.counts.total()} unfinished, " if outages.counts else ""
-        return (
-            f"{unfinished}{self.rejected.total()} quarantined, {counts.asked} requests, "
-            f"{counts.reused} from the journal, {tokens:,} tokens"
+        reused = (
+            f", {state.counts.reused:,} answers from the journal" if state.counts.reused else ""
         )
+        return f"{unfinished}{self.rejected.total()} quarantined{reused}"

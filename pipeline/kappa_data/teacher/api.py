@@ -54,7 +54,8 @@ class ChatRequest(Struct, frozen=True):
 class ChatAnswer(Struct, frozen=True):
     """One answer; `finish_reason` is the endpoint's: stop, tool_calls, length, content_filter.
 
-    `seconds` is how long this one request took, without retries and pauses.
+    `seconds` is how long this one request took, without retries and pauses; `cached_tokens` are
+    those of the prompt that the endpoint had cached, where it says so.
     """
 
     content: str
@@ -63,6 +64,7 @@ class ChatAnswer(Struct, frozen=True):
     finish_reason: str
     usage: Usage
     seconds: float = 0.0
+    cached_tokens: int = 0
 
 
 class Teacher(Protocol):

@@ -44,9 +44,14 @@ class _Choice(Struct):
     finish_reason: str | None = None
 
 
+class _PromptDetails(Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
 
 
 class _Body(Struct):
@@ -92,6 +97,7 @@ def answer(data: bytes) -> ChatAnswer:
     if not choice.finish_reason:
         raise TeacherError("malformed", "no finish_reason: whether it was cut off is not known")
     message, usage = choice.message, decoded.usage or _Usage()
+    details = usage.prompt_tokens_details or _PromptDetails()
     return ChatAnswer(
         content=_text(message.content) or message.refusal or "",
         reasoning=message.reasoning or message.reasoning_content or None,
@@ -103,6 +109,7 @@ def answer(data: bytes) -> ChatAnswer:
         ),
         finish_reason=choice.finish_reason,
         usage=Usage(max(usage.prompt_tokens or 0, 0), max(usage.completion_tokens or 0, 0), 1),
+        cached_tokens=max(details.cached_tokens or 0, 0),
     )
 
 

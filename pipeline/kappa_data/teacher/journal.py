@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -64,8 +64,40 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
 
 
+class Line(NamedTuple):
+    """A line as it stands in the file, its end included; `number` counts from 1.
+
+    `entry` is None where it is damaged or `torn` (the last one, without an end).
+    """
+
+    number: int
+    data: bytes
+    entry: Entry | None
+    damage: str = ""
+    torn: bool = False
+
+
+def lines_of(descriptor: int) -> Iterator[Line]:
+    """The lines of an open journal from its begin on, streamed."""
+    decode = msgspec.json.Decoder(Entry).decode
+    with open(descriptor, "rb", buffering=SCAN_BYTES, closefd=False) as file:
+        if file.seekable():
+            file.seek(0)
+        for number, data in enumerate(file, 1):
+            if not data.endswith(b"\n"):
+                yield Line(number, data, None, torn=True)
+                return
+            try:
+                yield Line(number, data, decode(data))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                yield Line(number, data, None, f"damaged ({error})")
+
+
 class Journal:
     """The open journal of one dataset; a context manager. The caller holds the dataset's lock.
+
+    `read_only`: the file is left as it is, nothing is appended, and neither it nor a lock is
+    needed: another process may be writing, whose last line may be torn as yet.
 
     `damaged` names the lines that could not be read, `torn` is the length in bytes of an
     unfinished last line that was cut. Memory: 16 bytes an entry, and the ids of the slots.
@@ -73,8 +105,9 @@ class Journal:
     Raises Stopped where the disk is full; nothing of what was written before is lost.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
         self.damaged: list[str] = []
         self.torn = 0
         self.entries_count = 0
@@ -85,11 +118,17 @@ class Journal:
         self._dirty = threading.Event()
         self._sync_error: OSError | None = None
         with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            if read_only:
+                there = path if path.exists() else os.devnull
+                self._file = os.open(there, os.O_RDONLY | os.O_CLOEXEC)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                self._file = os.open(path, flags, 0o644)
             self._size = self._scan()
         self._syncing = threading.Thread(target=self._sync_now_and_then, daemon=True)
-        self._syncing.start()
+        if not read_only:
+            self._syncing.start()
 
     def __enter__(self) -> Journal:
         return self
@@ -104,6 +143,9 @@ class Journal:
 
     def close(self) -> None:
         """Syncs and closes; raises Stopped where the disk could not take what was written."""
+        if self.read_only:
+            os.close(self._file)
+            return
         self._closing.set()
         self._dirty.set()
         self._syncing.join()
@@ -126,6 +168,8 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Writes one entry; when this returns it survives the death of the process."""
+        if self.read_only:
+            raise RuntimeError(f"{self.path}: opened to be read only")
         self._raise_sync_error()
         line = self._encode(entry) + b"\n"
         with disk_errors(self.path):
@@ -159,20 +203,18 @@ class Journal:
 
     def _scan(self) -> int:
         """Indexes the file and cuts a torn last line; the file's size then."""
-        offset = number = 0
-        with open(self._file, "rb", buffering=SCAN_BYTES, closefd=False) as file:
-            file.seek(0)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    self.torn = len(line)
+        offset = 0
+        for line in lines_of(self._file):
+            if line.torn:
+                self.torn = len(line.data)
+                if not self.read_only:
                     os.ftruncate(self._file, offset)
-                    break
-                number += 1
-                try:
-                    self._note(self._decode(line).slot, offset, len(line))
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                    self.damaged.append(f"{self.path}:{number}: skipped, damaged ({error})")
-                offset += len(line)
+                break
+            if line.entry is not None:
+                self._note(line.entry.slot, offset, len(line.data))
+            else:
+                self.damaged.append(f"{self.path}:{line.number}: skipped, {line.damage}")
+            offset += len(line.data)
         return offset
 
     def _sync_now_and_then(self) -> None:

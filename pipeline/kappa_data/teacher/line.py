@@ -13,7 +13,7 @@ import math
 import time
 from collections.abc import Collection, Sequence
 
-from kappa_data.teacher.api import ChatRequest
+from kappa_data.teacher.api import ChatRequest, TeacherError
 from kappa_data.teacher.client import Channel, Ticket
 
 Admission = tuple[Channel, Ticket]
@@ -28,6 +28,7 @@ class Turn:
         self.tries = 0
         self.failed_at: set[Channel] = set()
         self.last: Channel | None = None
+        self.error: TeacherError | None = None
         self.admitted: asyncio.Future[Admission] | None = None
 
     def __lt__(self, other: Turn) -> bool:

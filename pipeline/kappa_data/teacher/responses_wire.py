@@ -53,9 +53,14 @@ class _Error(Struct):
     message: str | None = None
 
 
+class _InputDetails(Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
+    input_tokens_details: _InputDetails | None = None
 
 
 class _Body(Struct):
@@ -120,12 +125,14 @@ def answer(data: bytes) -> ChatAnswer:
             function = FunctionCall(item.name, arguments(item.arguments))
             calls.append(ToolCall(item.call_id or item.id or "", function))
     usage = decoded.usage or _Usage()
+    details = usage.input_tokens_details or _InputDetails()
     return ChatAnswer(
         content="\n\n".join(text for text in texts if text),
         reasoning="\n\n".join(text for text in reasoning if text) or None,
         tool_calls=tuple(calls),
         finish_reason=_finish(decoded, bool(calls)),
         usage=Usage(max(usage.input_tokens or 0, 0), max(usage.output_tokens or 0, 0), 1),
+        cached_tokens=max(details.cached_tokens or 0, 0),
     )
 
 

@@ -31,6 +31,7 @@ from kappa_data.teacher.line import Line, Lines, Turn
 from kappa_data.teacher.retry import BUDGETS, Patience
 from kappa_data.teacher.wire import OPENAI_HOST
 
+Retrying = Callable[[ChatRequest, TeacherError], None]
 PATIENCE = 300.0
 """seconds that a run waits for an endpoint that is down"""
 
@@ -57,7 +58,8 @@ class Teachers:
 
     `retries` are further tries (see retry.py), `backoff` the first pause in seconds and the first
     interval between probes of an endpoint that is down, `patience` the seconds that are waited for
-    it. `note` gets a line when one goes down or is back.
+    it. `note` gets a line when one goes down or is back. `retrying` is told before each further try
+    of a request, with the error of the last; what it raises ends the request.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class Teachers:
         backoff: float = 1.0,
         patience: float = PATIENCE,
         note: Callable[[str], None] = lambda line: None,
+        retrying: Retrying = lambda request, error: None,
     ) -> None:
         self._channels = tuple(channels)
         self._retries, self._backoff, self._patience = retries, backoff, patience
-        self._note = note
+        self._note, self._retrying = note, retrying
         self._lines = Lines(self._channels)
         self._orders = itertools.count()
         self._open = 0
@@ -86,6 +89,7 @@ class Teachers:
         *,
         proven: frozenset[str] = frozenset(),
         note: Callable[[str], None] = lambda line: None,
+        retrying: Retrying = lambda request, error: None,
         patience: float = PATIENCE,
         backoff: float = 1.0,
     ) -> Teachers:
@@ -123,7 +127,14 @@ class Teachers:
                     proven=proven,
                 )
             )
-        return cls(channels, retries=config.retries, backoff=backoff, patience=patience, note=note)
+        return cls(
+            channels,
+            retries=config.retries,
+            backoff=backoff,
+            patience=patience,
+            note=note,
+            retrying=retrying,
+        )
 
     @classmethod
     def at(
@@ -138,6 +149,7 @@ class Teachers:
         interface: str = "chat",
         proven: frozenset[str] = frozenset(),
         note: Callable[[str], None] = lambda line: None,
+        retrying: Retrying = lambda request, error: None,
         patience: float = PATIENCE,
         backoff: float = 1.0,
     ) -> Teachers:
@@ -151,7 +163,14 @@ class Teachers:
             metadata=metadata,
             proven=proven,
         )
-        return cls([channel], retries=retries, backoff=backoff, patience=patience, note=note)
+        return cls(
+            [channel],
+            retries=retries,
+            backoff=backoff,
+            patience=patience,
+            note=note,
+            retrying=retrying,
+        )
 
     async def __aenter__(self) -> Teachers:
         return self
@@ -214,6 +233,8 @@ class Teachers:
     async def _try(self, line: Line, turn: Turn) -> ChatAnswer:
         if self._given_up and all(each in self._given_up for each in line.channels):
             raise self._given_up[line.channels[0]]
+        if turn.error is not None:
+            self._retrying(turn.request, turn.error)
         channel, ticket = await self._lines.admit(line, turn)
         turn.tries += 1
         turn.last = channel
@@ -237,7 +258,7 @@ class Teachers:
         self, line: Line, turn: Turn, channel: Channel, ticket: Ticket, error: TeacherError
     ) -> None:
         """What one failed try says of the endpoint, and where the request goes now."""
-        now = time.monotonic()
+        now, turn.error = time.monotonic(), error
         breaker, silent = channel.breaker, error.kind == "timeout"
         if not looks_down(error):
             if breaker.closed or ticket.trial:
