@@ -7,7 +7,7 @@ knows the goals; nobody is shown the verifier or the reference.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -18,36 +18,59 @@ from kappa_data.conversation.calls import ReadCall, read_call, with_own_ids
 from kappa_data.conversation.recorded import conversation_of
 from kappa_data.conversation.run import Run, Unfit
 from kappa_data.conversation.simulator import SimulatedCall
+from kappa_data.conversation.specials import slip_of
 from kappa_data.conversation.workbench import Workbench
+from kappa_data.formats.switches import PERSONA
 from kappa_data.records import (
     CallOutcome,
     Conversation,
     Message,
     Slot,
     Task,
+    ToolCall,
     Verdict,
     compact_json,
 )
 from kappa_data.sandbox import Box, tree_digest
+from kappa_data.sandbox.toolset import denied
 from kappa_data.tasks.verify import verify, verify_answers
 from kappa_data.teacher.api import ChatAnswer, Role
 from kappa_data.teacher.journal import Entry, Key
 
-DONE, OUT_OF_SCOPE = "[DONE]", "[OUT OF SCOPE]"
+DONE, OUT_OF_SCOPE, REPLY = "[DONE]", "[OUT OF SCOPE]", "[REPLY]"
+"""how the simulated user marks that it is done, that it cannot go on, and that it only answers"""
 SAME_CALL = 4
 """the same call with the same arguments this often in a row is a loop"""
 CHARS_PER_TOKEN = 3.0
 """for endpoints that report no usage; low, so that the limit errs on the safe side"""
 
 
+class Wish(NamedTuple):
+    """A message of the user; `reply`: it answers the assistant and asks for nothing new."""
+
+    text: str
+    reply: bool = False
+
+
 class Live:
-    """One slot, played by a persona itself."""
+    """One slot, played by a persona itself; what its `special` says is made to happen in it.
+
+    A *turn* is a wish of the user (the opening, a goal) and all that is said until the next one: a
+    question of the assistant and the reply to it belong to the turn. `replies` are the numbers of
+    the user's messages (from 0) that open none.
+    """
 
     def __init__(self, run: Run, slot: Slot, task: Task) -> None:
         self._run, self._slot, self._task = run, slot, task
         self._messages: list[Message] = []
         if slot.system is not None:
             self._messages.append(Message(role="system", content=slot.system))
+        self._persona = slot.persona
+        self._turn, self._opened_at = -1, 0
+        self._users = self._runnable = 0
+        self.replies: list[int] = []
+        self._happened = slot.special in ("look_alike", "missing")
+        self._denied_in = -1
         self._offered = run.tools.offered(task.tools)
         self._tools = self._offered.definitions()
         self._briefs = Briefs(run, slot, task, self._offered)
@@ -93,23 +116,42 @@ class Live:
             raise Unfit("program missing", -1, f"the sandbox lacks {', '.join(missing)}")
 
     async def _converse(self) -> None:
-        said: str | None = self._task.opening
+        withheld = self._task.withheld if self._slot.special == "missing" else None
+        wish: Wish | None = Wish(withheld.opening if withheld else self._task.opening)
         for _ in range(self._run.config.max_turns):
-            assert said is not None
-            self._messages.append(Message(role="user", content=said))
+            assert wish is not None
+            if wish.reply:
+                self.replies.append(self._users)
+            else:
+                self._begin_turn()
+            self._messages.append(Message(role="user", content=wish.text))
+            self._users += 1
             await self._assistant_turn()
-            said = await self._user_reply()
-            if said is None:
+            wish = await self._user_reply()
+            if wish is None:
                 return
         self._end(
             "too many turns", f"the user would go on after {self._run.config.max_turns} messages"
         )
+
+    def _begin_turn(self) -> None:
+        self._turn, self._opened_at = self._turn + 1, self._users
+        other = self._slot.switch_to
+        if self._slot.special == "switch" and other is not None and self._turn == self._slot.at:
+            self._messages.append(Message(role="system", content=f"{PERSONA}{other}"))
+            self._persona = other
+            self._brief = self._briefs.assistant(other, switched=True)
+            self._happened = True
 
     async def _assistant_turn(self) -> None:
         """Steps of the assistant up to its answer to the user."""
         made = 0
         while True:
             answer = await self._ask("assistant", self._assistant_messages(), self._tools)
+            if slip := self._slip_before(answer):
+                made += 1
+                await self._fail(slip)
+                continue
             own = with_own_ids(answer.tool_calls, self._call_ids)
             calls = [read_call(call, self._offered) for call in own]
             self._messages.append(
@@ -118,6 +160,7 @@ class Live:
                     content=answer.content,
                     reasoning=answer.reasoning,
                     tool_calls=own,
+                    persona=self._speaker,
                     # A wrong call is context for its recovery, never something to learn.
                     train=not any(call.wrong for call in calls),
                     finish_reason=answer.finish_reason,
@@ -133,7 +176,32 @@ class Live:
             for call in calls:
                 self._messages.append(await self._answer_to(call))
 
-    async def _user_reply(self) -> str | None:
+    def _slip_before(self, answer: ChatAnswer) -> ToolCall | None:
+        """The first call of the answer whose turn to fail it is, misspelt; None: none is."""
+        if self._slot.special != "failing" or self._happened:
+            return None
+        read = [read_call(call, self._offered) for call in answer.tool_calls]
+        for number, each in enumerate((one for one in read if not one.wrong), self._runnable):
+            if number >= self._slot.at and (slip := slip_of(each.call, each.arguments)):
+                return slip
+        return None
+
+    async def _fail(self, slip: ToolCall) -> None:
+        """Makes the misspelt call, as a step that nobody learns; its recovery comes next."""
+        (call,) = with_own_ids((slip,), self._call_ids)
+        self._messages.append(
+            Message(
+                role="assistant",
+                tool_calls=(call,),
+                persona=self._speaker,
+                train=False,
+                finish_reason="tool_calls",
+            )
+        )
+        self._happened = True
+        self._messages.append(await self._answer_to(read_call(call, self._offered)))
+
+    async def _user_reply(self) -> Wish | None:
         """What the simulated user says next; None: it has got all that it wanted."""
         answer = await self._ask("user", views.for_user(self._user_brief, self._messages))
         text = answer.content.strip()
@@ -146,9 +214,10 @@ class Live:
         # Some models say goodbye before the mark; there is nothing in it to answer.
         if text.startswith(DONE) or text.endswith(DONE):
             return None
-        if not text:
+        wish = Wish(text.removeprefix(REPLY).strip(), text.startswith(REPLY))
+        if not wish.text:
             self._end("user empty", "the simulated user said nothing")
-        return text
+        return wish
 
     async def _ask(
         self,
@@ -156,8 +225,19 @@ class Live:
         messages: Sequence[dict[str, Any]],
         tools: tuple[dict[str, Any], ...] = (),
     ) -> ChatAnswer:
-        request = self._asking.request(role, messages, tools)
+        request = self._asking.request(role, messages, tools, told=self._told())
         return await self._asking.send(request, self._asking.next(role))
+
+    def _told(self) -> dict[str, str]:
+        """What the embedded teacher cannot see in the messages, since no record holds it."""
+        told = {"turn": f"{self._turn}", "replies": f"{self._users - 1 - self._opened_at}"}
+        if self._slot.special is not None:
+            told["special"] = self._slot.special
+        if self._speaker is not None:
+            told["persona"] = self._speaker
+        if self._denied_in == self._turn:
+            told["denied"] = "now"
+        return told
 
     def _check_answer(self, answer: ChatAnswer) -> None:
         if answer.finish_reason == "length":
@@ -187,7 +267,12 @@ class Live:
 
     async def _answer_to(self, read: ReadCall) -> Message:
         content, function = read.wrong, read.call.function
-        if not content and self._run.simulated:
+        number = self._runnable
+        self._runnable += not content
+        if not content and number == self._slot.at and self._slot.special == "denied":
+            content = denied(self._briefs.denial(), self._run.limits.output_chars).content
+            self._denied_in, self._happened = self._turn, True
+        elif not content and self._run.simulated:
             content = await self._simulate(read)
         elif not content:
             assert self._bench is not None  # a tool that is on offer comes with a box
@@ -217,16 +302,18 @@ class Live:
 
     async def _verdict(self) -> Verdict | None:
         if self._task.tools and self._run.simulated:
-            return verify_answers(self._task, self._messages)
+            return verify_answers(self._task, self._messages, self.replies)
         state = self._bench.state if self._bench is not None else ""
         wanted = digest_of(compact_json(self._task), compact_json(self._messages), state)
+        if self.replies:
+            wanted = digest_of(wanted, compact_json(self.replies))
         key = Key("verdict", 0)
         entry = self._asking.known(key, wanted)
         if entry and entry.verdict:
             return entry.verdict
         self._run.may_go_on(self._slot.id)
         if self._bench is None:
-            verdict = await verify(self._task, None, self._messages)
+            verdict = await verify(self._task, None, self._messages, self.replies)
         else:
             verdict = await self._bench.use(self._verified)
             self._run.counts.ran += 1
@@ -235,11 +322,20 @@ class Live:
 
     async def _verified(self, box: Box) -> Verdict:
         tree = tree_digest(await box.tree())  # before the verifier adds files of its own
-        verdict = await verify(self._task, box, self._messages)
+        verdict = await verify(self._task, box, self._messages, self.replies)
         return msgspec.structs.replace(verdict, tree=tree)
 
     def _assistant_messages(self) -> list[dict[str, Any]]:
-        return views.for_assistant(self._brief, self._messages, self._run.echo_reasoning)
+        shown = views.for_assistant(self._brief, self._messages, self._run.echo_reasoning)
+        if reminder := self._briefs.reminder(self._persona, self._messages):
+            # At the tail: the prefix that servers keep stays the same from request to request.
+            shown.append({"role": "system", "content": reminder})
+        return shown
+
+    @property
+    def _speaker(self) -> str | None:
+        """Who speaks, where it is another one than at the beginning."""
+        return self._persona if self._persona != self._slot.persona else None
 
     def _end(self, rule: str, evidence: str) -> NoReturn:
         raise Unfit(rule, len(self._messages) - 1, evidence)
@@ -254,5 +350,6 @@ class Live:
             tools=self._tools,
             prompts=self._briefs.digest,
             outcomes=self._outcomes,
+            special=self._slot.special if self._happened else None,
             verdict=verdict,
         )

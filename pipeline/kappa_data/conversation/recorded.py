@@ -1,4 +1,4 @@
-"""From what was played to the records: a conversation, or a slot in quarantine."""
+"""From what was played to the record of a conversation."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from kappa_data.conversation.run import Run
 from kappa_data.records import (
     CallOutcome,
     Conversation,
-    Finding,
     Grounding,
     Message,
     Provenance,
-    Rejected,
     Slot,
     Task,
     Verdict,
     canonical_json,
     compact_json,
 )
+from kappa_data.teacher.api import Role
 
 
 def conversation_of(
@@ -35,9 +34,10 @@ def conversation_of(
     tools: Sequence[dict[str, Any]],
     prompts: str,
     outcomes: Sequence[CallOutcome] = (),
+    special: str | None = None,
     verdict: Verdict | None = None,
 ) -> Conversation:
-    """The record of a slot that was played by itself."""
+    """The record of a slot that was played by itself; `special`: what did happen in it."""
     sandbox = run.sandbox if task.tools else None
     return Conversation(
         id=slot.id,
@@ -47,12 +47,13 @@ def conversation_of(
         split=slot.split,
         task_id=slot.task_id,
         family=slot.family,
+        special=special,
         provenance=Provenance(
             source="generate",
             grounding=_grounding(run, task),
             teacher=run.kind,
             model=run.model,
-            sampling=canonical_json(_sampling(run, "assistant")),
+            sampling=canonical_json(sampling(run, "assistant")),
             prompts=prompts,
             toolchain=sandbox.toolchain if sandbox else "",
             usage=asking.usage,
@@ -62,12 +63,8 @@ def conversation_of(
     )
 
 
-def rejected(slot: Slot, finding: Finding, partial: Conversation | None) -> Rejected:
-    """A slot without a whole conversation, with what there is of it."""
-    return Rejected(slot.id, "generate", slot.persona, (finding,), partial)
-
-
-def _sampling(run: Run, role: str) -> dict[str, Any]:
+def sampling(run: Run, role: Role) -> dict[str, Any]:
+    """What a role is asked with, for the provenance."""
     asked = msgspec.structs.asdict(run.config.asked(role))
     del asked["model"]
     return asked

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
+from weakref import WeakValueDictionary
 
 from kappa_data.config import GenerateConfig, Limits
 from kappa_data.conversation.pool import Drained
 from kappa_data.personas import Persona
-from kappa_data.records import Finding
+from kappa_data.records import Conversation, Finding, Rejected
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.toolset import ToolSet, tool_set
@@ -42,6 +43,26 @@ class Counts:
     completion_tokens: int = 0
 
 
+class Base:
+    """The one conversation of a task without a persona, for all slots that say it again.
+
+    Who comes first plays it; the others wait for the lock. Where that one fails for now, is drained
+    or cancelled, `played` stays None and the next in line goes on from the journal, on its own
+    account: nobody waits for what nobody does.
+    """
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.played: Played | None = None
+
+
+class Played(NamedTuple):
+    """What a slot became, and which of its user's messages (from 0) brought no new wish."""
+
+    made: Conversation | Rejected
+    replies: tuple[int, ...] = ()
+
+
 @dataclass
 class Run:
     """What all conversations of a run share.
@@ -51,7 +72,7 @@ class Run:
     `echo_reasoning`: within a turn the assistant's reasoning is sent back, as `reasoning`;
     open-model servers want it, others reject a field that they do not know. `draining` is set to
     stop every conversation at its next request or tool call. `simulated`: the teacher writes the
-    results of tools, and there is no sandbox.
+    results of tools, and there is no sandbox. `bases` holds, by task, those that are needed now.
     """
 
     config: GenerateConfig
@@ -70,6 +91,7 @@ class Run:
     draining: bool = False
     counts: Counts = field(default_factory=Counts)
     gate: asyncio.Semaphore = field(init=False)
+    bases: WeakValueDictionary[str, Base] = field(default_factory=WeakValueDictionary)
     _digests: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
