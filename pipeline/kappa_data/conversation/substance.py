@@ -45,11 +45,8 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 def mark_for(texts: Sequence[str]) -> str:
     """A word for placeholders that no text uses for one already."""
-    return next(
-        word
-        for word in (MARK, *(f"{MARK}{number}" for number in count(2)))
-        if not any(f"[[{word} " in text for text in texts)
-    )
+    marks = (MARK if number == 1 else f"{MARK}{number}" for number in count(1))
+    return next(mark for mark in marks if not any(f"[[{mark} " in text for text in texts))
 
 
 def taken_out(texts: Sequence[str], mark: str) -> tuple[list[str], list[dict[str, str]]]:
@@ -98,9 +95,11 @@ def lost(plain: str, voiced: str) -> str:
         name = place.rstrip(".,;:!?")
         if name.lower() not in _NO_PLACE and name not in voiced:
             return f"{name} is missing"
-    for quoted in _QUOTED.finditer(prose):
+    # A quotation may hold code, but a quotation mark in code begins none.
+    said = _unquoted(voiced)
+    for quoted in _QUOTED.finditer(_unquoted(plain)):
         name = (quoted[1] or quoted[2]).rstrip(".,;:!?")
-        if name not in voiced:
+        if name not in said:
             return f'"{name}" is missing'
     before, after = _numbers(plain), _numbers(voiced)
     for number in sorted(before - after):
@@ -108,6 +107,10 @@ def lost(plain: str, voiced: str) -> str:
     for number in sorted(after - before):
         return f"the number {number} was never said"
     return _length_fault(len(plain.split()), len(voiced.split()))
+
+
+def _unquoted(text: str) -> str:
+    return _CODE.sub(lambda found: found[0].replace('"', "'"), text)
 
 
 def _codes(text: str) -> set[str]:
