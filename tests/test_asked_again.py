@@ -8,17 +8,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kappa_data.config import GenerateConfig
+from kappa_data.config import GenerateConfig, SandboxConfig
 from kappa_data.progress import Quiet
+from kappa_data.recipe import GENERATE
 from kappa_data.records import Conversation, Slot, TaskText
 from kappa_data.resources import HOMES, Resources
 from kappa_data.stage import Context, Outcome, Stage, build
-from kappa_data.stages import generate
 from kappa_data.store import Sealed
 from kappa_data.tasks.catalog import families
 from kappa_data.teacher.journal import JOURNAL, Journal
 
-GENERATE = Stage("generate", 1, generate.run, ("conversations",), ("plan",))
+ROOM = 200
+"""tokens that some of the answers below need, and some do not"""
 KEEPER = "lighthouse_keeper"
 
 
@@ -47,8 +48,9 @@ def planned(root: Path, *personas: str | None, strategy: str = "live") -> Sealed
 
 
 def built(root: Path, plan: Sealed, prompts: Path, **config: int) -> Sealed:
+    settings, resources = GenerateConfig(**config), Resources(prompts)
     inputs = {"plan": plan}
-    return build(GENERATE, GenerateConfig(**config), inputs, Resources(prompts), root, Quiet())[0]
+    return build(GENERATE, settings, inputs, resources, root, Quiet(), SandboxConfig())[0]
 
 
 def answers(root: Path) -> Counter[str]:
@@ -62,7 +64,8 @@ def own_brief(prompts: Path, name: str, of: str) -> None:
     shipped = HOMES[1] / "prompts" / "personas" / f"{of}.toml"
     text = shipped.read_text().replace(f'name = "{of}"', f'name = "{name}"')
     (prompts / "personas").mkdir(parents=True, exist_ok=True)
-    (prompts / "personas" / f"{name}.toml").write_text(text.replace("robot", "machine", 1))
+    text = text.replace('identity = """', 'identity = """\\\nAs ever: ')
+    (prompts / "personas" / f"{name}.toml").write_text(text)
 
 
 @pytest.mark.parametrize("strategy", ["live", "revoice"])
@@ -104,7 +107,7 @@ def test_more_room_asks_what_was_cut_alone(tmp_path: Path) -> None:
     prompts = tmp_path / "prompts"
     prompts.mkdir()
     plan = planned(tmp_path, "neutral_good", None)
-    first = built(tmp_path, plan, prompts, max_answer_tokens=150)
+    first = built(tmp_path, plan, prompts, max_answer_tokens=ROOM)
     cut = first.manifest.rejected["cut off"]
     assert 0 < cut < 4
     second = built(tmp_path, plan, prompts, max_answer_tokens=4000)

@@ -132,7 +132,7 @@ def test_shares_as_a_flag() -> None:
     assert read("revoice") == {"revoice": 1.0}
     assert read("none") == read("0") == {}
     assert read("{live = 0.5}") == {"live": 0.5}
-    with pytest.raises(UsageError, match="a=0.7,b=0.3"):
+    with pytest.raises(UsageError, match=r"a=0\.7,b=0\.3"):
         read("live=much")
 
 
