@@ -193,6 +193,5 @@ def run_of(
         journal=journal,
         resources=resources(folder),
         personas={},
-        prompts="digest of the prompts",
         sandbox=sandbox,
     )

@@ -275,7 +275,7 @@ CALLED = [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": 
         (GOOD | {"metadata": {"slot": "lines"}}, 400, "metadata", "unknown_slot"),
         (GOOD | {"metadata": {"slot": "lines/3:wizard"}}, 400, "metadata", "unknown_slot"),
         (
-            GOOD | {"metadata": {"slot": "lines/3:none", "role": "judge"}},
+            GOOD | {"metadata": {"slot": "lines/3:none", "role": "critic"}},
             400,
             "metadata",
             "unknown_slot",

@@ -101,10 +101,35 @@ def parse_value(stage: str, field: str, text: str) -> Any:
         return text
     if kind == tuple[str, ...] and not text.lstrip().startswith("["):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind == dict[str, float] and not text.lstrip().startswith("{"):
+        return _shares(stage, field, text)
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         raise UsageError(f"{stage}.{field}={text}: not a value of this setting") from None
+
+
+def written(value: Any) -> Any:
+    """A setting as a flag writes it: lists and shares as one word."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return ",".join(f"{name}={share:g}" for name, share in value.items())
+    return value
+
+
+def _shares(stage: str, field: str, text: str) -> dict[str, float]:
+    """`a=0.7,b=0.3`; a name alone has a share of 1; `none`, `0` or nothing: no shares at all."""
+    if text.strip() in ("", "none", "0"):
+        return {}
+    shares = {}
+    for part in text.split(","):
+        name, equals, share = part.partition("=")
+        try:
+            shares[name.strip()] = float(share) if equals else 1.0
+        except ValueError:
+            raise UsageError(f"{stage}.{field}={text}: write it as a=0.7,b=0.3") from None
+    return shares
 
 
 def _read_toml(path: Path) -> dict[str, dict[str, Any]]:

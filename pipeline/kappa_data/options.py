@@ -25,6 +25,8 @@ from kappa_data.printable import one_line
 
 SETTINGS_PANEL = "Settings of the stage {}"
 COMMON_PANEL = "Common to all commands"
+LISTS = {tuple[str, ...]: "A,B,...", dict[str, float]: "A=0.7,B=0.3"}
+"""settings that a flag writes as one word, and how"""
 Layer = dict[str, dict[str, Any]]
 
 
@@ -242,19 +244,19 @@ def _setting_parameters(stages: tuple[str, ...]) -> dict[tuple[str, str], inspec
         if stage == sandbox_flags.TABLE:
             continue
         for field, (kind, text, default) in config_layers.describe(stage).items():
-            if field in taken or kind not in (str, int, float, tuple[str, ...]):
+            if field in taken or kind not in (str, int, float, *LISTS):
                 continue
             taken.add(field)
-            shown = ",".join(default) if isinstance(default, tuple) else default
+            shown = config_layers.written(default)
             note = "" if shown in ("", 0) and kind is not float else f" (default: {shown})"
             option = typer.Option(
                 f"--{field.replace('_', '-')}",
                 help=f"{text}{note}",
                 show_default=False,
-                metavar="A,B,..." if kind == tuple[str, ...] else None,
+                metavar=LISTS.get(kind),
                 rich_help_panel=SETTINGS_PANEL.format(stage),
             )
-            plain = str if kind == tuple[str, ...] else kind
+            plain = str if kind in LISTS else kind
             parameters[stage, field] = inspect.Parameter(
                 field,
                 inspect.Parameter.KEYWORD_ONLY,

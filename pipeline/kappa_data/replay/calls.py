@@ -11,14 +11,15 @@ from kappa_data import strict_json
 from kappa_data.conversation.calls import read_call
 from kappa_data.records import CallOutcome, Conversation
 from kappa_data.sandbox import ToolResult
-from kappa_data.sandbox.toolset import ToolSet
+from kappa_data.sandbox.toolset import DENIED, ToolSet
 from kappa_data.validation.steps import steps
 
 
 class Call(Struct, frozen=True):
     """One call of a record.
 
-    `answer` is what the same code says without running it, where name or arguments are wrong.
+    `answer` is what was said without running it: where name or arguments are wrong, or the user
+    denied the call.
     `recorded` is None where the record ends before the result, `outcome` where nothing says how
     the call ended. `unknown`: the box has no such tool, and the pipeline did not say so.
     """
@@ -45,6 +46,8 @@ def calls_of(conversation: Conversation, known: ToolSet) -> list[Call]:
             read = read_call(call, offered)
             recorded = None if answer is None else answer.content
             wrong = ToolResult(read.wrong, error=True) if read.wrong else None
+            if recorded is not None and recorded.startswith(DENIED) and call.id not in outcomes:
+                wrong = ToolResult(recorded, error=True)  # it never ran: nothing to run again
             unknown = name not in known and (wrong is None or recorded != wrong.content)
             outcome = outcomes.get(call.id)
             found.append(

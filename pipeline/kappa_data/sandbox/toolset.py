@@ -24,6 +24,8 @@ from kappa_data.sandbox.tool_file import Tool, read_tool
 GROUP = "kappa_data.tools"
 COMPLAINT = 1_000
 """characters of what is said of a wrong call"""
+DENIED = "The user denied this call. It was not run."
+"""how the result of a denied call begins"""
 FOLDER = Path(__file__).with_name("tools")
 
 
@@ -113,8 +115,8 @@ def denied(words: str, limit: int) -> ToolResult:
     anything, of which `limit` characters are shown."""
     said, truncated = clip(visible(words.strip().encode("utf-8", "surrogatepass")), limit)
     if not said:
-        return ToolResult("The user denied this call. It was not run.", error=True)
-    content = f"The user denied this call. It was not run. The user said:\n{said}"
+        return ToolResult(DENIED, error=True)
+    content = f"{DENIED} The user said:\n{said}"
     return ToolResult(content, error=True, truncated=truncated)
 
 

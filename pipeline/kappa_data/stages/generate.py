@@ -19,15 +19,13 @@ import msgspec
 
 from kappa_data.config import GenerateConfig
 from kappa_data.conversation.outages import Outages, Unfinished
-from kappa_data.conversation.play import ASSISTANT_PROMPT, USER_PROMPT, Run, play
+from kappa_data.conversation.play import Run, play
 from kappa_data.conversation.pool import in_order
 from kappa_data.conversation.shelf import Shelf
-from kappa_data.conversation.simulator import SIMULATOR_PROMPT
 from kappa_data.conversation.watch import FREE, Watch, money, told
 from kappa_data.errors import KappaError, StageError, Stopped, UsageError
 from kappa_data.personas import load_personas
 from kappa_data.records import Conversation, Rejected, Slot, Task, TaskText
-from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import tool_set
@@ -133,7 +131,6 @@ def run_of(
     simulated: bool,
 ) -> Run:
     """What all conversations of the run share."""
-    prompts = ctx.resources.digest(prompt_files(ctx.resources, simulated))
     embedded = is_embedded(ctx.config)
     return Run(
         config=ctx.config,
@@ -143,21 +140,14 @@ def run_of(
         journal=journal,
         resources=ctx.resources,
         personas=load_personas(ctx.resources),
-        prompts=prompts,
         sandbox=sandbox,
         tools=tool_set(ctx.sandbox.tools),
         limits=ctx.sandbox,
-        # Its voices and slips are in no request; a real teacher learns of nothing else.
-        variant=f"{ctx.config.sloppy} {prompts}" if embedded else "",
+        # Its slips are in no request.
+        variant=f"sloppy {ctx.config.sloppy}" if embedded else "",
         echo_reasoning=embedded,
         simulated=simulated,
     )
-
-
-def prompt_files(resources: Resources, simulated: bool) -> list[str]:
-    """The prompt files that decide what this stage makes."""
-    personas = resources.names("prompts/personas", ".toml")
-    return [ASSISTANT_PROMPT, USER_PROMPT, *([SIMULATOR_PROMPT] if simulated else []), *personas]
 
 
 def is_embedded(config: GenerateConfig) -> bool:

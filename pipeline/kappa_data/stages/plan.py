@@ -3,7 +3,7 @@
 Every task is made from its seed and its reference is run in the sandbox first: only what its own
 verifier accepts becomes slots. Where tool results are to be simulated, tasks with tools are planned
 unverified, whether a sandbox is there or not: the same question has the same answer. Splits are
-drawn by task, before the fan-out over the personas.
+drawn by task, before the fan-out over the personas, and so are strategy and special (tasks/mix.py).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.stage import Context, Outcome
 from kappa_data.tasks.catalog import Family, families, select
+from kappa_data.tasks.mix import Mix
 from kappa_data.tasks.verify import play_reference, verify
 
 NONE = "none"
@@ -36,6 +37,7 @@ BOXES = 4
 def run(ctx: Context[PlanConfig]) -> Outcome:
     """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
+    mix = Mix(ctx.config, conditions, list(load_personas(ctx.resources)))
     chosen = chosen_families(ctx.config.families)
     sandbox = choose(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
@@ -60,8 +62,11 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
         for task in good:
             text = msgspec.json.encode(task, order="deterministic").decode()
             texts.write(TaskText(task.id, task.family, text))
+            drawn = mix.of(task)
             for persona in conditions:
-                slots.write(_slot(task, persona, splits[task.id]))
+                slots.write(mix.slot(_slot(task, persona, splits[task.id]), task, *drawn))
+    for line in mix.notes():
+        ctx.progress.note(line)
     with ctx.writer("quarantine", Rejected) as quarantine:
         for task_id, detail in sorted(refusals.items()):
             finding = Finding("reference refused", "reject", -1, detail)
@@ -75,6 +80,8 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
             "families without their programs": lacking,
             "families unverified": dict(sorted(unverified.items())),
             "splits": dict(sorted(Counter(splits.values()).items())),
+            **{field: dict(sorted(counts.items())) for field, counts in mix.counts.items()},
+            "shares not met": mix.notes(),
         },
     )
 

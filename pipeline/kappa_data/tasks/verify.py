@@ -7,7 +7,7 @@ It may leave files behind in the box, which is closed afterwards.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from kappa_data.records import (
     AnswerCheck,
@@ -35,29 +35,61 @@ LONGEST_GAP = 100
 _GAP = re.compile(rf"(?<!\s)(\s{{{LONGEST_GAP}}})\s++")
 
 
-async def verify(task: Task, box: Box | None, messages: Sequence[Message]) -> Verdict:
+async def verify(
+    task: Task, box: Box | None, messages: Sequence[Message], replies: Collection[int] = ()
+) -> Verdict:
     """Runs the task's checks in order; the verdict's detail names the first that fails.
 
     `box` is the finished box of the conversation; it may be None if no check looks into it.
-    SandboxDown passes through: a dead box says nothing about the conversation.
+    `replies` says which of the user's messages (the first is 0) brought no new wish: what the
+    assistant says to one belongs to the turn before. SandboxDown passes through: a dead box says
+    nothing about the conversation.
     """
+    turns = _said(messages, replies)
     for check in task.verifier:
-        if detail := await _fault(check, box, messages):
+        if detail := await _fault(check, box, turns):
             return Verdict(passed=False, detail=detail)
     return Verdict(passed=True)
 
 
-def verify_answers(task: Task, messages: Sequence[Message]) -> Verdict | None:
+def verify_answers(
+    task: Task, messages: Sequence[Message], replies: Collection[int] = ()
+) -> Verdict | None:
     """What can be said where no box ever was: the checks of answers alone.
 
     None where they hold but the task has other checks too: neither passed nor failed.
     """
-    for check in task.verifier:
-        if isinstance(check, AnswerCheck) and (detail := _answer_fault(check, messages)):
+    turns = _said(messages, replies)
+    for check in _answer_checks(task):
+        if detail := _answer_fault(check, turns):
             return Verdict(passed=False, detail=detail)
     if all(isinstance(check, AnswerCheck) for check in task.verifier):
         return Verdict(passed=True)
     return None
+
+
+def words_lost(
+    task: Task,
+    plain: Sequence[Message],
+    voiced: Sequence[Message],
+    replies: Collection[int] = (),
+) -> str:
+    """What the checks of answers found in `plain` and no longer find in `voiced`, or find only
+    there, in words that give no pattern away; "" where they say the same of both."""
+    before, after = _said(plain, replies), _said(voiced, replies)
+    for check in _answer_checks(task):
+        if _answer_fault(check, before) or not (fault := _answer_fault(check, after)):
+            continue
+        old, new = _searched(check, before)[0], _searched(check, after)[0]
+        for pattern in check.required:
+            found = re.search(pattern, old, re.IGNORECASE)
+            if found and not re.search(pattern, new, re.IGNORECASE):
+                return f'"{found[0]}" has to be there, word for word'
+        for pattern in check.forbidden:
+            if found := re.search(pattern, new, re.IGNORECASE):
+                return f'"{found[0]}" may not be said'
+        return fault
+    return ""
 
 
 async def play_reference(task: Task, box: Box | None) -> tuple[Message, ...]:
@@ -120,10 +152,10 @@ def _needed(task: Task, box: Box | None) -> Box:
     return box
 
 
-async def _fault(check: Check, box: Box | None, messages: Sequence[Message]) -> str:
+async def _fault(check: Check, box: Box | None, turns: Sequence[str]) -> str:
     """What is wrong, in words; empty if nothing is."""
     if isinstance(check, AnswerCheck):
-        return _answer_fault(check, messages)
+        return _answer_fault(check, turns)
     if box is None:
         raise ValueError("a check of commands or files needs a box")
     if isinstance(check, CommandCheck):
@@ -174,19 +206,15 @@ def _bare(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.rstrip().splitlines())
 
 
-def _answer_fault(check: AnswerCheck, messages: Sequence[Message]) -> str:
-    turns = list(_said(messages))
-    if check.turn is None:
-        place, said = "answer", "\n\n".join(turns)
-    else:
-        number = check.turn if check.turn >= 0 else len(turns) + check.turn
-        place = f"answer to user message {number + 1}"
-        if not 0 <= number < len(turns):
-            return f"{place}: the conversation has {len(turns)} user messages"
-        said = turns[number]
-    said = _GAP.sub(r"\1", said)
-    if len(said) > LONGEST_ANSWER:
-        return f"{place}: {len(said)} characters, more than the {LONGEST_ANSWER} that are searched"
+def _answer_checks(task: Task) -> list[AnswerCheck]:
+    return [check for check in task.verifier if isinstance(check, AnswerCheck)]
+
+
+def _answer_fault(check: AnswerCheck, turns: Sequence[str]) -> str:
+    said, fault = _searched(check, turns)
+    if fault:
+        return fault
+    place = _place(check, turns)
     for pattern in check.required:
         if not re.search(pattern, said, re.IGNORECASE):
             return f"{place}: nothing matches /{pattern}/"
@@ -196,15 +224,43 @@ def _answer_fault(check: AnswerCheck, messages: Sequence[Message]) -> str:
     return ""
 
 
-def _said(messages: Sequence[Message]) -> Iterator[str]:
-    """What the assistant said to the user after each user message."""
-    said: list[str] | None = None
+def _searched(check: AnswerCheck, turns: Sequence[str]) -> tuple[str, str]:
+    """The text that a check searches, and ""; or why it searches none."""
+    place = _place(check, turns)
+    if check.turn is None:
+        said = "\n\n".join(turns)
+    else:
+        number = _number(check.turn, turns)
+        if not 0 <= number < len(turns):
+            return "", f"{place}: the conversation has {len(turns)} user messages"
+        said = turns[number]
+    said = _GAP.sub(r"\1", said)
+    if len(said) > LONGEST_ANSWER:
+        most = LONGEST_ANSWER
+        return "", f"{place}: {len(said)} characters, more than the {most} that are searched"
+    return said, ""
+
+
+def _place(check: AnswerCheck, turns: Sequence[str]) -> str:
+    if check.turn is None:
+        return "answer"
+    return f"answer to user message {_number(check.turn, turns) + 1}"
+
+
+def _number(turn: int, turns: Sequence[str]) -> int:
+    return turn if turn >= 0 else len(turns) + turn
+
+
+def _said(messages: Sequence[Message], replies: Collection[int] = ()) -> list[str]:
+    """What the assistant said in each turn: after a user message that is no mere reply, up to the
+    next one."""
+    turns: list[list[str]] = []
+    users = 0
     for message in messages:
         if message.role == "user":
-            if said is not None:
-                yield "\n\n".join(said)
-            said = []
-        elif message.role == "assistant" and said is not None and message.content:
-            said.append(message.content)
-    if said is not None:
-        yield "\n\n".join(said)
+            if users not in replies or not turns:
+                turns.append([])
+            users += 1
+        elif message.role == "assistant" and turns and message.content:
+            turns[-1].append(message.content)
+    return ["\n\n".join(said) for said in turns]

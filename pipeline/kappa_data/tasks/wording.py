@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+from kappa_data.records import Withheld
+
 T = TypeVar("T")
 
 _CHOICE = re.compile(r"<([^<>]*)>")
@@ -40,6 +42,17 @@ class Wording:
         while found := _CHOICE.search(text):
             text = text[: found.start()] + self.pick(found[1].split("|")) + text[found.end() :]
         return text.format(**facts)
+
+
+def withholding(opening: str, name: str, vague: str, detail: str) -> Withheld | None:
+    """The opening with `vague` in the place of `name`, which only `detail` tells then.
+
+    None where the opening does not hold the name, or holds it as a part of something else too.
+    """
+    left = re.sub(rf"(?<![\w/.-])`?{re.escape(name)}`?(?![\w/-]|\.\w)", vague, opening)
+    if left == opening or name in left:
+        return None
+    return Withheld(opening=left, detail=detail)
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:

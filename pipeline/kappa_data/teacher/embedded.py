@@ -317,7 +317,9 @@ class Embedded:
             return Play(plain, place="")
         tools = tuple(tool.function.name for tool in body.tools or ())
         try:
-            return self._player.answer(metadata["slot"], _role(body), body.messages, tools)
+            return self._player.answer(
+                metadata["slot"], _role(body), body.messages, tools, metadata
+            )
         except UsageError as error:
             raise Refused(400, str(error), param="metadata", code="unknown_slot") from None
 

@@ -1,12 +1,20 @@
 """What the embedded teacher says: the reference solution of a task, in a persona's voice.
 
-A rule player. It learns of the task by the slot's id alone, finds its place by counting messages,
-and says the same at the same place whatever came before: it never looks at a tool's result.
+A rule player. It learns of the task by the slot's id, and by the metadata what no message says:
+which wish of the user is dealt with, who speaks, what is special. It finds its place by counting
+messages, and says the same at the same place whatever came before: of a tool's result it sees only
+whether the user denied the call.
+
+Metadata beside `slot` and `role`, all optional: `turn`, the number of the user's wish from 0;
+`replies`, how many messages of the user belong to it beside the first; `persona`, who speaks now;
+`special`, the kind of a special conversation; `denied`, where a call of this turn was denied.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -23,8 +31,9 @@ from kappa_data.records import (
     ToolCall,
     compact_json,
 )
+from kappa_data.sandbox.toolset import DENIED
 from kappa_data.tasks.verify import call_groups
-from kappa_data.teacher.draw import draw, label
+from kappa_data.teacher.draw import draw, label, pick
 from kappa_data.teacher.embedded_wire import Said
 from kappa_data.teacher.sloppy import (
     INSTEAD_OF_ANSWER,
@@ -35,14 +44,35 @@ from kappa_data.teacher.sloppy import (
     sentences,
 )
 
-DONE = "[DONE]"
+DONE, REPLY = "[DONE]", "[REPLY]"
+ASKING = (
+    "Before I start I need one thing from you, which your message leaves open and which I would "
+    "rather not guess. Which one exactly do you mean?"
+)
+EXPLAINING = (
+    "That call was denied, so it did not run. It is the next step of what you asked for, and it "
+    "touches nothing else. May I go on with it?"
+)
+ALLOWING = ("Ah, all right. Go ahead.", "Fine, you may.", "OK then, go on.", "Yes, do it.")
 CLOSING = "That was everything I can do here; I have nothing to add."
 SIMULATED = "[simulated] The embedded teacher has no model to think up a result.\n[exit code 0]"
 PREAMBLES = 0.15
 """share of the tool-calling messages that say a few words to the user"""
 _TASKS = 512
 
+SAME = {"same": True, "difference": ""}
+"""what the judge says: a rule player cannot tell"""
+_PLACEHOLDER = re.compile(r"^[ \t]*(\[\[[^\[\]\n]+ \d+\]\])[ \t]*$", re.MULTILINE)
+_HELD = re.compile(r"```\n(\[\[[^\[\]\n]+ \d+\]\])\n```")
+
+NOTHING: Mapping[str, str] = {}
 Steps = tuple[ReferenceStep, ...]
+
+
+class _Wanted(Struct, frozen=True):
+    """What the writer is asked."""
+
+    texts: list[str]
 
 
 class Voice(Protocol):
@@ -66,10 +96,11 @@ class Play(Struct, frozen=True):
 class _Place(Struct, frozen=True):
     """Where a conversation is: the user's message `turn` (from 0), and the assistant's replies
     since. `done[i]` is how many of the turn's call groups had been made before reply i; its last
-    entry is for the reply now due."""
+    entry is for the reply now due, and `left` is what is still to be called of that group."""
 
     turn: int
     done: tuple[int, ...]
+    left: Steps
 
 
 class Player:
@@ -81,25 +112,38 @@ class Player:
         self._sloppy = sloppy
 
     def answer(
-        self, slot: str, role: str, messages: Sequence[Said], tools: tuple[str, ...] = ()
+        self,
+        slot: str,
+        role: str,
+        messages: Sequence[Said],
+        tools: tuple[str, ...] = (),
+        told: Mapping[str, str] = NOTHING,
     ) -> Play:
-        """The answer of `role` at the place where `messages` end; `tools`: those offered.
+        """The answer of `role` at the place where `messages` end; `tools`: those offered; `told`:
+        the metadata.
 
-        UsageError: no such role, task or persona.
+        UsageError: no such role, task or persona, or a number in `told` that is none.
         """
         task_id, colon, persona = slot.rpartition(":")
         if not colon:
             raise UsageError(f'slot "{slot}": write task:persona, such as family/0:none')
+        persona = told.get("persona", persona)
         name = None if persona == "none" else persona
         # Saying nothing: an unknown persona shows here, not first where it has words to say.
         self._voice.speak(name, "", kind="final", seed="")
         if role == "user":
-            return self._user(slot, self._task(task_id), messages)
+            return self._user(slot, self._task(task_id), messages, told)
         if role == "tool":
             return self._tool(slot, messages)
+        if role == "writer":
+            return self._writer(slot, name, messages)
+        if role == "judge":
+            return _json(f"{slot}|judge|{label(messages[-1].text)}", SAME)
         if role != "assistant":
-            raise UsageError(f'role "{role}": this teacher plays "assistant", "user" or "tool"')
-        return self._assistant(slot, name, self._task(task_id), messages, tools)
+            raise UsageError(
+                f'role "{role}": this teacher plays "assistant", "user", "tool", "writer", "judge"'
+            )
+        return self._assistant(slot, name, self._task(task_id), messages, tools, told)
 
     def _tool(self, slot: str, messages: Sequence[Said]) -> Play:
         """It cannot know what a tool would print, and says so in the tool's place."""
@@ -107,17 +151,38 @@ class Player:
         message = Message(role="assistant", content=SIMULATED, finish_reason="stop")
         return Play(message, f"{slot}|tool|{number}")
 
-    def _user(self, slot: str, task: Task, messages: Sequence[Said]) -> Play:
+    def _user(
+        self, slot: str, task: Task, messages: Sequence[Said], told: Mapping[str, str]
+    ) -> Play:
         said = sum(message.role == "assistant" for message in messages)
+        turn = _number(told, "turn", said - 1)
+        asked = not _number(told, "replies", 0)
+        special = told.get("special")
         if said == 0:
             text = task.opening
-        elif said <= len(task.goals):
+        elif special == "missing" and turn == 0 and asked and task.withheld is not None:
+            text = f"{REPLY} {task.withheld.detail}"
+        elif special == "denied" and "denied" in told and asked:
+            text = f"{REPLY} {pick(ALLOWING, task.id, 'allow')}"
+        elif turn < len(task.goals):
             # Keyed by the task: every persona is asked in the same words.
-            text = self._voice.say_as_user(task.goals[said - 1], seed=f"{task.id}/{said}")
+            text = self._voice.say_as_user(task.goals[turn], seed=f"{task.id}/{turn + 1}")
         else:
             text = DONE
         message = Message(role="assistant", content=text, finish_reason="stop")
         return Play(message, f"{slot}|user|{said}")
+
+    def _writer(self, slot: str, persona: str | None, messages: Sequence[Said]) -> Play:
+        """The texts of the last object among the user's messages, each in the voice."""
+        said = [message.text for message in messages if message.role == "user"]
+        number, texts = _texts(said)
+        key = f"{slot}|writer|{number}.{len(said) - 1}"
+        voiced = []
+        for at, text in enumerate(texts, 1):
+            kind: Literal["final", "preamble"] = "final" if at == len(texts) else "preamble"
+            words = self._voice.speak(persona, _shielded(text), kind=kind, seed=f"{key}.{at}")
+            voiced.append(_HELD.sub(r"\1", words))
+        return _json(key, {"texts": voiced})
 
     def _assistant(
         self,
@@ -126,13 +191,20 @@ class Player:
         task: Task,
         messages: Sequence[Said],
         tools: tuple[str, ...],
+        told: Mapping[str, str],
     ) -> Play:
-        turn = sum(message.role == "user" for message in messages) - 1
+        users = [index for index, message in enumerate(messages) if message.role == "user"]
+        turn = _number(told, "turn", len(users) - 1)
+        replies = _number(told, "replies", 0)
+        begun = users[-1 - replies] if replies < len(users) else -1
         past = not 0 <= turn < len(task.reference)
         reference = ReferenceTurn(answer=CLOSING) if past else task.reference[turn]
         groups = call_groups(reference)
-        place = _Place(turn, _progress(messages, groups))
+        place = _Place(turn, *_progress(messages[begun + 1 :], groups))
         key = f"{slot}|{place.turn}.{len(place.done) - 1}"
+        if stopped := _stopped(task, messages, turn, replies, told):
+            text = self._voice.speak(persona, stopped, kind="final", seed=key)
+            return Play(Message(role="assistant", content=text, finish_reason="stop"), key)
         scene = Scene(
             key=key,
             plain=reference.answer,
@@ -141,9 +213,10 @@ class Player:
             tools=tools,
         )
         repeated = self._repeated(slot, place, groups, scene)
-        step = place.done[-1] if repeated is None else repeated
-        if step < len(groups):
-            message = self._calls(task, persona, place, groups[step], key)
+        if repeated is not None:
+            return Play(self._calls(task, persona, place, groups[repeated], key), key, "loop")
+        if place.left:
+            message = self._calls(task, persona, place, place.left, key)
             spoils = INSTEAD_OF_CALLS
         else:
             message = Message(
@@ -153,8 +226,6 @@ class Player:
                 finish_reason="stop",
             )
             spoils = INSTEAD_OF_ANSWER
-        if repeated is not None:
-            return Play(message, key, "loop")
         kind = self._sloppy.kind(key, _possible(spoils, scene, persona))
         spoilt = spoils[kind](message, scene) if kind else message
         return Play(spoilt, key, kind if spoilt != message else None)
@@ -195,20 +266,71 @@ class Player:
         return None
 
 
-def _progress(messages: Sequence[Said], groups: Sequence[Steps]) -> tuple[int, ...]:
-    """For each assistant message since the last user message, and for the one now due: how many
-    call groups of the reference had been made.
+def _progress(messages: Sequence[Said], groups: Sequence[Steps]) -> tuple[tuple[int, ...], Steps]:
+    """For each of the assistant's `messages` in this turn, and for the one now due: how many call
+    groups of the reference had been made; and what is left of the one that is due.
 
     A call that is not the reference's (one of the planted mistakes) does not count, so the player
-    makes the right one next, as a model does that has read the error.
+    makes the right one next, as a model does that has read the error. One that the user denied is
+    left to be made again.
     """
-    last = max((i for i, said in enumerate(messages) if said.role == "user"), default=-1)
+    step, left = 0, groups[0] if groups else ()
     done = [0]
-    for said in messages[last + 1 :]:
-        if said.role == "assistant":
-            step = done[-1]
-            done.append(step + (step < len(groups) and _made(said, groups[step])))
-    return tuple(done)
+    for index, said in enumerate(messages):
+        if said.role != "assistant":
+            continue
+        if left and _made(said, left):
+            denied = _denied(messages[index + 1 :])
+            calls = zip(left, said.calls, strict=True)
+            left = tuple(each for each, call in calls if call.id in denied)
+            if not left:
+                step += 1
+                left = groups[step] if step < len(groups) else ()
+        done.append(step)
+    return tuple(done), left
+
+
+def _denied(behind: Sequence[Said]) -> set[str | None]:
+    """The ids of the denied calls among the results right behind them."""
+    results = itertools.takewhile(lambda said: said.role == "tool", behind)
+    return {said.tool_call_id for said in results if said.text.startswith(DENIED)}
+
+
+def _stopped(
+    task: Task, messages: Sequence[Said], turn: int, replies: int, told: Mapping[str, str]
+) -> str:
+    """What the assistant says where it has to ask the user before it goes on; else ""."""
+    if told.get("special") == "missing" and (turn, replies) == (0, 0) and task.withheld:
+        return ASKING
+    last = list(itertools.takewhile(lambda said: said.role != "assistant", reversed(messages)))
+    return EXPLAINING if _denied([each for each in last if each.role == "tool"]) else ""
+
+
+def _number(told: Mapping[str, str], name: str, usual: int) -> int:
+    text = told.get(name, f"{usual}")
+    if not re.fullmatch(r"-?[0-9]{1,6}", text):
+        raise UsageError(f'metadata: {name} = "{text}"; give a number')
+    return int(text)
+
+
+def _texts(said: Sequence[str]) -> tuple[int, list[str]]:
+    """The number and the `texts` of the last message that has some; a complaint has none."""
+    for number in range(len(said) - 1, -1, -1):
+        try:
+            return number, msgspec.json.decode(said[number], type=_Wanted).texts
+        except msgspec.DecodeError:
+            continue
+    raise UsageError('role "writer": no message is an object with "texts"')
+
+
+def _shielded(text: str) -> str:
+    """Placeholders as blocks of code, which every voice leaves where they are."""
+    return _PLACEHOLDER.sub(r"```\n\1\n```", text)
+
+
+def _json(place: str, value: object) -> Play:
+    message = Message(role="assistant", content=compact_json(value), finish_reason="stop")
+    return Play(message, place)
 
 
 def _made(said: Said, group: Steps) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kappa_data.records import AnswerCheck, ReferenceTurn, Task
+from kappa_data.records import AnswerCheck, ReferenceTurn, Task, Withheld
 from kappa_data.tasks.material import maths_count, maths_measure, maths_numbers, maths_series
 from kappa_data.tasks.material.maths_count import Case
 from kappa_data.tasks.material.phrasing import follow, number, opening
@@ -47,13 +47,12 @@ def make(seed: int) -> Task:
     kind = _KINDS[seed % len(_KINDS)]
     cases = kind(w)[: w.pick((1, 1, 2, 2, 3))]
     style = w.pick(("numbered", "lines", "prose", "dashes"))
+    context, line = w.pick(_CONTEXTS), w.pick(_LINE)
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
         seed=seed,
-        opening=opening(
-            w.rng, context=w.pick(_CONTEXTS), ask=cases[0].question, details=(w.pick(_LINE),)
-        ),
+        opening=opening(w.rng, context=context, ask=cases[0].question, details=(line,)),
         goals=tuple(
             follow(w.rng, f"{case.question} Again with a line Answer: at the end.")
             for case in cases[1:]
@@ -80,6 +79,8 @@ def make(seed: int) -> Task:
             )
             for case in cases
         ),
+        # As somebody writes who forgot to paste the problem itself.
+        withheld=Withheld(f"{context} How does it go? {line}", cases[0].question),
     )
 
 

@@ -31,7 +31,7 @@ from kappa_data.tasks.material.codebase import (
 )
 from kappa_data.tasks.material.renaming import SMOKE, Plan, ask_count, ask_script
 from kappa_data.tasks.steps import bash, edit, read
-from kappa_data.tasks.wording import Wording, listed
+from kappa_data.tasks.wording import Wording, listed, withholding
 
 NAME = "rename_across_files"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
@@ -83,6 +83,7 @@ def make(seed: int) -> Task:
     domain, number = places[seed % len(places)]
     plan = _plan(w, codebase(domain, seed // len(places) + w.rng.randrange(2)), number)
     goals = _goals(w, plan)
+    asked = _opening(w, plan)
     checks: list[Check] = [
         suite_passes(),
         hidden_suite(plan.renamed(plan.code.hidden_tests())),
@@ -100,7 +101,7 @@ def make(seed: int) -> Task:
         id=f"{NAME}/{seed}",
         family=NAME,
         seed=seed,
-        opening=_opening(w, plan),
+        opening=asked,
         goals=tuple(goal.ask for goal in goals),
         fixture=plan.files,
         tools=TOOLS,
@@ -110,6 +111,7 @@ def make(seed: int) -> Task:
             ReferenceTurn(steps=tuple(_steps(w, plan)), answer=_answer(w, plan)),
             *(goal.turn for goal in goals),
         ),
+        withheld=withholding(asked, plan.new, "something clearer", f"Call it `{plan.new}`."),
     )
 
 

@@ -18,7 +18,7 @@ from kappa_data.tasks.material.chores import (
     ask_size,
 )
 from kappa_data.tasks.material.code_goals import Goal
-from kappa_data.tasks.wording import Wording
+from kappa_data.tasks.wording import Wording, withholding
 
 NAME = "shell_text"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
@@ -49,13 +49,13 @@ def make(seed: int) -> Task:
     w = Wording(NAME, seed)
     chore = CHORES[seed % len(CHORES)](w)
     goals = _goals(w, chore)
+    asked = w.say(OPENINGS, ask=chore.ask, question=chore.question, question_first=chore.question)
+    target = next(iter(chore.outputs), "")
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
         seed=seed,
-        opening=w.say(
-            OPENINGS, ask=chore.ask, question=chore.question, question_first=chore.question
-        ),
+        opening=asked,
         goals=tuple(goal.ask for goal in goals),
         fixture=chore.files,
         tools=TOOLS,
@@ -65,6 +65,9 @@ def make(seed: int) -> Task:
             ReferenceTurn(steps=chore.steps, answer=chore.answer),
             *(goal.turn for goal in goals),
         ),
+        withheld=withholding(asked, target, "a new file", f"The file's name is {target}.")
+        if len(chore.outputs) == 1
+        else None,
     )
 
 

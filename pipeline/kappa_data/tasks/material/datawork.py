@@ -24,7 +24,7 @@ from kappa_data.records import (
 from kappa_data.tasks.material.phrasing import opening
 from kappa_data.tasks.material.tables import SAME, csv_text
 from kappa_data.tasks.steps import bash, edit, read, write
-from kappa_data.tasks.wording import Wording, listed
+from kappa_data.tasks.wording import Wording, listed, withholding
 
 
 class Output(Struct, frozen=True):
@@ -136,16 +136,19 @@ def assemble(
         if not text.startswith("\ufeff")
     ]
     answer = AnswerCheck(turn=None, required=tuple(facts))
+    asked = opening(w.rng, context=work.context, ask=work.ask, details=work.details)
+    target = next(iter(work.outputs))
     return Task(
         id=f"{family}/{seed}",
         family=family,
         seed=seed,
-        opening=opening(w.rng, context=work.context, ask=work.ask, details=work.details),
+        opening=asked,
         goals=tuple(follow.goal for follow in follow_ups),
         fixture=work.files,
         tools=tools,
         verifier=(*checks, *kept, *extra, answer),
         reference=tuple(turns),
+        withheld=withholding(asked, target, "a new file", f"It should be called {target}."),
     )
 
 

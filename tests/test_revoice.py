@@ -1,0 +1,268 @@
+"""Plain words said again in a voice: what is frozen, what is compared, what becomes of the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from fakes import FakeSandbox, ScriptedTeacher, calls, run_of, says, slot_of
+from kappa_data.config import RoleConfig
+from kappa_data.conversation import substance
+from kappa_data.conversation.outages import Unfinished
+from kappa_data.conversation.play import play
+from kappa_data.personas import load_personas
+from kappa_data.records import (
+    AnswerCheck,
+    Conversation,
+    FileCheck,
+    ReferenceTurn,
+    Rejected,
+    Slot,
+    Task,
+)
+from kappa_data.resources import Resources
+from kappa_data.teacher.api import ChatRequest, TeacherError
+from kappa_data.teacher.journal import Journal
+
+PLAIN = "There are 12 lines in `a.txt`.\n\n```sh\nwc -l a.txt\n```\n\nAnswer: 12"
+VOICED = "Twelve, or rather 12 lines, if you must know, in `a.txt`.\n[[keep 1]]\n\n[[keep 2]]"
+TASK = Task(
+    id="fake/0",
+    family="fake",
+    seed=0,
+    opening="How many lines?",
+    tools=("write_file", "bash"),
+    goals=("Thanks, anything odd?",),
+    verifier=(
+        FileCheck("out.txt", content="12"),
+        AnswerCheck(turn=0, required=(r"\nanswer: 12\b",)),
+        AnswerCheck(turn=1, required=("blank line",)),
+    ),
+    reference=(ReferenceTurn("x"), ReferenceTurn("y")),
+)
+WRITE = calls(
+    ("write_file", json.dumps({"path": "out.txt", "content": "12"})), text="I note the number."
+)
+BASE = [WRITE, says(PLAIN), says("Only a blank line.")]
+USER = [says("Anything odd?"), says("[DONE]")]
+
+
+def written(*texts: str) -> Any:
+    return says(json.dumps({"texts": texts}))
+
+
+GOOD = [written("Noted, sigh.", VOICED), written("A blank line, as if that mattered.")]
+
+
+def perform(
+    folder: Path, teacher: ScriptedTeacher, *slots: Slot, task: Task = TASK, **config: Any
+) -> list[Conversation | Rejected]:
+    async def run() -> list[Conversation | Rejected]:
+        with Journal(folder / "journal.jsonl") as journal:
+            state = run_of(folder, teacher, journal, FakeSandbox(), **config)
+            state.personas = load_personas(Resources())
+            return await asyncio.gather(*(play(state, slot, task) for slot in slots))
+
+    return asyncio.run(run())
+
+
+def slot(persona: str | None) -> Slot:
+    return msgspec.structs.replace(slot_of(TASK, persona), strategy="revoice")
+
+
+def teacher_of(writer: list[Any], judge: list[Any] | None = None) -> ScriptedTeacher:
+    teacher = ScriptedTeacher(BASE, USER)
+    teacher.scripts |= {"writer": list(writer), "judge": list(judge or [])}
+    return teacher
+
+
+def one(outcome: list[Conversation | Rejected]) -> Conversation:
+    (made,) = outcome
+    assert isinstance(made, Conversation), made
+    return made
+
+
+def test_only_the_visible_words_change_and_the_base_is_played_once(tmp_path: Path) -> None:
+    teacher = teacher_of([])
+    # Whoever asks first gets the first answer: the same two texts do for both.
+    teacher.scripts["writer"] = [GOOD[0], GOOD[0], GOOD[1], GOOD[1]]
+    plain, evil, good = perform(
+        tmp_path, teacher, slot(None), slot("neutral_evil"), slot("lawful_good")
+    )
+    assert isinstance(plain, Conversation)
+    assert (plain.strategy, plain.persona) == ("live", None)
+    assert len(teacher.of("assistant")) == 3
+    for made, persona in ((evil, "neutral_evil"), (good, "lawful_good")):
+        assert isinstance(made, Conversation)
+        assert (made.strategy, made.persona) == ("revoice", persona)
+        assert made.messages[0].content == f"Persona: {persona}"
+        assert made.verdict == plain.verdict
+        assert made.verdict is not None
+        assert made.verdict.passed
+        assert made.outcomes == plain.outcomes
+        assert made.provenance.usage.requests == 2
+        assert made.provenance.prompts != plain.provenance.prompts
+        for before, after in zip(plain.messages, made.messages[1:], strict=True):
+            same = msgspec.structs.replace(after, content=before.content)
+            assert same == before
+            assert (after.content == before.content) == (
+                before.role != "assistant" or not before.content
+            )
+        answer = made.messages[4].content
+        assert "```sh\nwc -l a.txt\n```" in answer
+        assert answer.endswith("\nAnswer: 12")
+        assert "keep" not in answer
+    first, second = [each for each in teacher.of("writer") if each.persona == "neutral_evil"]
+    assert (first.role, first.schema is not None, first.tools) == ("writer", True, ())
+    assert "Answer: 12" not in first.messages[-1]["content"]
+    assert second.messages[: len(first.messages)] == first.messages  # a prefix that servers keep
+    assert second.messages[-2]["content"] == json.dumps(
+        json.loads(GOOD[0].content), separators=(",", ":")
+    )
+
+
+LOST = [
+    (written("Noted.", "Some lines in `a.txt`.\n[[keep 1]]\n[[keep 2]]"), "number 12"),
+    (written("Noted.", "12 lines in it.\n[[keep 1]]\n[[keep 2]]"), "`a.txt`"),
+    (written("Noted.", "12 of 13 lines in `a.txt`.\n[[keep 1]]\n[[keep 2]]"), "number 13"),
+    (written("Noted.", "12 lines in `a.txt`.\n[[keep 2]]"), "[[keep 1]]"),
+    (written("Noted.", VOICED + "\n[[keep 2]]"), "[[keep 2]]"),
+    (written("[[keep 1]]", VOICED), "[[keep 1]]"),
+    (written("  ", VOICED), "empty"),
+    (written("Noted.", VOICED + " on" * 90), "words"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), LOST)
+def test_lost_substance_is_sent_back_with_the_complaint(
+    tmp_path: Path, wrong: Any, words: str
+) -> None:
+    teacher = teacher_of([wrong, *GOOD])
+    made = one(perform(tmp_path, teacher, slot("neutral_evil")))
+    assert made.verdict is not None
+    assert made.verdict.passed
+    repair = teacher.of("writer")[1].messages
+    assert repair[-2]["content"] == wrong.content
+    assert words in repair[-1]["content"]
+    # The faulty answer is no part of the talk that goes on.
+    assert wrong.content not in json.dumps(teacher.of("writer")[2].messages)
+    again = teacher_of([])
+    again.scripts["assistant"] = again.scripts["user"] = []
+    assert one(perform(tmp_path, again, slot("neutral_evil"))) == made
+    assert again.requests == []
+
+
+def test_what_the_verifier_reads_has_to_stay(tmp_path: Path) -> None:
+    vague = written("Nothing much.")
+    (made,) = perform(tmp_path, teacher_of([GOOD[0], *[vague] * 3]), slot("neutral_evil"))
+    assert isinstance(made, Rejected)
+    (finding,) = made.findings
+    assert finding.rule == "revoice: lost substance"
+    assert '"blank line"' in finding.evidence
+    assert made.conversation is not None
+    assert made.conversation.verdict is None
+    assert finding.message == len(made.conversation.messages) + 1  # past the part that is voiced
+
+
+def test_no_form_and_no_end_of_repairs(tmp_path: Path) -> None:
+    teacher = teacher_of([says("Sure!"), says('{"texts": ["one"]}'), says("[]")])
+    (made,) = perform(tmp_path, teacher, slot("neutral_evil"))
+    assert isinstance(made, Rejected)
+    assert made.findings[0].rule == "revoice: not in form"
+    assert len(teacher.of("writer")) == 3
+
+
+def test_the_judge_is_asked_where_the_settings_name_one(tmp_path: Path) -> None:
+    differs = says('{"same": false, "difference": "It doubts the number."}')
+    same = says('{"same": true, "difference": ""}')
+    teacher = teacher_of([GOOD[0], *GOOD], [differs, same, same])
+    made = one(perform(tmp_path, teacher, slot("neutral_evil"), roles={"judge": RoleConfig()}))
+    assert made.provenance.usage.requests == 6
+    assert "It doubts the number." in teacher.of("writer")[1].messages[-1]["content"]
+    asked = json.loads(teacher.of("judge")[0].messages[-1]["content"])
+    assert PLAIN in asked["plain"]
+    assert asked["voiced"].endswith("Answer: 12")
+
+
+@pytest.mark.parametrize("way", ["unfit", "failed verdict"])
+def test_a_base_that_failed_puts_its_voices_into_quarantine(tmp_path: Path, way: str) -> None:
+    teacher = teacher_of([])
+    script = [says("")] if way == "unfit" else [says("No idea."), says("None.")]
+    teacher.scripts["assistant"] = script
+    plain, evil = perform(tmp_path, teacher, slot(None), slot("neutral_evil"))
+    assert isinstance(plain, Rejected) == (way == "unfit")
+    assert isinstance(evil, Rejected)
+    (finding,) = evil.findings
+    assert finding.rule == "base failed"
+    assert ("empty answer" if way == "unfit" else "out.txt") in finding.evidence
+    assert teacher.of("writer") == []
+
+
+def test_a_base_that_fails_for_now_hangs_nobody_and_buys_nothing_twice(tmp_path: Path) -> None:
+    """The first in line fails, is cancelled, or is drained: the next goes on from the journal."""
+    teacher = teacher_of([GOOD[0], GOOD[1]])
+    teacher.scripts["assistant"].insert(1, TeacherError("overload", "not now"))
+
+    async def run() -> list[Any]:
+        with Journal(tmp_path / "journal.jsonl") as journal:
+            state = run_of(tmp_path, teacher, journal, FakeSandbox())
+            state.personas = load_personas(Resources())
+            first = asyncio.create_task(play(state, slot("lawful_good"), TASK))
+            second = asyncio.create_task(play(state, slot("neutral_evil"), TASK))
+            third = asyncio.create_task(play(state, slot("neutral_good"), TASK))
+
+            def cancel(request: ChatRequest) -> None:
+                if len(teacher.of("assistant")) == 3:
+                    second.cancel()
+
+            teacher.on_request = cancel
+            async with asyncio.timeout(10):
+                return await asyncio.gather(first, second, third, return_exceptions=True)
+
+    first, second, third = asyncio.run(run())
+    assert isinstance(first, Unfinished)
+    assert isinstance(second, asyncio.CancelledError)
+    assert isinstance(third, Conversation)
+    assert len(teacher.of("assistant")) <= 5  # three answers, one refusal, one that was cancelled
+
+
+TEXTS = [
+    ("It takes 1,204 ms.", "1204 ms, no less.", ""),
+    ("See /etc/hosts and src/app.py.", "src/app.py, then /etc/hosts.", ""),
+    ("See src/app.py.", "See the app.", "src/app.py is missing"),
+    ("Open https://a.example/b now.", "Open it now.", "https://a.example/b is missing"),
+    ('Press "Save as".', "Press the button.", '"Save as" is missing'),
+    ('Write "Renamed `a` to `b`".', 'So: "Renamed `a` to `b`".', ""),
+    ("First look, then run it.", "1. Look.\n2. Run it.", ""),
+    ("Step 1: look. Step 2: run.", "Look. Then run.", ""),
+    ("It is 7.", "It is 7, of 9.", "the number 9 was never said"),
+    ("It is so, e.g. here.", "It is so, as here.", ""),
+    (" ".join(["word"] * 30), "Too short.", "left out"),
+]
+
+
+@pytest.mark.parametrize(("plain", "voiced", "fault"), TEXTS)
+def test_what_survives(plain: str, voiced: str, fault: str) -> None:
+    found = substance.lost(plain, voiced)
+    assert fault in found
+    assert bool(fault) == bool(found)
+
+
+def test_taken_out_and_put_back_is_the_same_text() -> None:
+    texts = [
+        PLAIN,
+        "~~~\nAnswer: 1\n~~~\n- **Answer:** 2\n\n  ```py\n  x = '[[keep 1]]'\n  ```\nend",
+        "```\nnever closed\nAnswer: 3",
+        "",
+    ]
+    mark = substance.mark_for(texts)
+    assert mark != "keep"
+    left, kept = substance.taken_out(texts, mark)
+    assert not any("```" in text or "nswer:" in text for text in left)
+    for text, own, before in zip(left, kept, texts, strict=True):
+        assert substance.put_back(text, own, mark) == (before, "")
