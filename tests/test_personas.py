@@ -126,11 +126,11 @@ def test_brief_of_the_user_discloses_no_solution() -> None:
         reference=(),
         fixture={"b.py": "SECRET", "a.csv": "HIDDEN"},
     )
-    text = RESOURCES.render("prompts/user.j2", task=task)
+    text = RESOURCES.render("prompts/user.j2", task=task, withheld="", denied=None)
     assert "Open {{ this }}." in text
     assert text.index("Then that.") < text.index("Then more.")
     assert "a.csv, b.py" in text and "SECRET" not in text and "HIDDEN" not in text
-    assert "`[DONE]`" in text and "`[OUT OF SCOPE]`" in text
+    assert "`[DONE]`" in text and "`[OUT OF SCOPE]`" in text and "`[REPLY]`" in text
 
 
 def test_own_persona_joins_the_grid(tmp_path: Path) -> None:
