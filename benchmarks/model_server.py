@@ -178,13 +178,14 @@ class Connection(asyncio.Protocol):
 
 def _talk(body: bytes, user: bool) -> tuple[bytes, int, int]:
     """The response to a request of a talk, its step from 0, and the talk's number."""
-    roles = [each.role for each in msgspec.json.decode(body, type=_Request).messages]
+    said = msgspec.json.decode(body, type=_Request).messages
+    roles = [each.role for each in said if each.role != "system"]  # a reminder may come last
     number = _NUMBER.search(body)
     talk = int(number[1]) if number else 0
     if user:
         turn = roles.count("assistant") - 1
-        said = DONE if turn == TURNS - 1 else f"Task {talk}: now step {turn + 1}, please."
-        return _response(content=said), PER_TURN * turn + 2, talk
+        text = DONE if turn == TURNS - 1 else f"Task {talk}: now step {turn + 1}, please."
+        return _response(content=text), PER_TURN * turn + 2, talk
     turn = roles.count("user") - 1
     if roles[-1] == "user":
         arguments = f'{{"command":"echo step {turn} >> notes.txt; wc -l notes.txt"}}'
