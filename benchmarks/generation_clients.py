@@ -106,6 +106,7 @@ def _task(number: int, talks: bool) -> Any:
 
 def run_ours(chosen: argparse.Namespace) -> dict[str, Any]:
     """The stage generate on the sealed plan, in a fresh data folder, in the bar of a terminal."""
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # as the command does
     from rich.console import Console
 
     from kappa_data import recipe

@@ -16,7 +16,6 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-import pyarrow
 
 from kappa_data.config import GenerateConfig
 from kappa_data.conversation.outages import Outages, Unfinished
@@ -57,8 +56,6 @@ def run(ctx: Context[GenerateConfig]) -> Outcome:
     answered is kept; StageError: not one conversation came out; UsageError: the price of a model is
     unknown that money is to be counted for. The errors' figures say what was spent.
     """
-    # Few rows at a time: Arrow's own allocator would hold tens of MB for them.
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     config = ctx.config
     file = prices.load(config.prices)
     price = price_of(config, file)
