@@ -21,7 +21,7 @@ from kappa_data.stages.generate import price_of
 from kappa_data.teacher import prices
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError
 from kappa_data.teacher.budget import RUN, Amount, Budget, CapReached, Caps
-from kappa_data.teacher.meter import Meter, meter_of
+from kappa_data.teacher.meter import Meter, meter_of, reached
 from kappa_data.teacher.prices import PICO, Price
 
 PERSONAS = ("lawful_good", "chaotic_evil", None)
@@ -299,3 +299,45 @@ def test_caps_of_the_settings() -> None:
     budget = meter_of(config, free).budget
     assert budget.run == Caps(3, None, PICO // 4)
     assert budget.persona == Caps(None, 9, None)
+
+
+def test_when_all_are_cancelled_at_once_nobody_is_let_in_and_no_room_is_lost() -> None:
+    """As two interrupts do: who is answered or ends must not wake one that is cancelled already."""
+
+    async def main() -> None:
+        budget = Budget(Caps(tokens=100))
+        big = Amount(1, 80, 0)
+
+        async def one() -> None:
+            await budget.hold("p", big)
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                budget.settle("p", big, Amount(1, 5, 0))
+
+        tasks = [asyncio.create_task(one()) for _ in range(4)]
+        await asyncio.sleep(0)
+        for each in tasks:
+            each.cancel()
+        await asyncio.wait(tasks)
+        assert all(each.cancelled() for each in tasks)
+        assert (budget.account("p").held, budget.waiting) == (Amount(), 0)
+
+    asyncio.run(main())
+
+
+def test_a_cap_that_all_in_flight_use_up_is_not_called_too_small() -> None:
+    async def main() -> None:
+        meter = Meter(Budget(Caps(requests=1)), lambda model: None)
+
+        class Failing(Teacher):
+            async def complete(self, request: ChatRequest) -> ChatAnswer:
+                meter.retrying(request, TeacherError("timeout", "slow"))
+                raise AssertionError("more than the cap")
+
+        with pytest.raises(CapReached):
+            await meter.over(Failing()).complete(request_of("p", 1, 1))
+        said = reached(meter.budget, GenerateConfig(max_requests=1))
+        assert said == "max_requests 1 is reached"
+
+    asyncio.run(main())
