@@ -291,6 +291,20 @@ def test_an_unknown_price_is_not_zero(tmp_path: Path, monkeypatch: pytest.Monkey
             assert word in str(caught.value)
     elsewhere = Endpoint(base_url="http://own:1/v1")
     assert price_of(GenerateConfig(model="m", endpoints=(elsewhere,), max_cost=1.0), file)("m")
+    # A price that holds at one endpoint alone is known where no other one is asked for the model.
+    Path("prices.toml").write_text(
+        f'{PRICES}\n[endpoints."http://small:1/v1".unpriced]\ninput = 1\noutput = 1\n'
+    )
+    others = ("assistant", "tool", "writer", "judge")
+    parted = msgspec.structs.replace(
+        config,
+        endpoints=(
+            msgspec.structs.replace(elsewhere, roles=others),
+            Endpoint(base_url="http://small:1/v1", roles=("user",)),
+        ),
+        max_cost=1.0,
+    )
+    assert price_of(parted, prices.load(""))("unpriced") is not None
 
 
 def test_caps_of_the_settings() -> None:

@@ -78,8 +78,10 @@ def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], pri
     """
     if is_embedded(config):
         return lambda model: prices.FREE
-    urls = prices.base_urls(config, DEFAULT_BASE_URL)
-    known = {model: file.of(model, urls) for model in {config.asked(role).model for role in ROLES}}
+    models = {config.asked(role).model for role in ROLES}
+    known = {
+        model: file.of(model, prices.base_urls(config, DEFAULT_BASE_URL, model)) for model in models
+    }
     unknown = sorted(model for model, price in known.items() if price is None)
     cap = next((each for each in ("max_cost", "persona_max_cost") if getattr(config, each)), "")
     if unknown and cap:
