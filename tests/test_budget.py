@@ -355,3 +355,21 @@ def test_a_cap_that_all_in_flight_use_up_is_not_called_too_small() -> None:
         assert said == "max_requests 1 is reached"
 
     asyncio.run(main())
+
+
+def test_what_was_never_sent_is_neither_counted_nor_spent() -> None:
+    async def main() -> None:
+        meter = Meter(Budget(Caps(requests=4)), lambda model: None)
+
+        class Refusing(Teacher):
+            async def complete(self, request: ChatRequest) -> ChatAnswer:
+                meter.unsent(request)
+                raise InterruptedError
+
+        for _ in range(9):
+            with pytest.raises(InterruptedError):
+                await meter.over(Refusing()).complete(request_of("p", 1, 1))
+        assert meter.spending.total.requests == meter.spending.total.failed == 0
+        assert meter.budget.account(RUN).spent == meter.budget.account(RUN).held == Amount()
+
+    asyncio.run(main())

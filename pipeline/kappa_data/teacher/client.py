@@ -240,7 +240,9 @@ class Channel:
         if error.kind == "auth":
             message = f"{place}: the key was not accepted ({error.detail}); check api_key_env"
         elif error.kind == "model":
-            message = f'{place}: no model "{model}" here ({error.detail}); check --model'
+            message = (
+                f'{place}: no model "{model}" here ({error.detail}); check --model and base_url'
+            )
         elif error.kind == "connection" and not answered:
             message = (
                 f"{place}: cannot be reached ({error.detail}); is the server up? check base_url"
