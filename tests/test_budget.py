@@ -21,7 +21,7 @@ from kappa_data.stages.generate import price_of
 from kappa_data.teacher import prices
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError
 from kappa_data.teacher.budget import RUN, Amount, Budget, CapReached, Caps
-from kappa_data.teacher.meter import Meter, meter_of
+from kappa_data.teacher.meter import Meter, meter_of, reached
 from kappa_data.teacher.prices import PICO, Price
 
 PERSONAS = ("lawful_good", "chaotic_evil", None)
@@ -291,6 +291,20 @@ def test_an_unknown_price_is_not_zero(tmp_path: Path, monkeypatch: pytest.Monkey
             assert word in str(caught.value)
     elsewhere = Endpoint(base_url="http://own:1/v1")
     assert price_of(GenerateConfig(model="m", endpoints=(elsewhere,), max_cost=1.0), file)("m")
+    # A price that holds at one endpoint alone is known where no other one is asked for the model.
+    Path("prices.toml").write_text(
+        f'{PRICES}\n[endpoints."http://small:1/v1".unpriced]\ninput = 1\noutput = 1\n'
+    )
+    others = ("assistant", "tool", "writer", "judge")
+    parted = msgspec.structs.replace(
+        config,
+        endpoints=(
+            msgspec.structs.replace(elsewhere, roles=others),
+            Endpoint(base_url="http://small:1/v1", roles=("user",)),
+        ),
+        max_cost=1.0,
+    )
+    assert price_of(parted, prices.load(""))("unpriced") is not None
 
 
 def test_caps_of_the_settings() -> None:
@@ -299,3 +313,63 @@ def test_caps_of_the_settings() -> None:
     budget = meter_of(config, free).budget
     assert budget.run == Caps(3, None, PICO // 4)
     assert budget.persona == Caps(None, 9, None)
+
+
+def test_when_all_are_cancelled_at_once_nobody_is_let_in_and_no_room_is_lost() -> None:
+    """As two interrupts do: who is answered or ends must not wake one that is cancelled already."""
+
+    async def main() -> None:
+        budget = Budget(Caps(tokens=100))
+        big = Amount(1, 80, 0)
+
+        async def one() -> None:
+            await budget.hold("p", big)
+            try:
+                await asyncio.sleep(1000)
+            finally:
+                budget.settle("p", big, Amount(1, 5, 0))
+
+        tasks = [asyncio.create_task(one()) for _ in range(4)]
+        await asyncio.sleep(0)
+        for each in tasks:
+            each.cancel()
+        await asyncio.wait(tasks)
+        assert all(each.cancelled() for each in tasks)
+        assert (budget.account("p").held, budget.waiting) == (Amount(), 0)
+
+    asyncio.run(main())
+
+
+def test_a_cap_that_all_in_flight_use_up_is_not_called_too_small() -> None:
+    async def main() -> None:
+        meter = Meter(Budget(Caps(requests=1)), lambda model: None)
+
+        class Failing(Teacher):
+            async def complete(self, request: ChatRequest) -> ChatAnswer:
+                meter.retrying(request, TeacherError("timeout", "slow"))
+                raise AssertionError("more than the cap")
+
+        with pytest.raises(CapReached):
+            await meter.over(Failing()).complete(request_of("p", 1, 1))
+        said = reached(meter.budget, GenerateConfig(max_requests=1))
+        assert said == "max_requests 1 is reached"
+
+    asyncio.run(main())
+
+
+def test_what_was_never_sent_is_neither_counted_nor_spent() -> None:
+    async def main() -> None:
+        meter = Meter(Budget(Caps(requests=4)), lambda model: None)
+
+        class Refusing(Teacher):
+            async def complete(self, request: ChatRequest) -> ChatAnswer:
+                meter.unsent(request)
+                raise InterruptedError
+
+        for _ in range(9):
+            with pytest.raises(InterruptedError):
+                await meter.over(Refusing()).complete(request_of("p", 1, 1))
+        assert meter.spending.total.requests == meter.spending.total.failed == 0
+        assert meter.budget.account(RUN).spent == meter.budget.account(RUN).held == Amount()
+
+    asyncio.run(main())

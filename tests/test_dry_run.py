@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from kappa_data.progress import Quiet
 from kappa_data.projection import Sample, Took, Wanted, project
 from kappa_data.records import Slot
 from kappa_data.resources import Resources
+from kappa_data.teacher.journal import JOURNAL
 
 # Without tools, so that no box is needed; conversations of very different lengths.
 PLAN = {"families": ("identity", "maths", "explain_concept"), "tasks": 4}
@@ -88,6 +90,33 @@ def test_what_was_measured_is_reckoned_with_and_nothing_is_touched(tmp_path: Pat
     nothing = dry_run(settings_of(), Resources(), root, Quiet(), pilot=3)
     assert (nothing["total"]["done"], nothing["total"]["requests"]) == (24, 0)
     assert nothing["basis"] is None
+
+
+def test_what_is_revoiced_is_done_where_its_base_failed_and_goes_on_by_its_own_answers(
+    tmp_path: Path,
+) -> None:
+    plan = PLAN | {"personas": PERSONAS, "strategies": {"revoice": 1.0}, "tasks": 8}
+
+    def sloppy(**changes: Any) -> Settings:
+        generate = {"concurrency": 4, "sloppy": 0.25} | changes
+        return config_layers.load(None, {"plan": plan, "generate": generate})
+
+    def make(**changes: Any) -> dict[str, Any]:
+        settings = sloppy(**changes)
+        built = session.build("generate", settings, {}, Resources(), tmp_path, Quiet())
+        return [session.summary(*each) for each in built][-1]
+
+    with pytest.raises(Stopped):
+        make(max_requests=20, concurrency=1)
+    found = dry_run(sloppy(), Resources(), tmp_path, Quiet(), pilot=1)
+    journal = [json.loads(line)["slot"] for line in (tmp_path / JOURNAL).open()]
+    begun = {slot for slot in journal if slot.endswith(":lawful_good")}
+    own = found["personas"]["lawful_good"]
+    assert own["go_on"] <= len(begun)
+    assert own["go_on"] + own["new"] > 0
+    assert make()["run"]["quarantined"]["base failed"] > 0
+    total = dry_run(sloppy(), Resources(), tmp_path, Quiet(), pilot=1)["total"]
+    assert (total["done"], total["requests"]) == (total["conversations"], 0)
 
 
 def test_a_model_that_was_never_asked_is_not_asked_now(tmp_path: Path) -> None:

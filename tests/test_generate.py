@@ -316,6 +316,26 @@ def test_one_interrupt_drains_and_the_rest_follows_later(tmp_path: Path) -> None
     assert set(endpoint.answered.values()) == {1}
 
 
+def test_one_interrupt_is_enough_while_the_endpoint_is_down(tmp_path: Path) -> None:
+    """Nobody waits for it then: neither for room nor out the pause before a further try."""
+    fake_plan(tmp_path)
+    resources(tmp_path)
+    endpoint = Endpoint(0.02)
+    with serving(endpoint) as base_url:
+        process = child(tmp_path, base_url)
+        while lines_of(tmp_path) < 10:
+            time.sleep(0.002)
+        endpoint.overloaded = lambda body: True
+        while endpoint.refused < 3:
+            time.sleep(0.002)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        code, error = ended(process)
+    assert (code, "Traceback" in error) == (3, False), error
+    assert "run the same command" in error
+    assert set(endpoint.answered.values()) == {1}
+
+
 def test_an_outage_seals_nothing_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """Two slots get no answer to their second question; all others are finished all the same."""
     plan, prompts, endpoint = fake_plan(tmp_path), resources(tmp_path), Endpoint(0)

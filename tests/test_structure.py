@@ -17,7 +17,7 @@ LAYERS = (
     {"errors", "records", "printable", "normal_form"},
     {
         "config", "config_layers", "resources", "arrow", "progress", "engine", "disk", "store",
-        "stage", "remembered",
+        "stage", "remembered", "open_files",
     },
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",

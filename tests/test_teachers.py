@@ -519,3 +519,135 @@ def test_a_missing_key_is_named() -> None:
 def test_wrong_settings_of_endpoints_are_named(generate: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         load(None, {"generate": generate})
+
+
+@pytest.mark.parametrize("interface", ["chat", "responses"])
+def test_a_schema_that_is_refused_to_many_at_once_ends_none_of_them(interface: str) -> None:
+    """All of them are in flight with their schema when the first one is told."""
+    told: list[str] = []
+    met = asyncio.Event()
+
+    async def answer(body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+        if "response_format" in body or "text" in body:
+            if server.now == 4:
+                met.set()
+            await met.wait()
+            return 400, {"error": {"message": "response_format/text.format: unsupported"}}, {}
+        output = [{"type": "message", "content": [{"type": "output_text", "text": "{}"}]}]
+        said = {"status": "completed", "output": output}
+        return 200, chat("{}") if interface == "chat" else said, {}
+
+    server = Server(answer)
+
+    async def run() -> list[ChatAnswer]:
+        async with (
+            running(server) as (url,),
+            Teachers.at(
+                url,
+                interface=interface,
+                retrying=lambda request, error: told.append(error.kind),
+            ) as teacher,
+        ):
+            return await asyncio.gather(*(teacher.complete(asked(schema=SCHEMA)) for _ in range(4)))
+
+    assert [each.content for each in asyncio.run(run())] == ["{}"] * 4
+    assert told == ["bad_request"] * 4  # each was sent twice, which a budget has to know
+    assert len(server.bodies) == 8
+
+
+def test_where_all_hang_in_the_end_none_of_them_is_at_fault() -> None:
+    """Answers from before the endpoint fell silent say nothing of the request."""
+    silent = False
+
+    async def answer(body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+        if silent or body["messages"][0]["content"] == "hang":
+            await asyncio.sleep(30)
+        return 200, chat("ok"), {}
+
+    async def run() -> list[TeacherError]:
+        nonlocal silent
+        async with (
+            running(Server(answer)) as (url,),
+            Teachers.at(url, timeout=0.3, retries=2, backoff=0.01, concurrency=64) as teacher,
+        ):
+            await teacher.complete(asked())
+            hanging = asked(messages=({"role": "user", "content": "hang"},))
+            work = [asyncio.create_task(teacher.complete(hanging)) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            await teacher.complete(asked())
+            silent = True
+            work += [asyncio.create_task(teacher.complete(asked())) for _ in range(2)]
+            ends = await asyncio.gather(*work, return_exceptions=True)
+            assert all(isinstance(each, TeacherError) for each in ends), ends
+            return [each for each in ends if isinstance(each, TeacherError)]
+
+    assert {(each.kind, each.passing) for each in asyncio.run(run())} == {("timeout", True)}
+
+
+def test_once_refused_who_waits_is_not_sent_and_what_is_in_flight_is_answered() -> None:
+    """Waiting for room, out a pause of minutes, and for an endpoint that is down."""
+    free = asyncio.Event()
+    unsent: list[str] = []
+
+    async def answer(body: dict[str, Any]) -> tuple[int, Any, dict[str, str]]:
+        if body["messages"][0]["content"] == "limited":
+            return 429, {"error": {"message": "slow down"}}, {"Retry-After": "300"}
+        await free.wait()
+        return 200, chat("ok"), {}
+
+    async def run() -> tuple[list[Any], int]:
+        server = Server(answer)
+        async with (
+            running(server) as (url,),
+            Teachers.at(
+                url,
+                concurrency=2,
+                unsent=lambda request: unsent.append(request.metadata["slot"]),
+            ) as teacher,
+        ):
+            limited = asked("a/0:none", messages=({"role": "user", "content": "limited"},))
+            work = [asyncio.create_task(teacher.complete(limited))]
+            while not teacher.state().failures:
+                await asyncio.sleep(0.01)
+            work += [
+                asyncio.create_task(teacher.complete(asked(f"a/{each}:none")))
+                for each in range(1, 5)
+            ]
+            while server.now < 2:
+                await asyncio.sleep(0.01)
+            teacher.refuse(lambda: InterruptedError("no more"))
+            with pytest.raises(InterruptedError):
+                await teacher.complete(asked("late"))
+            free.set()
+            ends = await asyncio.gather(*work, return_exceptions=True)
+            return [getattr(end, "content", type(end)) for end in ends], len(server.bodies)
+
+    ends, sent = asyncio.run(run())
+    assert ends == [InterruptedError, "ok", "ok", InterruptedError, InterruptedError]
+    assert sent == 3
+    assert sorted(unsent) == ["a/3:none", "a/4:none", "late"]
+
+
+def test_a_newcomer_does_not_overtake_who_waits_for_a_rate() -> None:
+    async def run() -> dict[int, int]:
+        channel = Channel("http://127.0.0.1:1/v1", requests_per_minute=60.0)
+        lines = Lines([channel])
+        line, order = lines.of("assistant"), dict[int, int]()
+        closed = False
+        channel.rate.delay = lambda now: 60.0 if closed else 0.0  # type: ignore[method-assign]
+
+        async def one(number: int) -> None:
+            _, ticket = await lines.admit(line, Turn(asked(), number))
+            order[ticket.number] = number
+
+        closed = True
+        first = asyncio.create_task(one(1))
+        await asyncio.sleep(0)
+        closed = False  # the moment has come, and the timer did not ring yet
+        await one(2)
+        await first
+        lines.close()
+        await channel.close()
+        return order
+
+    assert asyncio.run(run()) == {1: 1, 2: 2}

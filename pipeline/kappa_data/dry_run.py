@@ -146,10 +146,14 @@ async def _replayed(
     ):
         run = generate.run_of(ctx, _Capture(), journal, sandbox, simulated=simulated)
         run.draining = True  # nobody is asked and nothing runs: what is not there ends the slot
-        for slot in slots:
+        of_base: dict[str, int] = {}
+        for slot in sorted(slots, key=lambda each: each.persona is not None):  # the bases first
             entries = list(journal.slot(slot.id).values())
-            if entries:
-                before = run.counts.reused
+            revoiced = slot.strategy == "revoice" and slot.persona is not None
+            base = of_base.get(slot.task_id) if revoiced else 0
+            # A slot whose base failed has no entries of its own, and is done all the same.
+            if base is not None and (entries or revoiced):
+                before = run.counts.reused + base
                 try:
                     made = await play(run, slot, tasks[slot.task_id])
                 except (Drained, Unfinished):
@@ -159,6 +163,8 @@ async def _replayed(
                     found.silent = found.silent or silent
                     if isinstance(made, Rejected):
                         found.rejected.add(slot.id)
+                    if slot.persona is None:
+                        of_base[slot.task_id] = run.counts.reused - before
             bar.advance()
     return found
 

@@ -17,10 +17,11 @@ from typing import Any
 
 import msgspec
 
+from kappa_data import open_files
 from kappa_data.config import GenerateConfig
 from kappa_data.conversation.outages import Outages, Unfinished
 from kappa_data.conversation.play import Run, play
-from kappa_data.conversation.pool import in_order
+from kappa_data.conversation.pool import Drained, in_order
 from kappa_data.conversation.shelf import Shelf
 from kappa_data.conversation.watch import FREE, Watch, money, told
 from kappa_data.errors import KappaError, StageError, Stopped, UsageError
@@ -40,6 +41,7 @@ from kappa_data.teacher.meter import Meter, meter_of, reached
 from kappa_data.teacher.teachers import Teachers
 
 EMBEDDED = "embedded"
+FILES_PER_BOX = 16
 NOTE = (
     "teacher: the embedded one, which plays the reference solutions by rules; "
     "--model NAME asks a real model"
@@ -54,11 +56,13 @@ def run(ctx: Context[GenerateConfig]) -> Outcome:
     TeacherDown, SandboxDown: they cannot be used; Stopped: interrupted, a cap of the budget is
     reached, the disk is full, or some slots are unfinished (see outages.py), and all that was
     answered is kept; StageError: not one conversation came out; UsageError: the price of a model is
-    unknown that money is to be counted for. The errors' figures say what was spent.
+    unknown that money is to be counted for, or so many connections are not allowed.
+    The errors' figures say what was spent.
     """
     config = ctx.config
     file = prices.load(config.prices)
     price = price_of(config, file)
+    open_files.allow(_files(config), f"generate.concurrency {config.concurrency}")
     making = Making(meter_of(config, price), FREE if is_embedded(config) else file.currency)
     try:
         return asyncio.run(_generate(ctx, making))
@@ -74,8 +78,10 @@ def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], pri
     """
     if is_embedded(config):
         return lambda model: prices.FREE
-    urls = prices.base_urls(config, DEFAULT_BASE_URL)
-    known = {model: file.of(model, urls) for model in {config.asked(role).model for role in ROLES}}
+    models = {config.asked(role).model for role in ROLES}
+    known = {
+        model: file.of(model, prices.base_urls(config, DEFAULT_BASE_URL, model)) for model in models
+    }
     unknown = sorted(model for model, price in known.items() if price is None)
     cap = next((each for each in ("max_cost", "persona_max_cost") if getattr(config, each)), "")
     if unknown and cap:
@@ -85,6 +91,16 @@ def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], pri
             f"with input and output (per million tokens){currency} into {file.place}"
         )
     return known.get
+
+
+def _files(config: GenerateConfig) -> int:
+    """How many files may be open at a time for connections and boxes."""
+    asked = config.concurrency
+    if is_embedded(config):
+        connections = 2 * asked  # both ends are here
+    else:
+        connections = sum(each.concurrency or asked for each in config.endpoints) or asked
+    return connections + FILES_PER_BOX * config.boxes
 
 
 async def _generate(ctx: Context[GenerateConfig], making: Making) -> Outcome:
@@ -99,7 +115,7 @@ async def _generate(ctx: Context[GenerateConfig], making: Making) -> Outcome:
         async with _teacher(ctx, journal, making.meter) as teacher:
             metered = making.meter.over(teacher)
             state = run_of(ctx, metered, journal, sandbox, simulated=simulated)
-            await _play_all(ctx, state, slots, tasks, making, lambda: teacher.state().waiting)
+            await _play_all(ctx, state, slots, tasks, making, teacher)
     tally = making.tally
     if slots and not tally.conversations:
         reasons = ", ".join(f"{count} x {rule}" for rule, count in tally.rejected.most_common(5))
@@ -183,7 +199,9 @@ async def _teacher(
                 retries=config.retries,
                 concurrency=config.concurrency,
                 metadata=True,
+                note=ctx.progress.note,
                 retrying=meter.retrying,
+                unsent=meter.unsent,
             ) as teacher,
         ):
             yield teacher
@@ -191,7 +209,12 @@ async def _teacher(
     proven = frozenset(entry.model for entry in journal.entries() if entry.model)
     note = ctx.progress.note
     async with Teachers.of(
-        config, os.environ, proven=proven, note=note, retrying=meter.retrying
+        config,
+        os.environ,
+        proven=proven,
+        note=note,
+        retrying=meter.retrying,
+        unsent=meter.unsent,
     ) as teacher:
         places = [each.base_url for each in config.endpoints]
         places = places or [config.base_url or DEFAULT_BASE_URL]
@@ -205,7 +228,7 @@ async def _play_all(
     slots: Sequence[Slot],
     tasks: Mapping[str, Task],
     making: Making,
-    waiting: Callable[[], int],
+    teacher: Teachers,
 ) -> None:
     tally, budget = making.tally, making.meter.budget
     address = ctx.config.base_url or DEFAULT_BASE_URL
@@ -214,6 +237,7 @@ async def _play_all(
 
     def drain() -> None:
         state.draining = True
+        teacher.refuse(lambda: Drained("interrupted"))
         ctx.progress.note("stopping at the next step of each conversation; again: stop at once")
 
     async def one(slot: Slot) -> Made | None:
@@ -229,7 +253,12 @@ async def _play_all(
         bar.advance(1)
         return made
 
-    watch = Watch(making.meter, making.currency, lambda: tally.summary(state, outages), waiting)
+    watch = Watch(
+        making.meter,
+        making.currency,
+        lambda: tally.summary(state, outages),
+        lambda: teacher.state().waiting,
+    )
     with (
         ctx.writer("conversations", Conversation) as conversations,
         ctx.writer("quarantine", Rejected) as quarantine,

@@ -158,6 +158,9 @@ class Budget:
 
     def _next(self) -> tuple[str, _Waiter] | None:
         """Who is to be let in now; ends the accounts in which nobody ever will."""
+        for queue in self._waiting.values():
+            while queue and queue[0].admitted.done():  # cancelled, and it did not run since
+                queue.popleft()
         heads = [(queue[0].number, persona) for persona, queue in self._waiting.items() if queue]
         for _, persona in sorted(heads):
             waiter = self._waiting[persona][0]
@@ -176,12 +179,13 @@ class Budget:
 
     def _end(self, name: str, cap: str, wanted: Amount) -> None:
         self.reached.setdefault(name, cap)
-        if self.account(name).spent == Amount():
+        if self.account(name).spent == Amount() and not self.account(name).in_flight:
             self.too_small[name] = wanted[Amount._fields.index(cap)]
         for persona in list(self._waiting) if name == RUN else [name]:
             queue = self._waiting.get(persona, deque())
             while queue:
-                queue.popleft().admitted.set_exception(CapReached(name, cap))
+                if not (admitted := queue.popleft().admitted).done():
+                    admitted.set_exception(CapReached(name, cap))
 
     def _raise_if_reached(self, persona: str) -> None:
         for name in (RUN, persona):

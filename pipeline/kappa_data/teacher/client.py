@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import ModuleType
 from urllib.parse import urlsplit
 
@@ -129,11 +130,16 @@ class Channel:
             self.trial_out = False
             self.trial_over.set()
 
-    async def send(self, request: ChatRequest, ticket: Ticket) -> ChatAnswer:
-        """The answer to one try; TeacherError: none; TeacherDown: the endpoint is of no use."""
+    async def send(
+        self, request: ChatRequest, ticket: Ticket, again: Callable[[TeacherError], None]
+    ) -> ChatAnswer:
+        """The answer to one try; TeacherError: none; TeacherDown: the endpoint is of no use.
+
+        `again` is told before the request is sent once more, without its schema.
+        """
         started = time.monotonic()
         try:
-            data = await self._post(request, ticket)
+            data = await self._post(request, ticket, again)
             ended = time.monotonic()
             self.window.answered(ticket.window_round, False, ended, ended - started)
             answer: ChatAnswer = self._wire.answer(data)
@@ -150,15 +156,18 @@ class Channel:
         self.rate.answered(ticket.reserved, usage.prompt_tokens + usage.completion_tokens)
         return msgspec.structs.replace(answer, seconds=round(ended - started, 3))
 
-    async def _post(self, request: ChatRequest, ticket: Ticket) -> bytes:
+    async def _post(
+        self, request: ChatRequest, ticket: Ticket, again: Callable[[TeacherError], None]
+    ) -> bytes:
+        formed = self._forms and request.schema is not None
         try:
             return await self._post_once(request, ticket)
         except TeacherError as error:
-            if not (self._forms and request.schema and error.kind == "bad_request"):
-                raise
-            if not wire.about_form(error.detail):
+            if not (formed and error.kind == "bad_request" and wire.about_form(error.detail)):
                 raise
             self._forms = False  # the prompt has the form as well
+            refused = error
+        again(refused)
         self.sent += 1
         return await self._post_once(request, ticket)
 
@@ -231,7 +240,9 @@ class Channel:
         if error.kind == "auth":
             message = f"{place}: the key was not accepted ({error.detail}); check api_key_env"
         elif error.kind == "model":
-            message = f'{place}: no model "{model}" here ({error.detail}); check --model'
+            message = (
+                f'{place}: no model "{model}" here ({error.detail}); check --model and base_url'
+            )
         elif error.kind == "connection" and not answered:
             message = (
                 f"{place}: cannot be reached ({error.detail}); is the server up? check base_url"

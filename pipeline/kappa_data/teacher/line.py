@@ -11,7 +11,8 @@ import hashlib
 import heapq
 import math
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 from kappa_data.teacher.api import ChatRequest, TeacherError
 from kappa_data.teacher.client import Channel, Ticket
@@ -19,8 +20,18 @@ from kappa_data.teacher.client import Channel, Ticket
 Admission = tuple[Channel, Ticket]
 
 
+class Seen(NamedTuple):
+    """Answers of some endpoints, and how often they gave none in time."""
+
+    answers: int
+    timeouts: int
+
+
 class Turn:
-    """One request on its way: its place in the line, and where it has just failed."""
+    """One request on its way: its place in the line, and where it has just failed.
+
+    `before`: what its endpoints had done when it was last sent.
+    """
 
     def __init__(self, request: ChatRequest, order: int) -> None:
         self.request = request
@@ -29,6 +40,8 @@ class Turn:
         self.failed_at: set[Channel] = set()
         self.last: Channel | None = None
         self.error: TeacherError | None = None
+        self.sent = False
+        self.before = Seen(0, 0)
         self.admitted: asyncio.Future[Admission] | None = None
 
     def __lt__(self, other: Turn) -> bool:
@@ -41,6 +54,15 @@ class Line:
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = tuple(channels)
         self._heap: list[Turn] = []
+
+    @property
+    def seen(self) -> Seen:
+        """What its endpoints have done so far."""
+        channels = self.channels
+        return Seen(
+            sum(each.answers for each in channels),
+            sum(each.failures["timeout"] for each in channels),
+        )
 
     def head(self) -> Turn | None:
         """Who is next; those that left the line are forgotten here."""
@@ -104,14 +126,15 @@ class Lines:
 
     async def admit(self, line: Line, turn: Turn) -> Admission:
         """Waits for the turn; the endpoint that takes it, already entered."""
-        now = time.monotonic()
-        if channel := line.free(turn, now):
-            return channel, channel.enter(now)
+        if not self._waiting:
+            now = time.monotonic()
+            if channel := line.free(turn, now):
+                return channel, channel.enter(now)
         future: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         turn.admitted = future
         line.push(turn)
         self._waiting += 1
-        self._wake_later(now)
+        self.dispatch()
         try:
             return await future
         except asyncio.CancelledError:
@@ -142,6 +165,13 @@ class Lines:
             assert turn.admitted is not None  # a head waits
             turn.admitted.set_result((channel, channel.enter(now)))
         self._wake_later(now)
+
+    def refuse(self, error: Callable[[], Exception]) -> None:
+        """Fails all who wait, each with an error of its own."""
+        for line in self._lines.values():
+            for turn in line.pop_all():
+                assert turn.admitted is not None
+                turn.admitted.set_exception(error())
 
     def give_up(self, down: Collection[Channel], error: Exception) -> None:
         """Fails who waits for nothing but endpoints that are down."""

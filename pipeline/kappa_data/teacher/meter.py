@@ -26,17 +26,22 @@ class Meter:
         self.in_flight = 0
         self._price = price
         self._sizes = Sizes()
+        self._unsent: set[int] = set()
 
     def over(self, teacher: Teacher) -> Teacher:
         """The teacher, metered."""
         return _Metered(self, teacher)
 
     def retrying(self, request: ChatRequest, error: TeacherError) -> None:
-        """A try of this request failed and the next is about to be sent; CapReached where the cap
+        """A try of this request failed and the next is to be sent now; CapReached where the cap
         on requests leaves none. To be called by the client, which alone knows of its tries."""
         persona = request.persona or NONE
         self.spending.failed(persona, error)
         self.budget.once_more(persona)
+
+    def unsent(self, request: ChatRequest) -> None:
+        """This request ends now without having been sent. To be called by the client as well."""
+        self._unsent.add(id(request))
 
     async def complete(self, teacher: Teacher, request: ChatRequest) -> ChatAnswer:
         """The teacher's answer, once there is room for it; CapReached where there will be none."""
@@ -53,7 +58,11 @@ class Meter:
         except CapReached:
             raise  # before a further try; the one that failed is counted
         except BaseException as error:
-            self.spending.failed(persona, error)
+            if id(request) in self._unsent:
+                self._unsent.remove(id(request))
+                took = Spent()
+            else:
+                self.spending.failed(persona, error)
             raise
         finally:
             self.in_flight -= 1

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from kappa_data.config import GenerateConfig, nearest
 from kappa_data.errors import UsageError
+from kappa_data.teacher.api import ROLES
 
 DEFAULT_PRICES = Path("prices.toml")
 PICO = 10**12
@@ -100,9 +101,12 @@ def load(path: str) -> Prices:
     return Prices(place, currency.strip(), models, endpoints)
 
 
-def base_urls(config: GenerateConfig, usual: str) -> tuple[str, ...]:
-    """The endpoints that a run may ask; `usual` where the settings name none."""
-    return tuple(each.base_url for each in config.endpoints) or (config.base_url or usual,)
+def base_urls(config: GenerateConfig, usual: str, model: str) -> tuple[str, ...]:
+    """The endpoints that may be asked for `model`; `usual` where the settings name none."""
+    roles = {role for role in ROLES if config.asked(role).model == model}
+    return tuple(
+        each.base_url for each in config.endpoints if roles.intersection(each.roles or ROLES)
+    ) or (config.base_url or usual,)
 
 
 def _models(place: Path, name: str, value: object) -> dict[str, Price]:

@@ -37,10 +37,17 @@ class Patience:
 
     `retries` is the number of further tries after a lost connection; the other classes follow
     from it. `unit` is the first pause in seconds; it doubles with each failure of the same class.
+    `sleep` waits for so many seconds, or less where nothing is worth waiting for any more.
     """
 
-    def __init__(self, retries: int, unit: float) -> None:
+    def __init__(
+        self,
+        retries: int,
+        unit: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._retries = retries
+        self._sleep = sleep
         self._unit = unit
         self._failures: dict[Kind, int] = {}
         self._forgiven = 0
@@ -56,7 +63,7 @@ class Patience:
             stop=self._spent,
             wait=self._pause,
             after=self._count,
-            sleep=asyncio.sleep,
+            sleep=self._sleep,
             reraise=True,
         )
 

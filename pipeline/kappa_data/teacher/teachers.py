@@ -8,6 +8,8 @@ of the failure (retry.py). While an endpoint is down its requests wait (breaker.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import itertools
 import time
 from collections import Counter
@@ -27,7 +29,7 @@ from kappa_data.teacher.client import (
     check_base_url,
     looks_down,
 )
-from kappa_data.teacher.line import Line, Lines, Turn
+from kappa_data.teacher.line import Line, Lines, Seen, Turn
 from kappa_data.teacher.retry import BUDGETS, Patience
 from kappa_data.teacher.wire import OPENAI_HOST
 
@@ -59,7 +61,8 @@ class Teachers:
     `retries` are further tries (see retry.py), `backoff` the first pause in seconds and the first
     interval between probes of an endpoint that is down, `patience` the seconds that are waited for
     it. `note` gets a line when one goes down or is back. `retrying` is told before each further try
-    of a request, with the error of the last; what it raises ends the request.
+    of a request is sent, with the error of the last; what it raises ends the request. `unsent` is
+    told of requests that end without having been sent at all.
     """
 
     def __init__(
@@ -71,15 +74,18 @@ class Teachers:
         patience: float = PATIENCE,
         note: Callable[[str], None] = lambda line: None,
         retrying: Retrying = lambda request, error: None,
+        unsent: Callable[[ChatRequest], None] = lambda request: None,
     ) -> None:
         self._channels = tuple(channels)
         self._retries, self._backoff, self._patience = retries, backoff, patience
-        self._note, self._retrying = note, retrying
+        self._note, self._retrying, self._unsent = note, retrying, unsent
         self._lines = Lines(self._channels)
         self._orders = itertools.count()
         self._open = 0
         self._watches: dict[Channel, asyncio.Task[None]] = {}
         self._given_up: dict[Channel, TeacherDown] = {}
+        self._refusal: Callable[[], Exception] | None = None
+        self._refused = asyncio.Event()
 
     @classmethod
     def of(
@@ -90,6 +96,7 @@ class Teachers:
         proven: frozenset[str] = frozenset(),
         note: Callable[[str], None] = lambda line: None,
         retrying: Retrying = lambda request, error: None,
+        unsent: Callable[[ChatRequest], None] = lambda request: None,
         patience: float = PATIENCE,
         backoff: float = 1.0,
     ) -> Teachers:
@@ -134,6 +141,7 @@ class Teachers:
             patience=patience,
             note=note,
             retrying=retrying,
+            unsent=unsent,
         )
 
     @classmethod
@@ -150,6 +158,7 @@ class Teachers:
         proven: frozenset[str] = frozenset(),
         note: Callable[[str], None] = lambda line: None,
         retrying: Retrying = lambda request, error: None,
+        unsent: Callable[[ChatRequest], None] = lambda request: None,
         patience: float = PATIENCE,
         backoff: float = 1.0,
     ) -> Teachers:
@@ -170,6 +179,7 @@ class Teachers:
             patience=patience,
             note=note,
             retrying=retrying,
+            unsent=unsent,
         )
 
     async def __aenter__(self) -> Teachers:
@@ -197,14 +207,15 @@ class Teachers:
                 f"generate.endpoints: none has the role {request.role}; give it to one"
             )
         turn = Turn(request, next(self._orders))
-        before = sum(each.answers for each in line.channels)
+        before = line.seen
+        patience = Patience(self._retries, self._backoff, self._pause)
         self._open += 1
         try:
-            return await Patience(self._retries, self._backoff).run(lambda: self._try(line, turn))
+            return await patience.run(lambda: self._try(line, turn))
         except TeacherError as error:
-            answered = sum(each.answers for each in line.channels) > before
-            if error.kind == "timeout" and answered:
-                error.passing = False  # others were answered: it is this request that hangs
+            answered = line.seen.answers > before.answers
+            if error.kind == "timeout":
+                error.passing = not answered or _all_hung(turn.before, line.seen)
             if (
                 turn.last is None
                 or (down := turn.last.down(error, request.model, answered)) is error
@@ -213,6 +224,20 @@ class Teachers:
             raise down from error
         finally:
             self._open -= 1
+            if not turn.sent:
+                self._unsent(request)
+
+    def refuse(self, error: Callable[[], Exception]) -> None:
+        """Sends nothing any more: who waits, or asks from now on, gets such an error. What is in
+        flight is answered."""
+        self._refusal = error
+        self._refused.set()
+        self._lines.refuse(error)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._refused.wait()
 
     def state(self) -> State:
         """What goes on at this moment."""
@@ -233,15 +258,21 @@ class Teachers:
     async def _try(self, line: Line, turn: Turn) -> ChatAnswer:
         if self._given_up and all(each in self._given_up for each in line.channels):
             raise self._given_up[line.channels[0]]
-        if turn.error is not None:
-            self._retrying(turn.request, turn.error)
+        if self._refusal is not None:
+            raise self._refusal()
         channel, ticket = await self._lines.admit(line, turn)
         turn.tries += 1
         turn.last = channel
         try:
             if not channel.reached:
                 await self._first_contact(line, channel)
-            answer = await channel.send(turn.request, ticket)
+                if self._refusal is not None:
+                    raise self._refusal()
+            if turn.sent and turn.error is not None:
+                self._retrying(turn.request, turn.error)
+            turn.sent, turn.before = True, line.seen
+            again = functools.partial(self._retrying, turn.request)
+            answer = await channel.send(turn.request, ticket, again)
         except TeacherError as error:
             self._failed(line, turn, channel, ticket, error)
             raise
@@ -351,3 +382,9 @@ class Teachers:
     def _give_up(self, channel: Channel, error: TeacherDown) -> None:
         self._given_up[channel] = error
         self._lines.give_up(self._given_up, error)
+
+
+def _all_hung(before: Seen, now: Seen) -> bool:
+    """Whether, in the time of one request that timed out, others did so too and none was answered:
+    then it is not its own fault."""
+    return now.answers == before.answers and now.timeouts > before.timeouts + 1
