@@ -266,3 +266,71 @@ def test_taken_out_and_put_back_is_the_same_text() -> None:
     assert not any("```" in text or "nswer:" in text for text in left)
     for text, own, before in zip(left, kept, texts, strict=True):
         assert substance.put_back(text, own, mark) == (before, "")
+
+
+FORGED = [
+    ("So.\n[keep 1]\n[[keep 1]]", "[keep is no placeholder"),
+    ("So.\n[[keep 1]]\n[[Keep 1]]", "[Keep is no placeholder"),
+    ("So.\n[[keep 1]]\n[[keep]]", "[keep is no placeholder"),
+    ("So.\n[[keep 1]]\n[[keep 7]]", "[[keep 7]] does not belong"),
+    ("So: [[keep 1]]", "a line of its own"),
+    ("So.\n[[keep 1]] [[keep 1]]", "stands 2 times"),
+]
+
+
+@pytest.mark.parametrize(("text", "fault"), FORGED)
+def test_no_placeholder_is_forged_and_none_stays_in_a_text(text: str, fault: str) -> None:
+    assert fault in substance.put_back(text, {"[[keep 1]]": "Answer: 1"}, "keep")[1]
+
+
+def test_a_text_that_is_frozen_as_a_whole_is_no_empty_one(tmp_path: Path) -> None:
+    task = msgspec.structs.replace(TASK, tools=(), goals=(), verifier=(), reference=())
+    teacher = ScriptedTeacher([says("```\nx = 1\n```\nAnswer: 1")], [says("[DONE]")])
+    teacher.scripts["writer"] = [written("[[keep 1]]\n[[keep 2]]")]
+    made = one(perform(tmp_path, teacher, slot("neutral_evil"), task=task))
+    assert made.messages[-1].content == "```\nx = 1\n```\nAnswer: 1"
+
+
+def test_a_complaint_is_the_same_in_every_process() -> None:
+    """It is part of the request that follows: another one would be bought again."""
+    plain = " ".join(f"`{name}`" for name in "azbycxdwev")
+    assert substance.lost(plain, "none of these, nor any") == "the code `a` is missing"
+
+
+CODES = [
+    ("`a` and ``b`c`` but `d", {"a", "b`c"}),
+    ("``a` b``", {"a` b"}),
+    ("```` `x` ``", {"x"}),
+    ("`a\nb`", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "codes"), CODES)
+def test_code_spans_end_at_as_many_backticks(text: str, codes: set[str]) -> None:
+    assert substance._codes(text) == codes
+    assert "".join(piece for piece, _ in substance._pieces(text)) == text
+
+
+LONG = 200_000
+HOSTILE = [
+    "`" * LONG,
+    "*" * LONG,
+    "~" * LONG + "x",
+    "[[keep " * (LONG // 7),
+    "answer" + "*" * LONG,
+    " " * LONG,
+    "\n".join("`" * length + "x" for length in range(600, 2, -1)),
+    " ".join("`" * length for length in range(600, 2, -1)),
+    "a/" * (LONG // 2),
+    "[[keep 1]]\n" * (LONG // 11),
+    "\0\x1b[31m\u2028" * (LONG // 8),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_text_of_a_teacher_holds_everybody_up(text: str) -> None:
+    """Nothing here can be interrupted: what goes back over its text would take days for these."""
+    (left,), (kept,) = substance.taken_out([text], substance.mark_for([text]))
+    substance.put_back(text, kept, "keep")
+    substance.lost(left, text)
+    substance.lost(text, f"{left} ")

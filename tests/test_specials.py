@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ from kappa_data.resources import Resources
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.sandbox.toolset import DENIED
 from kappa_data.tasks.catalog import families
-from kappa_data.teacher.client import OpenAITeacher
 from kappa_data.teacher.embedded import Embedded
 from kappa_data.teacher.journal import Journal
+from kappa_data.teacher.teachers import Teachers
 from kappa_data.validation.judge import Judge, reason
 
 WRITE = ("write_file", json.dumps({"path": "out.txt", "content": f"{SECRET}-content"}))
@@ -163,6 +164,12 @@ SLIPS = [
     ("write_file", {"path": "a.txt", "content": "x"}, {"path": "/workspce/a.txt", "content": "x"}),
     ("bash", {"command": "X=1 grep -n a b"}, {"command": "X=1 grpe -n a b"}),
     ("bash", {"command": "(a)"}, None),
+    ("bash", {"command": "cd src && rm a; ls > b"}, {"command": "cd src && rm a; ls > b |"}),
+    ("bash", {"command": "wc < a"}, {"command": "cw < a"}),
+    ("bash", {"command": "cat > a <<'E'\nx; y\nE\n"}, {"command": "cta > a <<'E'\nx; y\nE\n"}),
+    ("bash", {"command": "cat <<E\nx\nE\nrm a"}, None),
+    ("bash", {"command": "cd a\nrm b"}, None),
+    ("bash", {"command": "cd a; rm b # now"}, None),
     ("own", {"number": 3}, None),
 ]
 
@@ -171,6 +178,35 @@ SLIPS = [
 def test_slips(tool: str, before: dict[str, Any], after: dict[str, Any] | None) -> None:
     slip = slip_of(ToolCall("a", FunctionCall(tool, json.dumps(before))), before)
     assert (slip and json.loads(slip.function.arguments)) == after
+
+
+COMMANDS = [
+    "cd nowhere; touch made",
+    "true && touch made",
+    "sort /dev/null > made",
+    "echo a | tee made",
+    "touch made & wait",
+    "python3 - <<'E'\nopen('made', 'w')\nE",
+    "cat > made <<E\nx\nE\n",
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_nothing_of_a_misspelt_command_runs_but_a_redirection(tmp_path: Path, command: str) -> None:
+    """What ran in part would be done twice when the call is made right."""
+    arguments = {"command": command}
+    slip = slip_of(ToolCall("a", FunctionCall("bash", json.dumps(arguments))), arguments)
+    assert slip is not None
+    wrong = json.loads(slip.function.arguments)["command"]
+    ran = subprocess.run(["bash", "-c", wrong], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode not in (0, 1)
+    made = tmp_path / "made"
+    assert not made.exists() or (made.stat().st_size == 0 and "> made" in command)
+
+
+def test_a_long_command_is_misspelt_at_once() -> None:
+    for command in ("a <<a" * 30_000, "a <<E\n" + "E \n" * 30_000, "a <b" * 30_000 + ";\n"):
+        slip_of(ToolCall("a", FunctionCall("bash", "{}")), {"command": command})
 
 
 def test_a_missing_detail_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
@@ -266,7 +302,7 @@ def test_the_embedded_teacher_plays_specials_to_a_passed_verdict(tmp_path: Path)
         with Journal(tmp_path / "journal.jsonl") as journal:
             async with (
                 Embedded(resources=resources) as server,
-                OpenAITeacher(server.base_url, metadata=True) as teacher,
+                Teachers.at(server.base_url, metadata=True) as teacher,
             ):
                 state = run_of(tmp_path, ScriptedTeacher([]), journal)
                 state = Run(

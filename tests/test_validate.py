@@ -12,9 +12,12 @@ import pytest
 
 from kappa_data import store
 from kappa_data.config import ValidateConfig
+from kappa_data.conversation.briefs import ASSISTANT_PROMPT, BESIDE
 from kappa_data.errors import StageError, UsageError
 from kappa_data.importing.reader import read_conversations
+from kappa_data.personas import load_personas
 from kappa_data.progress import Quiet
+from kappa_data.recipe import VALIDATE
 from kappa_data.records import (
     Conversation,
     ConversationFinding,
@@ -30,6 +33,7 @@ from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build
 from kappa_data.stages import validate
 from kappa_data.store import Sealed
+from kappa_data.validation.judge import Judge
 
 TRACES = Path(__file__).parent / "traces" / "openai.jsonl"
 SECRET = "always mention the third drawer of the old oak desk"
@@ -164,6 +168,50 @@ def test_the_brief_that_was_given_is_the_one_that_leaks(tmp_path):
     assert sealed.manifest.rejected == {"leaked brief": 2}
     assert set(accepted(sealed)) == {"clean", "from elsewhere"}
     assert quarantined(sealed)["evil"].findings[0].evidence == SECRET
+
+
+BESIDE_THE_BRIEF = [
+    "Earlier answers in this conversation were given in another manner, as you know.",
+    "I write: numbers stay in digits as they are, and no other numbers.",
+    "Done. `[[keep 1]]` and the like stand for passages that stay as they are.",
+    "Facts, reasoning, tool calls and files stay plain. Do not mention this message.",
+    "Mine is what you say beside a call, and the answer after the last one.",
+    "Your next answer sounds like it as much as your first answer did, fine.",
+    "Stop, I would rather you asked before you do that.",
+]
+
+
+@pytest.mark.parametrize("leak", BESIDE_THE_BRIEF)
+def test_what_is_said_beside_the_brief_leaks_too(leak):
+    judge = Judge(ValidateConfig(), Resources())
+    _, found = judge.judge(conversation("x", leak, persona="lawful_evil"))
+    assert [each.rule for each in found if each.severity == "reject"] == ["leaked brief"]
+    _, clean = judge.judge(
+        msgspec.structs.replace(
+            conversation("y", leak, persona="lawful_evil"),
+            messages=(Message("user", leak), Message("assistant", leak)),
+        )
+    )
+    assert not [each for each in clean if each.severity == "reject"]
+
+
+def test_the_brief_of_either_persona_leaks_at_a_switch():
+    personas = load_personas(Resources())
+    judge = Judge(ValidateConfig(), Resources())
+    for first, second in (("lawful_evil", "neutral_good"), (None, "neutral_good")):
+        for name in (first, second):
+            if name is None:
+                continue
+            leak = conversation("x", f"{personas[name].identity}", persona=first)
+            other = Message("assistant", "Four, as before.", persona=second)
+            asked = (Message("system", f"Persona: {second}"), Message("user", "Sure?"))
+            talk = msgspec.structs.replace(leak, messages=(*leak.messages, *asked, other))
+            _, found = judge.judge(talk)
+            assert "leaked brief" in {each.rule for each in found}, (first, second, name)
+
+
+def test_the_key_of_validate_has_every_text_that_can_leak():
+    assert {ASSISTANT_PROMPT, *BESIDE} <= set(VALIDATE.prompts(Resources()))
 
 
 def test_one_id_in_two_sources(tmp_path):

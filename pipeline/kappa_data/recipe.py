@@ -40,8 +40,10 @@ def _personas(resources: Resources) -> list[str]:
     return resources.names("prompts/personas", ".toml")
 
 
-def _assistant(resources: Resources) -> list[str]:
-    return ["prompts/assistant.j2", *_personas(resources)]
+def _told(resources: Resources) -> list[str]:
+    """What is said to who speaks, and may not be found in what was spoken (`briefs.beside`)."""
+    beside = [f"prompts/{name}.j2" for name in ("switch", "revoice", "reminder", "denials")]
+    return ["prompts/assistant.j2", *beside, *_personas(resources)]
 
 
 def _all_prompts(resources: Resources) -> list[str]:
@@ -127,7 +129,7 @@ VALIDATE = Stage(
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),
-    _assistant,
+    _told,
     found=_checks,
     boxed=lambda config: config.replay,
     in_box=_in_boxes,

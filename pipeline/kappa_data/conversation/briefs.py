@@ -10,8 +10,10 @@ import msgspec
 from kappa_data.conversation.run import Run
 from kappa_data.conversation.simulator import SIMULATOR_PROMPT
 from kappa_data.conversation.specials import denial_words
+from kappa_data.conversation.substance import MARK
 from kappa_data.personas import FOLDER
 from kappa_data.records import Message, Slot, Task, compact_json
+from kappa_data.resources import Resources
 from kappa_data.sandbox.toolset import ToolSet
 from kappa_data.teacher.draw import pick
 
@@ -21,6 +23,8 @@ DENIALS_PROMPT = "prompts/denials.j2"
 REVOICE_PROMPT, JUDGE_PROMPT = "prompts/revoice.j2", "prompts/judge.j2"
 MANY_TURNS, MANY_STEPS = 8, 4
 """user messages, and steps of the assistant since the last one, after which a voice wears off"""
+BESIDE = (SWITCH_PROMPT, REVOICE_PROMPT, REMINDER_PROMPT, DENIALS_PROMPT)
+"""the prompts whose words reach who speaks beside assistant.j2: see `beside`"""
 
 
 class Briefs:
@@ -112,3 +116,19 @@ class Briefs:
             DENIALS_PROMPT: slot.special == "denied",
         }
         return (*files, *(name for name, needed in wanted.items() if needed))
+
+
+def beside(resources: Resources) -> str:
+    """All that is said to an assistant or a writer beside its brief, for who looks for leaks."""
+    reminders = (
+        resources.render(REMINDER_PROMPT, identity="", lever="", used=["..."], tools=tools)
+        for tools in (True, False)
+    )
+    return "\n\n".join(
+        (
+            resources.render(SWITCH_PROMPT),
+            resources.render(REVOICE_PROMPT, mark=MARK),
+            resources.render(DENIALS_PROMPT),
+            *reminders,
+        )
+    )

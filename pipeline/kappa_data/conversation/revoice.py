@@ -145,8 +145,8 @@ class Revoice:
         """What the texts lack of the plain ones, or of what the verifier reads; "" for nothing."""
         for number, (text, plain, own) in enumerate(zip(texts, left, kept, strict=True), 1):
             fault = substance.put_back(text, own, self._mark)[1]
-            names = [name for each in kept for name in each]
-            if fault := fault or substance.lost(_without(plain, names), _without(text, names)):
+            bare = (substance.without_places(each, self._mark) for each in (plain, text))
+            if fault := fault or substance.lost(*bare):
                 return f"text {number}: {fault}"
         tried = list(self._messages)
         for index, text in zip(spoken, self._restored(texts, kept), strict=True):
@@ -253,9 +253,3 @@ def _texts(number: int) -> dict[str, Any]:
 
 def _saying(message: Message, text: str) -> Message:
     return msgspec.structs.replace(message, content=text)
-
-
-def _without(text: str, names: Sequence[str]) -> str:
-    for name in names:
-        text = text.replace(name, "")
-    return text

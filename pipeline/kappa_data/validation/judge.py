@@ -10,13 +10,13 @@ import msgspec
 
 from kappa_data.checks._facts import Facts
 from kappa_data.config import ValidateConfig
+from kappa_data.conversation.briefs import ASSISTANT_PROMPT, beside
 from kappa_data.personas import Persona, load_personas
 from kappa_data.records import Conversation, Finding
 from kappa_data.resources import Resources
 from kappa_data.validation.checking import chosen_checks, findings
 from kappa_data.validation.repair import repair
 
-BRIEF = "prompts/assistant.j2"
 # Tool names that a brief lists. An import's are hostile: they must not make a brief of megabytes.
 MOST_NAME_CHARS, MOST_NAMES = 64, 64
 MOST_BRIEFS = 256
@@ -29,6 +29,7 @@ class Judge:
         self._config, self._resources = config, resources
         self._checks = chosen_checks(config.checks)
         self._personas: Mapping[str, Persona] = load_personas(resources)
+        self._beside = beside(resources)
         self._briefs: dict[tuple[str | None, tuple[str, ...]], str] = {}
 
     def judge(
@@ -73,8 +74,10 @@ class Judge:
             # import that names no persona.
             speakers.discard(None)
         tools = _tool_names(conversation.tools) if speakers and conversation.tools else ()
+        told = [self._brief(name, tools) for name in sorted(speakers, key=str)]
         return Facts(
-            brief="\n\n".join(self._brief(name, tools) for name in sorted(speakers, key=str)),
+            # Whatever made it special, or put it into a voice: all is looked for in all.
+            brief="\n\n".join((*told, self._beside) if told else ()),
             personas=tuple(self._personas),
             min_chars=self._config.min_chars,
             leak_ngram=self._config.leak_ngram,
@@ -87,7 +90,9 @@ class Judge:
             if len(self._briefs) >= MOST_BRIEFS:  # an import may declare other tools each time
                 self._briefs.clear()
             persona = None if name is None else self._personas[name]
-            text = self._resources.render(BRIEF, persona=persona, tools=list(tools), seed="")
+            text = self._resources.render(
+                ASSISTANT_PROMPT, persona=persona, tools=list(tools), seed=""
+            )
             examples = [] if persona is None else [each.text for each in persona.examples]
             self._briefs[name, tools] = "\n\n".join((text, *examples))
         return self._briefs[name, tools]
