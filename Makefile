@@ -33,8 +33,9 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Three at a time, also on two cores: many tests wait for a server, a box or a pause.
 test: setup
-	$(BIN)/python -m pytest -n 2 -m "not extras"
+	$(BIN)/python -m pytest -n 3 -m "not extras"
 
 test-extras: setup
 	$(BIN)/python -m pytest -m extras --durations=0

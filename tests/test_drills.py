@@ -138,7 +138,7 @@ def killed_and_resumed(tmp_path: Path, kills: int, tasks: list[str]) -> None:
 
 
 def test_killed_at_random_moments_of_generate(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path, 8, [*TALK[::3], *BOXED])
+    killed_and_resumed(tmp_path, 6, [*TALK[::3], *BOXED])
 
 
 @pytest.mark.extras

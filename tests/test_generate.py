@@ -262,41 +262,6 @@ def lines_of(root: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def test_killed_at_random_moments_nothing_is_bought_twice(tmp_path: Path) -> None:
-    """What was answered and not journalled is what was in flight: at most 8 at each kill."""
-    draw = random.Random(3)
-    fake_plan(tmp_path)
-    resources(tmp_path)
-    endpoint, kills = Endpoint(0.03), 0
-    with serving(endpoint) as base_url:
-        for _ in range(3):
-            before, more = lines_of(tmp_path), draw.randrange(4, 25)
-            process = child(tmp_path, base_url)
-            while process.poll() is None and lines_of(tmp_path) < before + more:
-                time.sleep(0.002)
-            process.send_signal(signal.SIGKILL)
-            kills += ended(process)[0] == -signal.SIGKILL
-        assert kills == 3
-        code, error = ended(child(tmp_path, base_url))
-        assert code == 0, error
-    journalled = Counter(
-        (entry["slot"], entry["key"]["role"], entry["key"]["step"])
-        for entry in map(json.loads, (tmp_path / JOURNAL).read_text().splitlines())
-    )
-    assert set(journalled.values()) == {1}
-    bought = sum(key[1] in ("assistant", "user") for key in journalled)
-    assert bought <= endpoint.answered.total() <= bought + 8 * kills
-
-    # A replay of the journal alone, undisturbed and one at a time, gives the same rows.
-    (resumed,) = (tmp_path / "generate").glob("*/manifest.json")
-    wanted = json.loads(resumed.read_text())["sets"]
-    resumed.unlink()
-    code, error = ended(child(tmp_path, "http://127.0.0.1:1/v1", concurrency=1))
-    assert code == 0, error
-    assert json.loads(resumed.read_text())["sets"] == wanted
-    assert wanted["conversations"]["records"] + wanted["quarantine"]["records"] == SLOTS
-
-
 def test_one_interrupt_drains_and_the_rest_follows_later(tmp_path: Path) -> None:
     fake_plan(tmp_path)
     resources(tmp_path)
