@@ -238,6 +238,8 @@ UNFIT: list[tuple[str, list[ChatAnswer], list[ChatAnswer], dict[str, Any]]] = [
     ("too many turns", [says("a"), says("b")], [says("more"), says("and more")], {"max_turns": 2}),
     ("too many tokens", [says("a")], [], {"max_conversation_tokens": 11}),
     ("user empty", [says("a")], [says("")], {}),
+    ("user malformed", [says("a")], [says("Sure. [REPLY] Yes.")], {}),
+    ("user malformed", [says("a")], [says("Fine, [DONE], or not?")], {}),
     ("teacher:refused", [says("a")], [says("I ca", finish="content_filter")], {}),
     ("user cut off", [says("a")], [says("and th", finish="length")], {}),
     ("out of scope", [says("a")], [says("[OUT OF SCOPE]")], {}),

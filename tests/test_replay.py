@@ -403,6 +403,9 @@ def test_the_files_come_from_the_plan_else_from_the_family():
     told = Conversation("x", (Message("user", made.opening),), task_id=made.id)
     assert Workspaces().of(told).source == MADE_AGAIN
     assert Workspaces().of(told).files == made.fixture
+    assert made.withheld is not None
+    less = msgspec.structs.replace(told, messages=(Message("user", made.withheld.opening),))
+    assert Workspaces().of(less).source == MADE_AGAIN
     other = msgspec.structs.replace(told, messages=(Message("user", "Otherwise."),))
     assert Workspaces().of(other).source == f"{MADE_AGAIN}{REWORDED}"
     for name in ("fix_failing_test/1", "rename_across_files/1"):  # `grep -r` shows the order

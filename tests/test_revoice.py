@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakes import FakeSandbox, ScriptedTeacher, calls, run_of, says, slot_of
 from kappa_data.config import RoleConfig
 from kappa_data.conversation import substance
 from kappa_data.conversation.outages import Unfinished
-from kappa_data.conversation.play import play
+from kappa_data.conversation.play import Run, play
+from kappa_data.conversation.pool import in_order
+from kappa_data.conversation.shelf import Shelf
 from kappa_data.personas import load_personas
 from kappa_data.records import (
     AnswerCheck,
@@ -26,7 +32,8 @@ from kappa_data.records import (
     Task,
 )
 from kappa_data.resources import Resources
-from kappa_data.teacher.api import ChatRequest, TeacherError
+from kappa_data.stages.generate import starts
+from kappa_data.teacher.api import ChatAnswer, ChatRequest, TeacherError
 from kappa_data.teacher.journal import Journal
 
 PLAIN = "There are 12 lines in `a.txt`.\n\n```sh\nwc -l a.txt\n```\n\nAnswer: 12"
@@ -334,3 +341,87 @@ def test_no_text_of_a_teacher_holds_everybody_up(text: str) -> None:
     substance.put_back(text, kept, "keep")
     substance.lost(left, text)
     substance.lost(text, f"{left} ")
+
+
+class Crowded:
+    """A teacher who answers nobody before `wanted` requests are there at a time."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted, self.running = wanted, 0
+        self.enough = asyncio.Event()
+        self.asked: Counter[str] = Counter()
+
+    async def complete(self, request: ChatRequest) -> ChatAnswer:
+        self.running += 1
+        self.asked[request.metadata["slot"]] += 1
+        if self.running == self.wanted:
+            self.enough.set()
+        async with asyncio.timeout(5):
+            await self.enough.wait()
+        self.running -= 1
+        return written("It is so.") if request.role == "writer" else self._said(request)
+
+    def _said(self, request: ChatRequest) -> ChatAnswer:
+        return says("[DONE]" if request.role == "user" else "So it is.")
+
+
+PERSONAS = ("lawful_good", "neutral_evil", None)
+
+
+def test_as_many_are_in_flight_as_were_asked_for(tmp_path: Path) -> None:
+    """A slot that waits for its base asks nothing: bases begin first. The results keep order."""
+    plain = msgspec.structs.replace(TASK, tools=(), goals=(), verifier=(), reference=())
+    tasks = {f"fake/{n}": msgspec.structs.replace(plain, id=f"fake/{n}") for n in range(9)}
+    slots = [
+        msgspec.structs.replace(slot_of(task, persona), strategy="revoice")
+        for task in tasks.values()
+        for persona in PERSONAS
+    ]
+
+    async def run() -> tuple[list[Any], Crowded, Run]:
+        teacher = Crowded(4)
+        with (
+            Journal(tmp_path / "journal.jsonl") as journal,
+            closing(Shelf[Any](tmp_path)) as shelf,
+        ):
+            state = run_of(tmp_path, teacher, journal, concurrency=4)  # type: ignore[arg-type]
+            state.personas = load_personas(Resources())
+
+            async def one(slot: Slot) -> Conversation | Rejected:
+                return await play(state, slot, tasks[slot.task_id or ""])
+
+            found = in_order(slots, one, 4, lambda: None, lambda: False, shelf, starts(slots, 4))
+            async with aclosing(found):
+                return [each async for each in found], teacher, state
+
+    made, teacher, state = asyncio.run(run())
+    assert [each.id for each in made] == [slot.id for slot in slots]
+    assert all(isinstance(each, Conversation) for each in made)
+    assert set(teacher.asked.values()) == {1, 2}  # a voice; a base and its user
+    assert state.counts.reused == 0  # no base is read from the journal again
+
+
+@given(
+    tasks=st.lists(st.tuples(st.booleans(), st.integers(1, 4)), max_size=20),
+    concurrency=st.integers(1, 7),
+)
+def test_every_slot_begins_once_and_bases_before_their_voices(
+    tasks: list[tuple[bool, int]], concurrency: int
+) -> None:
+    slots = [
+        Slot(f"f/{n}:{k}", f"f/{n}", "f", None, "train", strategy="revoice" if voiced else "live")
+        for n, (voiced, personas) in enumerate(tasks)
+        for k in range(personas)
+    ]
+    order = list(starts(slots, concurrency))
+    assert sorted(order) == list(range(len(slots)))
+    began = [slots[number] for number in order]
+    for n, slot in enumerate(began):
+        window = int(slot.task_id[2:]) // concurrency
+        assert window == max(int(each.task_id[2:]) // concurrency for each in began[: n + 1])
+        if slot.strategy == "revoice" and not slot.id.endswith(":0"):
+            bases = {each.task_id for each in began[:n] if each.id.endswith(":0")}
+            due = {each.task_id for each in slots if each.strategy == "revoice"}
+            assert bases >= {each for each in due if int(each[2:]) // concurrency == window}
+    if not any(voiced for voiced, _ in tasks):
+        assert order == list(range(len(slots)))

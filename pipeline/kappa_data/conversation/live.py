@@ -217,6 +217,9 @@ class Live:
         wish = Wish(text.removeprefix(REPLY).strip(), text.startswith(REPLY))
         if not wish.text:
             self._end("user empty", "the simulated user said nothing")
+        for mark in (DONE, OUT_OF_SCOPE, REPLY):
+            if mark in wish.text:  # nobody knows what was meant, and no record holds a mark
+                self._end("user malformed", f"{mark} in the middle of: {wish.text}")
         return wish
 
     async def _ask(

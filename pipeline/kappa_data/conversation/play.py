@@ -43,6 +43,7 @@ async def _base(run: Run, slot: Slot, task: Task) -> Played:
     async with base.lock:
         if base.played is None:
             base.played = await _live(run, plain, task)
+            run.played.append(base)
         return base.played
 
 

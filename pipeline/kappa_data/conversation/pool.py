@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -31,24 +31,26 @@ async def in_order(
     drain: Callable[[], None],
     draining: Callable[[], bool],
     shelf: Shelf[R],
+    starts: Iterable[int] | None = None,
 ) -> AsyncGenerator[R, None]:
     """`work` of every job, at most `concurrency` at a time; yields the results in order.
 
+    `starts` are the numbers of all jobs in the order in which they begin; None: in that of `jobs`.
     The first SIGINT or SIGTERM calls `drain`, the second cancels what is in flight; both end in
     Stopped. Where `draining` says so no job is begun any more; then fewer results may come than
     there are jobs, and the caller knows why. What is early waits on `shelf`. The first error of a
     job cancels the others and is raised. Close it (aclosing): what is in flight is cancelled then.
     """
-    queue = iter(enumerate(jobs))
+    queue = iter(range(len(jobs)) if starts is None else starts)
     changed = asyncio.Event()
     failed: list[BaseException] = []
     stopping, running = False, 0
 
     async def worker() -> None:
-        for number, job in queue:
+        for number in queue:
             if stopping or draining():
                 return
-            shelf.put(number, await work(job))
+            shelf.put(number, await work(jobs[number]))
             changed.set()
 
     def interrupt() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -72,7 +73,8 @@ class Run:
     `echo_reasoning`: within a turn the assistant's reasoning is sent back, as `reasoning`;
     open-model servers want it, others reject a field that they do not know. `draining` is set to
     stop every conversation at its next request or tool call. `simulated`: the teacher writes the
-    results of tools, and there is no sandbox. `bases` holds, by task, those that are needed now.
+    results of tools, and there is no sandbox. `bases` holds, by task, those that are needed now,
+    and `played` the last ones, for the slots of their tasks that begin later.
     """
 
     config: GenerateConfig
@@ -92,10 +94,12 @@ class Run:
     counts: Counts = field(default_factory=Counts)
     gate: asyncio.Semaphore = field(init=False)
     bases: WeakValueDictionary[str, Base] = field(default_factory=WeakValueDictionary)
+    played: deque[Base] = field(init=False)
     _digests: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.gate = asyncio.Semaphore(self.config.boxes)
+        self.played = deque(maxlen=self.config.concurrency)
 
     def may_go_on(self, slot: str) -> None:
         """Drained where the run is being stopped; called before anything is bought or run."""

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data.errors import UsageError
-from kappa_data.records import Conversation, Task, TaskText
+from kappa_data.records import Conversation, Task, TaskText, Withheld
 from kappa_data.sandbox import NO_FILES
 from kappa_data.tasks.catalog import families, task
 
@@ -33,6 +33,7 @@ class _Planned(Struct, frozen=True):
     opening: str
     fixture: dict[str, str] = {}
     programs: tuple[str, ...] = ()
+    withheld: Withheld | None = None
 
 
 class Workspaces:
@@ -52,7 +53,8 @@ class Workspaces:
             return Workspace(NO_FILES, UNKNOWN_TASK)
         said = next((each.content for each in conversation.messages if each.role == "user"), "")
         source = MADE_AGAIN if planned is None else PLANNED
-        changed = "" if said == found.opening else REWORDED
+        openings = {found.opening, found.withheld.opening if found.withheld else found.opening}
+        changed = "" if said in openings else REWORDED
         return Workspace(found.fixture, f"{source}{changed}", found.programs)
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 import msgspec
@@ -136,6 +136,24 @@ def slots_of(plan: Sealed, limit: int = 0) -> tuple[list[Slot], dict[str, Task]]
         if each.id in wanted
     }
     return slots, tasks
+
+
+def starts(slots: Sequence[Slot], concurrency: int) -> Iterator[int]:
+    """The numbers of the slots in the order in which they begin.
+
+    In windows of `concurrency` tasks: the first slot of each task that is re-voiced, which plays
+    its base, then all others. One after the other, the slots of one task would take the places of
+    nine conversations to wait for the one that is played.
+    """
+    numbered = groupby(enumerate(slots), key=lambda each: each[1].task_id)
+    tasks = (list(of_task) for _, of_task in numbered)
+    while window := list(islice(tasks, concurrency)):
+        first = {
+            next((number for number, slot in of_task if slot.strategy == "revoice"), -1)
+            for of_task in window
+        }
+        yield from sorted(first - {-1})
+        yield from (number for task in window for number, _ in task if number not in first)
 
 
 def run_of(
@@ -266,7 +284,13 @@ async def _play_all(
         closing(Shelf[Made | None](ctx.folder)) as shelf,
     ):
         outcomes = in_order(
-            slots, one, ctx.config.concurrency, drain, lambda: state.draining, shelf
+            slots,
+            one,
+            ctx.config.concurrency,
+            drain,
+            lambda: state.draining,
+            shelf,
+            starts(slots, ctx.config.concurrency),
         )
         async with told(watch, bar), aclosing(outcomes):
             async for made in outcomes:
