@@ -36,7 +36,7 @@ from kappa_data.teacher.api import ROLES, Teacher
 from kappa_data.teacher.budget import RUN, CapReached
 from kappa_data.teacher.client import DEFAULT_BASE_URL
 from kappa_data.teacher.journal import JOURNAL, Journal
-from kappa_data.teacher.meter import Meter, meter_of, reached
+from kappa_data.teacher.meter import Meter, caps_reached, meter_of, reached
 from kappa_data.teacher.teachers import Teachers
 
 EMBEDDED = "embedded"
@@ -83,8 +83,14 @@ def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], pri
         raise UsageError(
             f'generate.{cap}: the price of {unknown[0]} is unknown; write [models."{unknown[0]}"] '
             f"with input and output (per million tokens){currency} into {file.place}"
+            f"{_elsewhere(file, unknown[0], urls)}"
         )
     return known.get
+
+
+def _elsewhere(file: prices.Prices, model: str, urls: Sequence[str]) -> str:
+    others = [url for url, models in file.endpoints.items() if model in models and url not in urls]
+    return f"; what it says of {others[0]} is of another address than {urls[0]}" if others else ""
 
 
 async def _generate(ctx: Context[GenerateConfig], making: Making) -> Outcome:
@@ -221,12 +227,12 @@ async def _play_all(
         try:
             made = await play(state, slot, tasks[slot.task_id])
             tally.count(made)
+            bar.advance(1)  # what ends without an outcome is not done
         except Unfinished as error:
             outages.count(error, state.counts.asked, state.counts.ran)
         except CapReached:
             # A persona's slots alone may end so; where the run does, nobody asks any more.
             state.draining = state.draining or RUN in budget.reached
-        bar.advance(1)
         return made
 
     watch = Watch(making.meter, making.currency, lambda: tally.summary(state, outages), waiting)
@@ -269,7 +275,7 @@ class Making:
             "conversations": tally.conversations,
             "quarantined": dict(sorted(tally.rejected.items())),
             "unfinished": dict(sorted(self.unfinished.items())),
-            "caps_reached": dict(sorted(self.meter.budget.reached.items())),
+            "caps_reached": caps_reached(self.meter.budget),
             "spent": spending.total.as_json()
             | {
                 "currency": self.currency or None,

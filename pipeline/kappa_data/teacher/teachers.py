@@ -310,7 +310,7 @@ class Teachers:
         clock = datetime.now().astimezone().strftime("%H:%M:%S")
         self._note(
             f"{channel.base_url}: down since {clock} ({channel.breaker.reason}); waiting, trying "
-            f"again in {self._backoff:g} s; ctrl-c stops, all is saved"
+            f"again in {self._backoff:g} s; ctrl-c twice stops, all is saved"
         )
         watch = self._watches.get(channel)
         if watch is None or watch.done():
