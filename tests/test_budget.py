@@ -21,7 +21,7 @@ from kappa_data.stages.generate import price_of
 from kappa_data.teacher import prices
 from kappa_data.teacher.api import ChatAnswer, ChatRequest, Teacher, TeacherError
 from kappa_data.teacher.budget import RUN, Amount, Budget, CapReached, Caps
-from kappa_data.teacher.meter import Meter, meter_of, reached
+from kappa_data.teacher.meter import Meter, caps_reached, meter_of, reached
 from kappa_data.teacher.prices import PICO, Price
 
 PERSONAS = ("lawful_good", "chaotic_evil", None)
@@ -373,3 +373,25 @@ def test_what_was_never_sent_is_neither_counted_nor_spent() -> None:
         assert meter.budget.account(RUN).spent == meter.budget.account(RUN).held == Amount()
 
     asyncio.run(main())
+
+
+def test_caps_are_named_as_the_settings_name_them() -> None:
+    config = GenerateConfig(persona_max_tokens=12000, max_cost=0.5)
+    budget = Budget(reached={"lawful_good": "tokens", "none": "tokens"})
+    assert caps_reached(budget) == dict.fromkeys(("lawful_good", "none"), "persona_max_tokens")
+    assert reached(budget, config) == "persona_max_tokens 12,000 is reached by lawful_good, none"
+    budget.reached[RUN] = "parts"
+    assert caps_reached(budget)["run"] == "max_cost"
+    assert reached(budget, config) == "max_cost 0.5 is reached"
+
+
+def test_a_price_at_another_address_and_a_name_with_a_dot_are_explained(tmp_path: Path) -> None:
+    place = tmp_path / "prices.toml"
+    place.write_text('currency = "EUR"\n[models.gpt-4.1]\ninput = 1\noutput = 1\n')
+    with pytest.raises(UsageError, match="a name with a dot goes in quotes"):
+        prices.load(str(place))
+    table = '[endpoints."http://h:1".m]\ninput = 1\noutput = 1\n'
+    place.write_text(f'currency = "EUR"\n{table}')
+    config = GenerateConfig(model="m", base_url="http://h:1/v1", max_cost=1.0)
+    with pytest.raises(UsageError, match=r"http://h:1 is of another address than http://h:1/v1"):
+        price_of(config, prices.load(str(place)))

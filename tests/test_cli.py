@@ -177,6 +177,9 @@ def test_a_pilot_is_part_of_the_full_run(tmp_path):
     journal = (tmp_path / "data/persona_kappa/generate/journal.jsonl").read_bytes()
     again = kappa("generate", *common, "--limit", "4", cwd=tmp_path)
     assert again.returncode == 0
+    more = ("generate", "--dry-run", "--families", "maths", "--personas", "none,true_neutral")
+    told = kappa(*more, cwd=tmp_path)
+    assert "kept from earlier commands: plan.tasks=2\n" in told.stderr  # not what this one says
     assert (tmp_path / "data/persona_kappa/generate/journal.jsonl").read_bytes() == journal
 
 

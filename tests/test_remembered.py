@@ -36,7 +36,7 @@ def test_an_embedded_dataset_does_not_begin_to_cost_money(tmp_path):
 
 def test_an_endpoint_without_a_model_is_a_question(tmp_path):
     done = kappa("generate", *FEW, "--base-url", "http://127.0.0.1:9/v1", cwd=tmp_path)
-    one_line(done, 2, "no model", "--model NAME")
+    one_line(done, 2, "needs the name of a model", "--model NAME")
 
 
 def test_what_cannot_be_used_is_not_kept(tmp_path):

@@ -89,9 +89,7 @@ def test_a_persona_at_its_cap_leaves_the_others_alone(tmp_path: Path) -> None:
         built(tmp_path, few, **config)  # of the first two tasks all is there: it costs nothing
         with pytest.raises(Stopped) as caught:
             built(tmp_path, plan, **config, persona_max_requests=6)
-        assert "persona_max_requests 6 by chaotic_evil, persona_max_requests 6 by none" in str(
-            caught.value
-        )
+        assert "persona_max_requests 6 is reached by chaotic_evil, none" in str(caught.value)
         asked = endpoint.answered.total()
         with pytest.raises(Stopped):
             built(tmp_path, plan, **config, persona_max_requests=1)

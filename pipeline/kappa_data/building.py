@@ -13,6 +13,7 @@ from kappa_data.options import Common, Layer, pack_flags, where_flags
 
 if TYPE_CHECKING:
     from kappa_data.config import Settings
+    from kappa_data.progress import Progress
     from kappa_data.resources import Resources
 
 
@@ -84,7 +85,7 @@ def dry_run(
 ) -> dict[str, Any]:
     """Says what generate would ask and take, and keeps nothing: neither settings nor outputs."""
     from kappa_data import dry_run as dry
-    from kappa_data import dry_run_report, progress, remembered, session
+    from kappa_data import dry_run_report, progress, session
 
     if fresh:
         raise UsageError("--dry-run changes nothing, so it cannot --fresh: say one of them")
@@ -92,8 +93,7 @@ def dry_run(
         common.config, common.root, _assigned(common, flags), own
     )
     reporter = progress.for_stderr(common.quiet or common.json)
-    if kept:
-        reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
+    _note_kept(reporter, kept, _assigned(common, flags))
     found = dry.dry_run(settings, resources_of(common), common.root, reporter, pilot)
     if not common.json:
         dry_run_report.print_dry_run(found)
@@ -120,8 +120,7 @@ def build(
         common.config, common.root, _assigned(common, flags), own
     )
     reporter = progress.for_stderr(common.quiet or common.json)
-    if kept:
-        reporter.note(f"kept from earlier commands: {remembered.describe(kept)}")
+    _note_kept(reporter, kept, _assigned(common, flags))
     if dropped := session.dropped(common.root, own, said):
         reporter.note(f"not kept, say it again to keep it: {remembered.describe(dropped)}")
     stages = [
@@ -140,3 +139,15 @@ def build(
         if target == "pack":
             terminal.print_packed(stages[-1]["figures"], where_flags(common))
     return {**stages[-1], "stages": stages}
+
+
+def _note_kept(reporter: Progress, kept: Layer, said: Layer) -> None:
+    """One line with what still holds; not with what this command line says itself."""
+    from kappa_data import remembered
+
+    left = {
+        stage: {field: value for field, value in values.items() if field not in said.get(stage, {})}
+        for stage, values in kept.items()
+    }
+    if any(left.values()):
+        reporter.note(f"kept from earlier commands: {remembered.describe(left)}")

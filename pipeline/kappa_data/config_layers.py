@@ -208,8 +208,8 @@ def _check_endpoints(place: str, generate: GenerateConfig) -> None:
                 raise UsageError(f'{name}.roles: there is no "{role}"; {nearest(role, ROLES)}')
     if generate.endpoints and generate.base_url:
         raise UsageError(
-            f"{place}: generate.base_url and generate.endpoints are both set (the environment sets "
-            "base_url with KAPPA_BASE_URL or OPENAI_BASE_URL); leave out one"
+            f"{place}: generate.base_url and generate.endpoints are both set; leave out one "
+            "(base_url may come from --base-url, KAPPA_BASE_URL or OPENAI_BASE_URL)"
         )
     for role in ("assistant", "user"):
         if generate.endpoints and not any(

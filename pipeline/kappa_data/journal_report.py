@@ -32,6 +32,8 @@ def print_listed(found: Found, by: str) -> None:
         table.add_row(Text(plain(name)), *_cells(group))
     table.add_row(Text("all", style="bold"), *_cells(found.total()))
     console().print(table)
+    if not found.groups:
+        print_lines(["no entry is of this persona, slot or model; kappa-data journal lists all"])
     if found.damaged:
         print_lines([f"{len(found.damaged)} damaged lines; kappa-data journal check names them"])
 

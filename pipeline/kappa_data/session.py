@@ -72,8 +72,8 @@ def _check_teacher(settings: Settings, said: Layer, flags: Layer, before: Layer)
         )
     if flags.get("generate", {}).get("base_url"):
         raise UsageError(
-            f"generate: --base-url {settings.generate.base_url} names no model: say --model NAME "
-            "as well (the embedded teacher runs by itself)"
+            f"generate: --base-url {settings.generate.base_url} needs the name of a model there, "
+            "--model NAME; 'embedded' is the teacher that is built in and runs by itself"
         )
 
 

@@ -37,11 +37,12 @@ from kappa_data.teacher.api import ROLES, Teacher
 from kappa_data.teacher.budget import RUN, CapReached
 from kappa_data.teacher.client import DEFAULT_BASE_URL
 from kappa_data.teacher.journal import JOURNAL, Journal
-from kappa_data.teacher.meter import Meter, meter_of, reached
+from kappa_data.teacher.meter import Meter, caps_reached, meter_of, reached
 from kappa_data.teacher.teachers import Teachers
 
 EMBEDDED = "embedded"
-FILES_PER_BOX = 16
+FILES_PER_BOX = 4
+"""of a conversation's open box: its pipes and its process, and a share of what opening takes"""
 NOTE = (
     "teacher: the embedded one, which plays the reference solutions by rules; "
     "--model NAME asks a real model"
@@ -62,7 +63,6 @@ def run(ctx: Context[GenerateConfig]) -> Outcome:
     config = ctx.config
     file = prices.load(config.prices)
     price = price_of(config, file)
-    open_files.allow(_files(config), f"generate.concurrency {config.concurrency}")
     making = Making(meter_of(config, price), FREE if is_embedded(config) else file.currency)
     try:
         return asyncio.run(_generate(ctx, making))
@@ -79,9 +79,8 @@ def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], pri
     if is_embedded(config):
         return lambda model: prices.FREE
     models = {config.asked(role).model for role in ROLES}
-    known = {
-        model: file.of(model, prices.base_urls(config, DEFAULT_BASE_URL, model)) for model in models
-    }
+    urls = {model: prices.base_urls(config, DEFAULT_BASE_URL, model) for model in models}
+    known = {model: file.of(model, urls[model]) for model in models}
     unknown = sorted(model for model, price in known.items() if price is None)
     cap = next((each for each in ("max_cost", "persona_max_cost") if getattr(config, each)), "")
     if unknown and cap:
@@ -89,24 +88,32 @@ def price_of(config: GenerateConfig, file: prices.Prices) -> Callable[[str], pri
         raise UsageError(
             f'generate.{cap}: the price of {unknown[0]} is unknown; write [models."{unknown[0]}"] '
             f"with input and output (per million tokens){currency} into {file.place}"
+            f"{_elsewhere(file, unknown[0], urls[unknown[0]])}"
         )
     return known.get
 
 
-def _files(config: GenerateConfig) -> int:
-    """How many files may be open at a time for connections and boxes."""
+def _files(config: GenerateConfig, calling: bool) -> int:
+    """How many files may be open at a time for connections and, where tools are called, boxes."""
     asked = config.concurrency
     if is_embedded(config):
         connections = 2 * asked  # both ends are here
     else:
         connections = sum(each.concurrency or asked for each in config.endpoints) or asked
-    return connections + FILES_PER_BOX * config.boxes
+    return connections + (FILES_PER_BOX * asked if calling else 0)
+
+
+def _elsewhere(file: prices.Prices, model: str, urls: Sequence[str]) -> str:
+    others = [url for url, models in file.endpoints.items() if model in models and url not in urls]
+    return f"; what it says of {others[0]} is of another address than {urls[0]}" if others else ""
 
 
 async def _generate(ctx: Context[GenerateConfig], making: Making) -> Outcome:
     slots, tasks = slots_of(ctx.inputs["plan"], ctx.config.limit)
     making.slots = len(slots)
     calling = any(task.tools for task in tasks.values())
+    concurrency = f"generate.concurrency {ctx.config.concurrency}"
+    open_files.allow(_files(ctx.config, calling), concurrency)
     sandbox = await _sandbox(ctx) if calling else None
     simulated = calling and sandbox is None
     with Journal(ctx.root / JOURNAL) as journal:
@@ -263,12 +270,12 @@ async def _play_all(
         try:
             made = await play(state, slot, tasks[slot.task_id])
             tally.count(made)
+            bar.advance(1)  # what ends without an outcome is not done
         except Unfinished as error:
             outages.count(error, state.counts.asked, state.counts.ran)
         except CapReached:
             # A persona's slots alone may end so; where the run does, nobody asks any more.
             state.draining = state.draining or RUN in budget.reached
-        bar.advance(1)
         return made
 
     watch = Watch(
@@ -322,7 +329,7 @@ class Making:
             "conversations": tally.conversations,
             "quarantined": dict(sorted(tally.rejected.items())),
             "unfinished": dict(sorted(self.unfinished.items())),
-            "caps_reached": dict(sorted(self.meter.budget.reached.items())),
+            "caps_reached": caps_reached(self.meter.budget),
             "spent": spending.total.as_json()
             | {
                 "currency": self.currency or None,

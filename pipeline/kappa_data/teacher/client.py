@@ -238,11 +238,17 @@ class Channel:
         """
         place, ever = self.base_url, self.ever_answered(model)
         if error.kind == "auth":
-            message = f"{place}: the key was not accepted ({error.detail}); check api_key_env"
-        elif error.kind == "model":
-            message = (
-                f'{place}: no model "{model}" here ({error.detail}); check --model and base_url'
+            wrong = (
+                "the key was not accepted" if self._key != NO_KEY else "wants a key, none is set"
             )
+            message = f"{place}: {wrong} ({error.detail}); set it in the variable of api_key_env"
+        elif error.kind == "model":
+            where = "check the model's name (--model, generate.roles)"
+            if "model" not in error.detail:  # nobody speaks of models there: another path
+                where += (
+                    f", and whether there is a {self._wire.PATH} at this base_url and interface"
+                )
+            message = f'{place}: no model "{model}" here ({error.detail}); {where}'
         elif error.kind == "connection" and not answered:
             message = (
                 f"{place}: cannot be reached ({error.detail}); is the server up? check base_url"

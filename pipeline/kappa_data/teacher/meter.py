@@ -94,22 +94,34 @@ def meter_of(config: GenerateConfig, price: Callable[[str], Price | None]) -> Me
     return Meter(Budget(caps(""), caps("persona_")), price)
 
 
+def caps_reached(budget: Budget) -> dict[str, str]:
+    """The setting whose cap ended an account, by persona; "run": that of the run."""
+    return {account or "run": _cap(budget, account) for account in sorted(budget.reached)}
+
+
 def reached(budget: Budget, config: GenerateConfig) -> str:
     """The caps that ended accounts, as the settings call them; '' where none did."""
-
-    def words(account: str) -> str:
-        cap, whose = budget.reached[account], "" if account == RUN else "persona_"
-        name = f"{whose}max_{'cost' if cap == 'parts' else cap}"
-        found = f"{name} {getattr(config, name):,}"
-        if account in budget.too_small:
-            needs: float = budget.too_small[account]
-            needs = needs / PICO if cap == "parts" else needs
-            found += f" (too small: the next request alone may take {needs:,})"
-        return found if account == RUN else f"{found} by {account}"
-
     if RUN in budget.reached:
-        return f"{words(RUN)} is reached"
-    return f"reached is {', '.join(map(words, sorted(budget.reached)))}" if budget.reached else ""
+        return f"{_cap(budget, RUN)} {_value(budget, RUN, config)} is reached"
+    whose: dict[str, list[str]] = {}
+    for account in sorted(budget.reached):
+        words = f"{_cap(budget, account)} {_value(budget, account, config)}"
+        whose.setdefault(words, []).append(account)
+    return ", ".join(f"{words} is reached by {', '.join(who)}" for words, who in whose.items())
+
+
+def _cap(budget: Budget, account: str) -> str:
+    cap = budget.reached[account]
+    return f"{'' if account == RUN else 'persona_'}max_{'cost' if cap == 'parts' else cap}"
+
+
+def _value(budget: Budget, account: str, config: GenerateConfig) -> str:
+    value = f"{getattr(config, _cap(budget, account)):,}"
+    if account not in budget.too_small:
+        return value
+    needs: float = budget.too_small[account]
+    needs = needs / PICO if budget.reached[account] == "parts" else needs
+    return f"{value} (too small: the next request alone may take {needs:,})"
 
 
 class _Metered:

@@ -142,5 +142,11 @@ def _table(place: Path, name: str, value: object) -> dict[str, Any]:
 
 def _known(place: Path, where: str, table: Mapping[str, Any], keys: Iterable[str]) -> None:
     for key in table:
-        if key not in keys:
-            raise UsageError(f'{place}: {where} has no "{key}"; {nearest(key, keys)}')
+        if key in keys:
+            continue
+        if isinstance(table[key], dict) and "input" in keys:  # gpt-4.1 is two keys to TOML
+            raise UsageError(
+                f'{place}: {where} has no "{key}"; a name with a dot goes in quotes: '
+                '[models."NAME.1"]'
+            )
+        raise UsageError(f'{place}: {where} has no "{key}"; {nearest(key, keys)}')
