@@ -97,8 +97,9 @@ class Patience:
         if error.at_once:
             return 0.0
         if error.retry_after is not None:
-            # Everybody was told the same moment: spread over a little more than it.
-            return error.retry_after * random.uniform(1.0, 1.1) + self._unit * random.random()
+            # Everybody was told the same moment: spread over a quarter more than it.
+            spread = error.retry_after * random.uniform(1.0, 1.25)
+            return spread + 0.1 * self._unit * random.random()
         doublings = min(max(self._failures.get(error.kind, 0) - 1, 0), 16)
         return self._unit * min(2.0**doublings, LONGEST_PAUSE) * random.uniform(0.5, 1.0)
 
