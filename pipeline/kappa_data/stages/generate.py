@@ -196,6 +196,14 @@ def is_embedded(config: GenerateConfig) -> bool:
     return config.model in ("", EMBEDDED)
 
 
+def _place(config: GenerateConfig) -> str:
+    """Who is asked, for messages."""
+    if is_embedded(config):
+        return "the embedded teacher"
+    several = ", ".join(each.base_url for each in config.endpoints)
+    return several or config.base_url or DEFAULT_BASE_URL
+
+
 async def _sandbox(ctx: Context[GenerateConfig]) -> Sandbox | None:
     """The sandbox, tried out; None where tool results are simulated."""
     sandbox = choose(ctx.sandbox)
@@ -241,9 +249,7 @@ async def _teacher(
         retrying=meter.retrying,
         unsent=meter.unsent,
     ) as teacher:
-        places = [each.base_url for each in config.endpoints]
-        places = places or [config.base_url or DEFAULT_BASE_URL]
-        note(f"teacher: {config.model} at {', '.join(places)}")
+        note(f"teacher: {config.model} at {_place(config)}")
         yield teacher
 
 
@@ -256,9 +262,7 @@ async def _play_all(
     teacher: Teachers,
 ) -> None:
     tally, budget = making.tally, making.meter.budget
-    address = ctx.config.base_url or DEFAULT_BASE_URL
-    place = "the embedded teacher" if is_embedded(ctx.config) else address
-    outages = Outages(place, ctx.config.concurrency)
+    outages = Outages(_place(ctx.config), ctx.config.concurrency)
 
     def drain() -> None:
         state.draining = True
