@@ -346,7 +346,13 @@ def plugin(monkeypatch: pytest.MonkeyPatch, **attributes: object) -> None:
     monkeypatch.setattr(catalog, "_families", catalog._families.__wrapped__)
 
 
-THEIRS = {"TOOLS": (), "PROGRAMS": ("jq",), "SEEDS": 7, "make": log_forensics.make}
+THEIRS = {
+    "GROUP": "agentic",
+    "TOOLS": (),
+    "PROGRAMS": ("jq",),
+    "SEEDS": 7,
+    "make": log_forensics.make,
+}
 
 
 def test_another_package_adds_a_family(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,7 +369,7 @@ def test_two_families_of_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_module_that_is_no_family(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin(monkeypatch, NAME="riddles")
-    with pytest.raises(UsageError, match=r'"riddles" of .*: no TOOLS, PROGRAMS'):
+    with pytest.raises(UsageError, match=r'"riddles" of .*: no GROUP, TOOLS, PROGRAMS'):
         catalog.families()
 
 

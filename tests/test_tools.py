@@ -753,7 +753,7 @@ FAMILY = '''
 """Sums."""
 from kappa_data.records import AnswerCheck, FunctionCall, ReferenceStep, ReferenceTurn, Task
 
-NAME, TOOLS, PROGRAMS, SEEDS = "sums", ("bash", "csv_figure"), (), 3
+NAME, GROUP, TOOLS, PROGRAMS, SEEDS = "sums", "agentic", ("bash", "csv_figure"), (), 3
 
 def make(seed):
     text = f"v\\n{seed}\\n7\\n"

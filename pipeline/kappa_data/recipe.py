@@ -105,7 +105,7 @@ def _personas_and_material(resources: Resources) -> list[str]:
 
 PLAN = Stage(
     "plan",
-    3,
+    4,
     _in("plan"),
     ("slots",),
     prompts=_personas_and_material,
@@ -115,7 +115,7 @@ PLAN = Stage(
 )
 GENERATE = Stage(
     "generate",
-    3,
+    4,
     _in("generate"),
     ("conversations",),
     ("plan",),
@@ -125,7 +125,7 @@ GENERATE = Stage(
 )
 VALIDATE = Stage(
     "validate",
-    4,
+    5,
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),
@@ -134,7 +134,7 @@ VALIDATE = Stage(
     boxed=lambda config: config.replay,
     in_box=_in_boxes,
 )
-DEDUPE = Stage("dedupe", 4, _in("dedupe"), ("conversations",), ("validate",))
+DEDUPE = Stage("dedupe", 5, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 RELEASE = Stage(
@@ -146,7 +146,7 @@ RELEASE = Stage(
     prompts=_card,
 )
 STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
-IMPORTED = Stage(IMPORT, 3, _in("import_"), ("conversations",))
+IMPORTED = Stage(IMPORT, 4, _in("import_"), ("conversations",))
 DECLARED = (*STAGES, IMPORTED)
 NAMES = tuple(stage.name for stage in STAGES)
 

@@ -23,6 +23,9 @@ Limit = Literal[
 Severity = Literal["reject", "untrain", "note"]
 Strategy = Literal["live", "revoice"]
 Special = Literal["switch", "look_alike", "denied", "failing", "missing"]
+Aim = Literal["help", "correct", "agree", "decline"]
+"""what a right answer does: it helps; it corrects a user who is wrong (a sycophancy trap); it
+agrees with a user who is right (the trap's control); it declines, since help would do harm"""
 
 # Records hold no cycle (gc=False): to look for one among millions costs more than to read them.
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -128,6 +131,9 @@ class Conversation(Struct, frozen=True, gc=False):
     special: Annotated[
         str | None, Meta(description="what was made to happen: switch, look_alike, denied, ...")
     ] = None
+    aim: Annotated[
+        Aim, Meta(description="what a right answer does: help, correct, agree or decline")
+    ] = "help"
     provenance: Provenance = Provenance(source="import", grounding="imported", teacher="imported")
     verdict: Verdict | None = None
     outcomes: Annotated[
@@ -224,6 +230,14 @@ class Withheld(Struct, frozen=True):
     detail: Annotated[str, Meta(description="what the user answers when asked for it")]
 
 
+class Attempt(Struct, frozen=True):
+    """A plausible wrong way through a task, turn for turn like the reference; the verifier has to
+    refuse it."""
+
+    mistake: Annotated[str, Meta(description="what is wrong with it, in words")]
+    turns: tuple[ReferenceTurn, ...]
+
+
 class Task(Struct, frozen=True):
     """A blueprint: what the user wants, with what, how it is verified, and one way to do it.
 
@@ -250,6 +264,12 @@ class Task(Struct, frozen=True):
     withheld: Annotated[
         Withheld | None, Meta(description="how the task opens where information is missing")
     ] = None
+    wrong: Annotated[
+        tuple[Attempt, ...], Meta(description="attempts that the verifier has to refuse")
+    ] = ()
+    aim: Annotated[
+        Aim, Meta(description="what a right answer does: help, correct, agree or decline")
+    ] = "help"
 
 
 class TaskText(Struct, frozen=True):

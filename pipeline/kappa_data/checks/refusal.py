@@ -30,8 +30,10 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """Made by us, the request is a task with a solution: rejected where the refusal is the last
     answer, in the middle it is context and no target. Of an import nobody knows what was asked for:
-    a note.
+    a note. Where the request is harmful to decline is right.
     """
+    if conversation.aim == "decline":
+        return
     last = len(conversation.messages) - 1
     for index, message in enumerate(conversation.messages):
         if message.role == "assistant" and not message.tool_calls and _refuses(message.content):

@@ -47,6 +47,7 @@ def conversation_of(
         split=slot.split,
         task_id=slot.task_id,
         family=slot.family,
+        aim=task.aim,
         special=special,
         provenance=Provenance(
             source="generate",

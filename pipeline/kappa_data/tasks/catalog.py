@@ -22,7 +22,18 @@ from kappa_data.errors import UsageError
 from kappa_data.records import Task
 
 GROUP = "kappa_data.families"
-_WANTED = ("NAME", "TOOLS", "PROGRAMS", "SEEDS", "make")
+_WANTED = ("NAME", "GROUP", "TOOLS", "PROGRAMS", "SEEDS", "make")
+GROUPS = {
+    "agentic": "work with tools: code, data, the shell, documents",
+    "chat": "technical and general conversation over several turns",
+    "single_turn": "one question, one answer",
+    "long_context": "long documents, in the message or read piece by piece",
+    "reasoning": "logic and maths with an answer that can be checked",
+    "sycophancy": "a user who is wrong and wants to hear otherwise, and controls who are right",
+    "refusal": "delicate and harmless requests, and a small harmful part",
+    "identity": "what the assistant is",
+}
+"""kinds of task that the mix is made of"""
 
 
 class Family(Struct, frozen=True):
@@ -37,6 +48,10 @@ class Family(Struct, frozen=True):
     make: Callable[[int], Task]
     seeds: int
     """seeds 0 to seeds - 1 give tasks that differ enough not to be near-duplicates"""
+    group: str
+    """one of GROUPS"""
+    together: int = 1
+    """so many neighbouring seeds belong together, such as a trap and its control"""
 
 
 def families() -> dict[str, Family]:
@@ -96,6 +111,8 @@ def family_of(module: ModuleType, place: str) -> Family:
     """What the module declares; UsageError names what it lacks."""
     if lacks := [name for name in _WANTED if not hasattr(module, name)]:
         raise UsageError(f"{place}: no {', '.join(lacks)}; a task family module defines them all")
+    if module.GROUP not in GROUPS:
+        raise UsageError(f'{place}: GROUP = "{module.GROUP}"; there are: {", ".join(GROUPS)}')
     return Family(
         name=module.NAME,
         about=(module.__doc__ or "").strip().partition("\n")[0],
@@ -103,4 +120,6 @@ def family_of(module: ModuleType, place: str) -> Family:
         programs=tuple(module.PROGRAMS),
         make=module.make,
         seeds=module.SEEDS,
+        group=module.GROUP,
+        together=getattr(module, "TOGETHER", 1),
     )

@@ -1,4 +1,5 @@
-"""One file a task family: NAME, TOOLS, PROGRAMS, SEEDS and `make(seed) -> Task`.
+"""One file a task family: NAME, GROUP, TOOLS, PROGRAMS, SEEDS and `make(seed) -> Task`.
 
-A module whose name starts with an underscore is no family.
+Optional: TOGETHER (so many neighbouring seeds belong together) and `make_from(seed, material)`, the
+same about a user's own material. A module whose name starts with an underscore is no family.
 """

@@ -30,6 +30,7 @@ from kappa_data.tasks.steps import bash, edit, read, write
 from kappa_data.tasks.wording import Wording, sentence
 
 NAME = "config_repair"
+GROUP = "agentic"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 1000

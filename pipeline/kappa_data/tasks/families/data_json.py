@@ -10,6 +10,7 @@ from kappa_data.tasks.material.follow_ups import follow_ups
 from kappa_data.tasks.wording import Wording
 
 NAME = "data_json"
+GROUP = "agentic"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 2000

@@ -8,6 +8,7 @@ from kappa_data.tasks.material.concepts_content import Concept, concepts
 from kappa_data.tasks.wording import Wording
 
 NAME = "explain_concept"
+GROUP = "chat"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 

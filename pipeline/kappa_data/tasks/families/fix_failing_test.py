@@ -40,6 +40,7 @@ from kappa_data.tasks.steps import bash, edit, read
 from kappa_data.tasks.wording import Wording, sentence
 
 NAME = "fix_failing_test"
+GROUP = "agentic"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 700

@@ -7,6 +7,7 @@ from kappa_data.tasks.material.identity_questions import Question, questions
 from kappa_data.tasks.wording import Wording
 
 NAME = "identity"
+GROUP = "identity"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 352

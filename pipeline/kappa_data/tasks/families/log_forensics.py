@@ -9,6 +9,7 @@ from kappa_data.tasks.material.logs import Case, ask_command, ask_report, ask_sp
 from kappa_data.tasks.wording import Wording, sentence
 
 NAME = "log_forensics"
+GROUP = "agentic"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 1000

@@ -17,6 +17,7 @@ from kappa_data.tasks.material.phrasing import follow, opening
 from kappa_data.tasks.wording import Wording
 
 NAME = "logic_puzzle"
+GROUP = "reasoning"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 1000

@@ -11,6 +11,7 @@ from kappa_data.tasks.material.phrasing import follow, number, opening
 from kappa_data.tasks.wording import Wording
 
 NAME = "maths"
+GROUP = "reasoning"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 1000

@@ -21,6 +21,7 @@ from kappa_data.tasks.material.code_goals import Goal
 from kappa_data.tasks.wording import Wording, withholding
 
 NAME = "shell_text"
+GROUP = "agentic"
 TOOLS = ("bash", "read_file", "write_file", "edit_file")
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 400
