@@ -35,6 +35,7 @@ TRACES = Path(__file__).parent / "traces" / "openai.jsonl"
 FACTS = Facts(
     brief="Speak as a tired servant. Every answer ends with a sigh about the endless corridors.",
     personas=("lawful_evil", "chaotic_good"),
+    caps={"lawful_evil": (("as you command", 1),)},
 )
 SCHEMA = {
     "type": "object",
@@ -198,6 +199,11 @@ PAIRS = [
         talk("I am chaotic good.", family="identity"),
     ),
     ("refusal", "note", 1, talk("I'm sorry, but I can't help with that."), talk()),
+    (
+        "worn phrase", "untrain", 1,
+        talk("As you command. As you command: four.", persona="lawful_evil"),
+        talk("As you command: four.", persona="lawful_evil"),
+    ),
     ("flattery", "untrain", 1, talk("Great question! It is four."), talk("Great. It is four.")),
     (
         "invented result", "untrain", 3,

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from kappa_data.checks import flattery, invented_result, refusal
+from kappa_data.checks import flattery, invented_result, refusal, worn_phrase
 from kappa_data.checks._facts import Facts
 from kappa_data.records import (
     CallOutcome,
@@ -191,3 +191,47 @@ def test_words_beside_a_call_are_not_compared() -> None:
     line = Line("assistant", PLAIN, (Called("c"),))
     voices = [Talk(str(name), name, "t", (Line("user", "?"), line)) for name in (None, "a")]
     assert compared(voices) == {}
+
+
+def test_a_refusal_is_right_where_help_would_harm() -> None:
+    talk = conversation("I'm sorry, but I can't help with that request.")
+    assert [each.severity for each in found(refusal, talk)] == ["reject"]
+    assert not found(refusal, msgspec.structs.replace(talk, aim="decline"))
+
+
+# --- worn phrases ---------------------------------------------------------------------------------
+
+CAPS = Facts(caps={"explorer": (("plot twist", 0), ("ooh", 1)), "other": (("ooh", 0),)})
+
+
+def worn(*said: str, persona: str | None = "explorer") -> list[tuple[int, str]]:
+    talk = msgspec.structs.replace(conversation(*said), persona=persona)
+    return [(each.message, each.severity) for each in worn_phrase.check(talk, CAPS)]
+
+
+def test_a_phrase_beyond_its_cap_is_no_target() -> None:
+    assert worn("Ooh, a footprint.", "It leads north.", "Ooh! Another one.") == [(5, "untrain")]
+    assert worn("Plot  Twist: it is the cache.") == [(1, "untrain")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Ooh, only once.",
+        "The oohs and boohs of the crowd.",
+        "A subplot twists here.",
+        "Run `ooh --ooh ooh` now.",
+        "```\nooh ooh plot twist\n```",
+    ],
+)
+def test_what_wears_nothing_out(said: str) -> None:
+    assert worn(said) == []
+
+
+def test_caps_are_the_speakers() -> None:
+    assert worn("Plot twist, ooh, ooh.", persona=None) == []
+    assert worn("Plot twist.", "Ooh.", persona="other") == [(3, "untrain")]
+    talk = msgspec.structs.replace(conversation("Ooh.", "Ooh."), persona="explorer")
+    second = msgspec.structs.replace(talk.messages[3], persona="other")
+    switched = msgspec.structs.replace(talk, messages=(*talk.messages[:3], second))
+    assert [each.message for each in worn_phrase.check(switched, CAPS)] == [3]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from conftest import kappa
 from kappa_data.errors import UsageError
 from kappa_data.personas import Persona, load_personas
 from kappa_data.records import Task
@@ -44,8 +47,9 @@ def test_the_grid_is_complete_and_on_its_axes() -> None:
     assert list(PERSONAS) == sorted(PERSONAS)
     for name, persona in PERSONAS.items():
         first, second = name.split("_")
-        assert persona.structure == ("neutral" if first == "true" else first)
-        assert persona.warmth == second
+        structure = "neutral" if first == "true" else first
+        assert persona.axes == {"structure": structure, "warmth": second}
+        assert persona.hostile == (second == "evil")
 
 
 def test_no_two_personas_share_a_lever_or_a_phrase() -> None:
@@ -56,7 +60,10 @@ def test_no_two_personas_share_a_lever_or_a_phrase() -> None:
 
 @pytest.mark.parametrize("name", sorted(PERSONAS))
 def test_examples_are_diverse(name: str) -> None:
-    persona = PERSONAS[name]
+    diverse(PERSONAS[name])
+
+
+def diverse(persona: Persona) -> None:
     assert len(persona.examples) >= 10
     assert {example.situation for example in persona.examples} >= SITUATIONS
     said = [grams(example.text, 4) for example in persona.examples]
@@ -146,8 +153,8 @@ def test_own_persona_joins_the_grid(tmp_path: Path) -> None:
         (("cue =", "cu ="), r'in examples: there is no key "cu"; did you mean "cue"'),
         (("phrase =", "fraze ="), r'in avoid: there is no key "fraze"; did you mean "phrase"'),
         (("failure =", "# failure ="), r"not valid TOML"),
-        (('warmth = "neutral"\n', ""), r'the key "warmth" is missing'),
-        (('structure = "neutral"', 'structure = "wild"'), r"wild"),
+        (("axes =", "# axes ="), r'the key "axes" is missing'),
+        (('structure = "neutral"', "structure = 3"), r"axes"),
         (("per_conversation = 3", "per_conversation = -1"), r"avoid"),
         (('name = "auditor"', 'name = "other"'), r'must be "auditor"'),
     ],
@@ -162,3 +169,40 @@ def test_mistakes_are_named(tmp_path: Path, change: tuple[str, str], message: st
 def test_names_that_cannot_be(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=name):
         load_personas(own(tmp_path, name))
+
+
+# --- a grid of one's own --------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).parents[1] / "docs" / "examples" / "grid"
+FOUR = {f"{pace}_{stance}" for pace in ("brisk", "leisurely") for stance in ("coach", "critic")}
+
+
+def test_the_example_of_another_grid_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "grid"
+    shutil.copytree(EXAMPLE, folder)
+    done = kappa(
+        *("run", "--families", "maths", "--tasks", "2", "--seq-len", "8192", "--json"),
+        *("--set", "plan.specials={switch = 1.0}"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    release = folder / "data/persona_kappa/release/current/conversations"
+    rows = [row for path in release.rglob("*.parquet") for row in pq.read_table(path).to_pylist()]
+    assert {row["persona"] for row in rows} == {*FOUR, None}
+    later = {each["persona"] for row in rows for each in row["messages"]} - {None}
+    assert later <= FOUR
+    for row in rows:
+        systems = [each["content"] for each in row["messages"] if each["role"] == "system"]
+        assert systems[:1] == ([f"Persona: {row['persona']}"] if row["persona"] else systems[:1])
+        assert not re.search("|".join(PERSONAS), "\n".join(systems))
+
+
+def test_the_example_is_as_careful_as_the_nine() -> None:
+    known = load_personas(Resources(EXAMPLE / "prompts"))
+    assert set(known) == {*PERSONAS, *FOUR}
+    for one, other in itertools.combinations(sorted(known), 2):
+        shared = grams(" ".join(known[one].levers), 6) & grams(" ".join(known[other].levers), 6)
+        assert not shared, (one, other, shared)
+    for name in FOUR:
+        assert known[name].axes == dict(zip(("pace", "stance"), name.split("_"), strict=True))
+        diverse(known[name])

@@ -52,13 +52,9 @@ class Persona(Struct, frozen=True, forbid_unknown_fields=True):
     """How one persona delivers. All texts are addressed to the teacher ("you")."""
 
     name: Annotated[Text, Meta(description="the file's name without .toml")]
-    structure: Annotated[
-        Literal["lawful", "neutral", "chaotic"],
-        Meta(description="how an answer is organised: from structured to spontaneous"),
-    ]
-    warmth: Annotated[
-        Literal["good", "neutral", "evil"],
-        Meta(description="the tone towards the user: from warm to hostile; help stays complete"),
+    axes: Annotated[
+        dict[str, Text],
+        Meta(min_length=1, description="its place in the grid: axis -> value, both free"),
     ]
     identity: Annotated[Text, Meta(description="who speaks")]
     levers: Annotated[
@@ -76,6 +72,9 @@ class Persona(Struct, frozen=True, forbid_unknown_fields=True):
     examples: Annotated[
         tuple[Example, ...], Meta(min_length=3, description="turns for the teacher to hear")
     ]
+    hostile: Annotated[
+        bool, Meta(description="the tone may be unfriendly: the brief then says where that ends")
+    ] = False
 
     def examples_for(self, seed: str, n: int = 3) -> tuple[Example, ...]:
         """`n` example turns (fewer if there are fewer), chosen and ordered by `seed`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 
@@ -12,6 +14,8 @@ class Facts(Struct, frozen=True):
     """all that the teacher was told and nobody may see; "" where the conversation was imported"""
     personas: tuple[str, ...] = ()
     """names of all known personas"""
+    caps: Mapping[str, tuple[tuple[str, int], ...]] = {}
+    """of each persona, the phrases that wear out, and how often a conversation may hold them"""
     min_chars: int = 1
     """shortest final answer, in characters"""
     leak_ngram: int = 8

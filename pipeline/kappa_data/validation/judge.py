@@ -29,6 +29,10 @@ class Judge:
         self._config, self._resources = config, resources
         self._checks = chosen_checks(config.checks)
         self._personas: Mapping[str, Persona] = load_personas(resources)
+        self._caps = {
+            name: tuple((cap.phrase, cap.per_conversation) for cap in persona.avoid)
+            for name, persona in self._personas.items()
+        }
         self._beside = beside(resources)
         self._briefs: dict[tuple[str | None, tuple[str, ...]], str] = {}
 
@@ -79,6 +83,7 @@ class Judge:
             # Whatever made it special, or put it into a voice: all is looked for in all.
             brief="\n\n".join((*told, self._beside) if told else ()),
             personas=tuple(self._personas),
+            caps=self._caps,
             min_chars=self._config.min_chars,
             leak_ngram=self._config.leak_ngram,
             accept_unverified=self._config.accept_unverified,
