@@ -44,6 +44,7 @@ test-extras: setup
 written: setup
 	$(BIN)/kappa-data schemas schemas
 	$(BIN)/python scripts/write_commands.py
+	$(BIN)/python scripts/write_prompts.py
 	$(BIN)/python scripts/write_images.py
 
 clean:

@@ -27,7 +27,7 @@ from kappa_data.tasks.verify import play_reference, verify
 
 REPO = Path(__file__).parents[1]
 DOCS = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
-WRITTEN = [path for path in DOCS if path.name != "commands.md"]  # by people
+WRITTEN = [path for path in DOCS if path.name not in ("commands.md", "prompts.md")]  # by people
 STAGES = Settings.__struct_fields__
 # Flags of other programs that a document names: docker's, for user namespaces.
 FOREIGN = {"--security-opt"}
@@ -90,6 +90,14 @@ def test_commands_are_those_of_the_program(tmp_path):
     )
     shipped = (REPO / "docs" / "commands.md").read_text()
     assert shipped == fresh.read_text(), "run `python scripts/write_commands.py`"
+
+
+def test_prompts_are_those_of_the_program(tmp_path):
+    fresh = tmp_path / "prompts.md"
+    script = REPO / "scripts" / "write_prompts.py"
+    subprocess.run([sys.executable, script, fresh], check=True, cwd=tmp_path)
+    shipped = (REPO / "docs" / "prompts.md").read_text()
+    assert shipped == fresh.read_text(), "run `python scripts/write_prompts.py`"
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

@@ -27,8 +27,8 @@ LAYERS = (
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
     {"top_up"},
     {
-        "session", "browse", "terminal", "push", "tool_list", "replay_sources", "replay_report",
-        "journal_report", "projection", "dry_run", "dry_run_report",
+        "session", "browse", "terminal", "push", "tool_list", "prompt_pages", "replay_sources",
+        "replay_report", "journal_report", "projection", "dry_run", "dry_run_report",
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",

@@ -1,4 +1,4 @@
-"""Commands about the machine and the program itself: doctor, tools, teacher, schemas.
+"""Commands about the machine and the program itself: doctor, tools, prompts, teacher, schemas.
 
 Modules are imported inside the commands, so that --help answers at once.
 """
@@ -18,7 +18,7 @@ from kappa_data.options import Common, command
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the program."""
-    for function in (doctor, tools, teacher, schemas):
+    for function in (doctor, tools, prompts, teacher, schemas):
         command(app, function.__name__)(function)
 
 
@@ -52,6 +52,29 @@ def tools(
     if not common.json:
         terminal.print_lines(list(tool_list.lines(found)))
     return {"tools": [tool_list.as_json(each) for each in found]}
+
+
+def prompts(
+    slots: Annotated[
+        list[str], typer.Argument(metavar="SLOT...", help="task:persona, such as maths/0:none")
+    ],
+    *,
+    common: Common,
+) -> dict[str, Any]:
+    """Read what the teacher is told in a conversation: the full brief, and the simulated user's."""
+    from kappa_data import prompt_pages, terminal
+
+    settings, resources = settings_of(common), resources_of(common)
+    found: dict[str, Any] = {}
+    for name in slots:
+        slot, task = prompt_pages.find(name, common.root, settings, resources)
+        told = prompt_pages.prompts(slot, task, settings.generate, settings.sandbox, resources)
+        found[name] = list(told)
+    if not common.json:
+        for name, told in found.items():
+            for each in told:
+                terminal.print_lines([f"--- {name}: {each.title}", "", each.text, ""])
+    return {"prompts": found}
 
 
 def teacher(

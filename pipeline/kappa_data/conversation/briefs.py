@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
-from kappa_data.conversation.run import Run
+from kappa_data.config import GenerateConfig
 from kappa_data.conversation.simulator import SIMULATOR_PROMPT
 from kappa_data.conversation.specials import denial_words
 from kappa_data.conversation.substance import MARK
-from kappa_data.personas import FOLDER
+from kappa_data.personas import FOLDER, Persona
 from kappa_data.records import Message, Slot, Task, compact_json
 from kappa_data.resources import Resources
 from kappa_data.sandbox.toolset import ToolSet
@@ -27,6 +28,20 @@ BESIDE = (SWITCH_PROMPT, REVOICE_PROMPT, REMINDER_PROMPT, DENIALS_PROMPT)
 """the prompts whose words reach who speaks beside assistant.j2: see `beside`"""
 
 
+class Told(Protocol):
+    """What the prompts of every conversation are made from; a Run is one."""
+
+    @property
+    def config(self) -> GenerateConfig: ...
+    @property
+    def resources(self) -> Resources: ...
+    @property
+    def personas(self) -> Mapping[str, Persona]: ...
+    @property
+    def simulated(self) -> bool: ...
+    def digest_of(self, files: tuple[str, ...]) -> str: ...
+
+
 class Briefs:
     """The prompts of the slot's conversation. `offered` are the tools that it may call.
 
@@ -34,7 +49,7 @@ class Briefs:
     brief, or another persona that comes, leaves every conversation of the others as it was.
     """
 
-    def __init__(self, run: Run, slot: Slot, task: Task, offered: ToolSet) -> None:
+    def __init__(self, run: Told, slot: Slot, task: Task, offered: ToolSet) -> None:
         self._run, self._slot, self._task, self._offered = run, slot, task, offered
         self._resources = run.resources
         self.judged = slot.strategy == "revoice" and "judge" in run.config.roles
