@@ -6,29 +6,28 @@ would lay is not this server's business.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 
-import bpe_openai
 import xxhash
 from msgspec.structs import replace
 
-from kappa_data.records import FunctionCall, Message, ToolCall
+from kappa_data.formats import vocabulary
+from kappa_data.records import FunctionCall, Int32s, Message, ToolCall
 
 MAX_CHARS = 999_999
-"""the encoder takes no longer text"""
+"""no longer text is taken: a server has a limit"""
 _CACHED = 50_000
 
 
 class TextTooLong(Exception):
-    """The text has more than `MAX_CHARS` characters or 200,000 tokens."""
+    """The text has more than `MAX_CHARS` characters."""
 
 
 class TokenCounts:
     """Counts tokens of texts, each distinct text once.
 
     A request repeats the whole conversation before it; without the memory, counting costs the
-    square of its length (10 MB/s). What is kept is a digest, not the text.
+    square of its length. What is kept is a digest, not the text.
     """
 
     def __init__(self) -> None:
@@ -48,15 +47,11 @@ class TokenCounts:
         return sum(self.of(text) for text in texts if text)
 
 
-def encode(text: str) -> list[int]:
+def encode(text: str) -> Int32s:
     """Token ids of `text`, special tokens' names being ordinary text; TextTooLong."""
     if len(text) > MAX_CHARS:
         raise TextTooLong
-    try:
-        ids: list[int] = _encoding().encode_ordinary(text)
-    except bpe_openai.TokenLimitError:
-        raise TextTooLong from None
-    return ids
+    return vocabulary.encode(text)
 
 
 def spoken(message: Message) -> list[str]:
@@ -100,10 +95,6 @@ def _head(text: str, limit: int) -> tuple[str, int]:
     ids = encode(text)
     if len(ids) <= limit:
         return text, limit - len(ids)
+    head = vocabulary.decode(ids[:limit].tolist())
     # A cut inside a character's bytes drops that character, as servers do.
-    return _encoding().decode_bytes(ids[:limit]).decode(errors="ignore"), 0
-
-
-@functools.cache
-def _encoding() -> bpe_openai.Encoding:
-    return bpe_openai.get_encoding("o200k_base")
+    return head if text.startswith(head) else head.rstrip("\N{REPLACEMENT CHARACTER}"), 0
