@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +30,78 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **more}
 
 
+class Forking:
+    """Runs commands by `forking.py`, which is started where it is first needed."""
+
+    def __init__(self) -> None:
+        self._server: subprocess.Popen[bytes] | None = None
+        self._door = ""
+
+    def run(
+        self, arguments: Sequence[str], cwd: Path, environment: dict[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        """As subprocess.run does; TimeoutExpired after the command was killed."""
+        with (
+            tempfile.TemporaryFile() as out,
+            tempfile.TemporaryFile() as err,
+            Path(os.devnull).open("rb") as nothing,
+            self._connected() as talk,
+        ):
+            talk.settimeout(timeout)
+            asked = {"arguments": arguments, "cwd": str(cwd), "environment": environment}
+            streams = [nothing.fileno(), out.fileno(), err.fileno()]
+            socket.send_fds(talk, [json.dumps(asked).encode()], streams)
+            with talk.makefile() as lines:
+                pid = int(lines.readline())
+                try:
+                    code = int(lines.readline())
+                except TimeoutError:
+                    os.kill(pid, signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(["kappa-data", *arguments], timeout) from None
+            texts = []
+            for file in (out, err):
+                file.seek(0)
+                texts.append(io.TextIOWrapper(file, "utf-8").read())
+        return subprocess.CompletedProcess(["kappa-data", *arguments], code, *texts)
+
+    def _connected(self) -> socket.socket:
+        if self._server is None:
+            self._door = str(Path(tempfile.mkdtemp(prefix="kappa-tests-")) / "door")
+            program = Path(__file__).with_name("forking.py")
+            self._server = subprocess.Popen(
+                [sys.executable, str(program), self._door], env=clean_environment()
+            )
+        talk = socket.socket(socket.AF_UNIX)
+        end = time.monotonic() + 60
+        while True:
+            try:
+                talk.connect(self._door)
+                return talk
+            except (FileNotFoundError, ConnectionRefusedError):
+                if self._server.poll() is not None or time.monotonic() > end:
+                    raise
+                time.sleep(0.02)
+
+    def end(self) -> None:
+        if self._server is not None:
+            self._server.terminate()
+            self._server.wait()
+            shutil.rmtree(Path(self._door).parent)
+
+
+_forking = Forking()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forking_ends() -> Iterator[None]:
+    yield
+    _forking.end()
+
+
 def kappa(*arguments: object, cwd: Path, timeout: float = 180, **environment: str) -> Any:
-    """Runs `kappa-data` in `cwd`."""
-    return subprocess.run(
-        [sys.executable, "-m", "kappa_data", *map(str, arguments)],
-        cwd=cwd,
-        env=clean_environment(**environment),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    """Runs `kappa-data` in `cwd`, in a process of its own."""
+    given = clean_environment(**environment)
+    return _forking.run([*map(str, arguments)], cwd, given, timeout)
 
 
 def said(done: subprocess.CompletedProcess[str]) -> Any:

@@ -65,6 +65,7 @@ def table(records: Sequence[R], record: type[R]) -> pa.Table:
 
 def records(batch: pa.RecordBatch, record: type[R]) -> list[R]:
     """The records of a batch, in order; ValueError where its columns are not those of the type."""
+    convert_without_pandas()
     if not batch.schema.equals(schema(record)):
         raise ValueError(f"its columns are not those of {record.__name__}")
     columns = [_values(batch.column(name), column) for name, column in _columns(record).items()]
