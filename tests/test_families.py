@@ -1,33 +1,23 @@
-"""Every task family, whoever wrote it: its tasks are whole, varied, and its verifier tells."""
+"""Every task family, whoever wrote it: its tasks are whole and varied."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from itertools import combinations
 
 import msgspec
 import pytest
-from msgspec import structs
 
 from kappa_data.personas import load_personas
-from kappa_data.records import AnswerCheck, Message, Task, Verdict
+from kappa_data.records import AnswerCheck, Task
 from kappa_data.resources import Resources
-from kappa_data.sandbox import Limits
-from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.tasks.catalog import families
-from kappa_data.tasks.verify import play_reference, verify
 
 NAMES = sorted(families())
-SEEDS = range(5)
-MANY = 50
+SEEDS = range(4)
+MANY = 30
 NEAR = 0.7
 """word 5-gram Jaccard of the assistant's texts from which two tasks count as near-duplicates"""
-
-
-@pytest.fixture
-def sandbox() -> Bubblewrap:
-    return Bubblewrap(Limits())
 
 
 def task(name: str, seed: int) -> Task:
@@ -46,22 +36,6 @@ def grams(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[at : at + 5]) for at in range(len(words) - 4)}
 
 
-async def verdict(sandbox: Bubblewrap, made: Task, played: Task | None) -> Verdict:
-    """The verdict of `made` on the reference of `played`, or on an attempt without substance."""
-    box = await sandbox.open(made.fixture) if made.tools else None
-    try:
-        if played is None:
-            asked = (made.opening, *made.goals)
-            pairs = [(Message("user", text), Message("assistant", "Done.")) for text in asked]
-            messages = tuple(message for pair in pairs for message in pair)
-        else:
-            messages = await play_reference(played, box)
-        return await verify(made, box, messages)
-    finally:
-        if box is not None:
-            await box.close()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_same_task(name: str) -> None:
     for seed in SEEDS:
@@ -73,30 +47,6 @@ def test_same_seed_same_task(name: str) -> None:
         assert set(made.tools) <= set(families()[name].tools)
         assert made.verifier, "a task without a check verifies nothing"
         assert msgspec.json.decode(msgspec.json.encode(made), type=Task) == made
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_verifier_accepts_the_reference_alone(name: str) -> None:
-    async def one(sandbox: Bubblewrap, seed: int) -> list[str]:
-        made = task(name, seed)
-        own = await verdict(sandbox, made, made)
-        wrong = [] if own.passed else [f"{made.id}: own reference: {own.detail}"]
-        if (await verdict(sandbox, made, None)).passed:
-            wrong.append(f"{made.id}: accepts an attempt without substance")
-        other = task(name, seed + 1)
-        # Two tasks may ask for one thing in other words; then the other's answer is right.
-        if seed == 0 and other.verifier != made.verifier:
-            played = structs.replace(other, tools=made.tools)
-            if (await verdict(sandbox, made, played)).passed:
-                wrong.append(f"{made.id}: accepts the reference of {other.id}")
-        return wrong
-
-    async def every() -> list[str]:
-        sandbox = Bubblewrap(Limits())
-        found = await asyncio.gather(*(one(sandbox, seed) for seed in SEEDS))
-        return [text for texts in found for text in texts]
-
-    assert asyncio.run(every()) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
