@@ -6,8 +6,16 @@ from kappa_data.records import AnswerCheck, Attempt, FileCheck, ReferenceStep, R
 from kappa_data.tasks.material.domains import DOMAINS
 from kappa_data.tasks.material.near_misses import then_also, vague
 from kappa_data.tasks.material.phrasing import follow, opening
-from kappa_data.tasks.material.sqlite_changes import CHANGES, REPAIRS, spoil
-from kappa_data.tasks.material.sqlite_model import Model, change, files, loading, model, query
+from kappa_data.tasks.material.sqlite_changes import CHANGES, REPAIRS
+from kappa_data.tasks.material.sqlite_model import (
+    Model,
+    change,
+    files,
+    loading,
+    model,
+    query,
+    spoil,
+)
 from kappa_data.tasks.material.sqlite_questions import QUESTIONS, Job
 from kappa_data.tasks.mistakes import Turns, only_said, replaced
 from kappa_data.tasks.steps import bash

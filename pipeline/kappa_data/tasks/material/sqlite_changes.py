@@ -5,32 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import msgspec
-
 from kappa_data.tasks.material.phrasing import number, plural, word
+from kappa_data.tasks.material.spelled import counted
 from kappa_data.tasks.material.sqlite_model import Model, Row, change, query
 from kappa_data.tasks.material.sqlite_questions import Job
 from kappa_data.tasks.material.tables import money
 from kappa_data.tasks.wording import Wording, listed
-
-
-def spoil(w: Wording, m: Model, fault: str) -> None:
-    """Puts bad rows into a fresh model: what the repair of that name is about."""
-    if fault == "duplicates":
-        start = int(max(row.key for row in m.rows)[1:])
-        for n, row in enumerate(w.some(m.rows, w.rng.randint(3, 6)), start=1):
-            m.rows.append(msgspec.structs.replace(row, key=f"{row.key[0]}{start + n:05d}"))
-    elif fault == "spelling":
-        for row in w.some(m.rows, w.rng.randint(5, 9)):
-            row.group = w.pick((row.group.upper(), row.group.lower(), f" {row.group}"))
-        m.rows[0].group = f"{m.rows[0].group.strip()} "
-    elif fault == "orphans":
-        for row in w.some(m.rows, w.rng.randint(3, 6)):
-            row.group = w.pick(("Annex", "Depot 9", "Unknown", "Test"))
-    elif fault == "cents":
-        # An amount whose hundredfold is a little less than the whole number that it stands for.
-        low = m.domain.low
-        m.rows[0].cents = next(c for c in range(low, low + 5000) if int(c / 100 * 100) != c)
 
 
 def duplicates(w: Wording, m: Model) -> Job:
@@ -86,7 +66,7 @@ def duplicates(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (number(len(gone)), number(money(sum(row.cents for row in gone)))),
+        (counted(len(gone)), number(money(sum(row.cents for row in gone)))),
         slips=(("keeps the newest of each", f"MIN({d.key})", f"MAX({d.key})"),),
     )
 
@@ -146,7 +126,7 @@ def spelling(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (number(len(bad)), word(name)),
+        (counted(len(bad)), word(name)),
         slips=(("forgets the blanks", f"TRIM({m.table}.{d.group})", f"({m.table}.{d.group})"),),
     )
 
@@ -212,7 +192,7 @@ def orphans(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (number(len(gone)), *(word(name) for name in names)),
+        (counted(len(gone)), *(word(name) for name in names)),
         slips=(("copies the rows and leaves them", f"DELETE FROM {m.table} ", "SELECT 1 FROM "
                 f"{m.table} "),),
     )  # fmt: skip
@@ -278,7 +258,7 @@ def sizes(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        tuple(number(per[each]) for each in labels if per[each]),
+        tuple(counted(per[each]) for each in labels if per[each]),
         slips=(("puts the limit itself below", f">= {low} ", f"> {low} "),),
     )
 
@@ -396,7 +376,7 @@ def index(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (number(count),),
+        (counted(count),),
         slips=(("turns the columns round", f"({d.group}, {d.when})", f"({d.when}, {d.group})"),),
     )
 
@@ -439,13 +419,13 @@ def view(w: Wording, m: Model) -> Job:
         ),
         w.say(
             [
-                "{name} has {rows}, one for each entry of {places}. Most {things} has {top} at "
-                "{at}: {n}.",
+                "{name} has {rows}, one for each entry of {places}. {top} at {at} has "
+                "most {things}: {n}.",
                 "The view gives {rows}. At the top by number is {at} under {top} with {n}.",
             ],
             **words,
         ),
-        (number(len(rows)),),
+        (counted(len(rows)),),
         slips=(("drops places without rows", "LEFT JOIN", "JOIN"),),
     )
 

@@ -143,6 +143,25 @@ def model(w: Wording, domain: Domain) -> Model:
     return Model(domain, f"{base}.{ending}", rows, places, w.pick(("dump", "csv", "split")))
 
 
+def spoil(w: Wording, m: Model, fault: str) -> None:
+    """Puts bad rows into a fresh model: what the repair of that name is about."""
+    if fault == "duplicates":
+        start = int(max(row.key for row in m.rows)[1:])
+        for n, row in enumerate(w.some(m.rows, w.rng.randint(3, 6)), start=1):
+            m.rows.append(msgspec.structs.replace(row, key=f"{row.key[0]}{start + n:05d}"))
+    elif fault == "spelling":
+        for row in w.some(m.rows, w.rng.randint(5, 9)):
+            row.group = w.pick((row.group.upper(), row.group.lower(), f" {row.group}"))
+        m.rows[0].group = f"{m.rows[0].group.strip()} "
+    elif fault == "orphans":
+        for row in w.some(m.rows, w.rng.randint(3, 6)):
+            row.group = w.pick(("Annex", "Depot 9", "Unknown", "Test"))
+    elif fault == "cents":
+        # An amount whose hundredfold is a little less than the whole number that it stands for.
+        low = m.domain.low
+        m.rows[0].cents = next(c for c in range(low, low + 5000) if int(c / 100 * 100) != c)
+
+
 def files(m: Model) -> dict[str, str]:
     """The fixture: one dump, two CSV files, or the schema and the data apart."""
     d = m.domain

@@ -11,6 +11,7 @@ from msgspec import Struct
 from kappa_data.records import Check, ReferenceStep
 from kappa_data.tasks.material.datawork import Output, output_check
 from kappa_data.tasks.material.phrasing import number, plural, word
+from kappa_data.tasks.material.spelled import counted
 from kappa_data.tasks.material.sqlite_model import Model, Row, python, query
 from kappa_data.tasks.material.tables import money
 from kappa_data.tasks.steps import bash
@@ -57,8 +58,8 @@ def best_and_worst(w: Wording, m: Model) -> Job:
             [
                 "Which {group} has the highest sum of {amount}, which the lowest, and how far "
                 "apart are they?",
-                "Rank the {group} values in {table} by the sum of {amount}: <who is|what is> first"
-                ", what is last, with both sums and the difference?",
+                "Rank the {group} values in {table} by the sum of {amount}: which is first, "
+                "which is last, with both sums and the difference?",
             ],
             **words,
         ),
@@ -72,7 +73,7 @@ def best_and_worst(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (word(top), word(low), number(money(sums[top])), number(words["gap"])),
+        (word(top), word(low), number(money(sums[top])), number(money(sums[top] - sums[low]))),
         slips=(("swaps first and last", top, low),),
     )
 
@@ -158,7 +159,7 @@ def behind_target(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (number(len(behind)), word(behind[0]), number(money(gaps[behind[0]]))),
+        (counted(len(behind)), word(behind[0]), number(money(gaps[behind[0]]))),
         slips=(("misreads the gap", money(gaps[behind[0]]), money(gaps[behind[0]] + 100)),),
     )
 
@@ -203,7 +204,7 @@ def above_average(w: Wording, m: Model) -> Job:
             ],
             **words,
         ),
-        (number(len(above)), word(top)),
+        (counted(len(above)), word(top)),
         slips=(("misreads the count", str(len(above)), str(len(above) + 3)),),
     )
 
