@@ -100,8 +100,12 @@ def _turn(w: Wording, doc: Doc, group: list[Edit], at: int) -> ReferenceTurn:
             "Editing starts with reading {path}.",
         ]
         steps.append(read(doc.path, w.say(why, path=doc.path)))
-    for each in group:
-        steps += each.steps
+    known = at == 0
+    for step in (step for each in group for step in each.steps):
+        # What was read is still true after edits of one's own, but not after a command.
+        if step.tool != "read_file" or not known:
+            steps.append(step)
+        known = step.tool != "bash"
     answers = [each.answer for each in group]
     answer = (
         "\n".join(f"- {text}" for text in answers)

@@ -47,10 +47,12 @@ def _shaken(doc: Doc, work: str) -> str:
     return f"python3 - <<'EOF'\n{code}\nEOF"
 
 
-def _forgotten(doc: Doc) -> tuple[str, str, str]:
-    """The slip of a script that leaves the references as they were."""
-    line = f'text = re.sub(r"{doc.word} (\\d+)"'
-    return ("leaves the cross references as they were", line, "text_ = text + str(text) or (0")
+def _forgotten(doc: Doc, before: dict[str, int]) -> tuple[tuple[str, str, str], ...]:
+    """The slip of a script that leaves the references as they were, where one has to change."""
+    if all(doc.number(key) == before[key] for key in referred(doc)):
+        return ()
+    line = f're.sub(r"{doc.word} (\\d+)"'
+    return (("leaves the references as they were", f"text = {line}", f"unused = {line}"),)
 
 
 def _look(doc: Doc, why: str) -> ReferenceStep:
@@ -77,7 +79,7 @@ def term(w: Wording, doc: Doc) -> Edit | None:
     words = {"old": old, "new": new, "one": one, "other": other, "count": plural(count, "place"),
              "path": doc.path,
              "quoted": "Quotations were not touched" if not quoted else
-             f"The {plural(quoted, 'mention')} in quotations stayed",
+             f"The {'one mention' if quoted == 1 else f'{quoted} mentions'} in quotations stayed",
              "article": f' Mind the articles ("{one} {old}" becomes "{other} {new}").'
              if vowel else ""}  # fmt: skip
     rule = rf"s/\b{old}(s?)\b/{new}\1/g; s/\b{old.capitalize()}(s?)\b/{new.capitalize()}\1/g"
@@ -116,11 +118,7 @@ def term(w: Wording, doc: Doc) -> Edit | None:
             **words,
         ),
         (counted(count),),
-        slips=(
-            (("changes quotations too", "/^> /!{", "{"),)
-            if quoted
-            else ((f"renames {old} by half", f"{new}\\1/g; ", f"{new}/; "),)
-        ),
+        slips=(("changes quotations too", "/^> /!{", "{"),) if quoted else (),
     )
 
 
@@ -168,9 +166,7 @@ def move(w: Wording, doc: Doc) -> Edit | None:
             **words,
         ),
         (counted(int(words["n"])),),
-        slips=(("gives the old number", f"umber {words['n']}", f"umber {before[moved.key]}"),)
-        if before[moved.key] != doc.number(moved.key)
-        else (),
+        slips=_forgotten(doc, before),
     )
 
 
@@ -229,7 +225,8 @@ def delete(w: Wording, doc: Doc) -> Edit | None:
     if not free or len(doc.sections) < 5:
         return None
     gone = w.pick(free)
-    old, size = doc.number(gone.key), len(doc.sections)
+    before = {section.key: doc.number(section.key) for section in doc.sections}
+    old, size = before[gone.key], len(doc.sections)
     doc.sections.remove(gone)
     order = [n for n in range(1, size + 1) if n != old]
     words = {"title": gone.title, "n": size - 1, "old": old}
@@ -260,7 +257,7 @@ def delete(w: Wording, doc: Doc) -> Edit | None:
             **words,
         ),
         (counted(size - 1),),
-        slips=(("misreads the number", f"{size - 1} ", f"{size + 1} "),),
+        slips=_forgotten(doc, before),
     )
 
 
@@ -299,8 +296,8 @@ def table(w: Wording, doc: Doc) -> Edit | None:
         ),
         w.say(
             [
-                "The total is {total} now ({before} before). {name} stands at {value}, and {new} "
-                "is the last row above the total.",
+                'The total is {total} now ({before} before). "{name}" stands at {value}, and '
+                '"{new}" is the last row above the total.',
                 "The table has {name} with {value} and a new row {new} with {count}; together that "
                 "makes {total}.",
             ],
@@ -416,9 +413,7 @@ def contents(w: Wording, doc: Doc) -> Edit | None:
             **words,
         ),
         (counted(len(doc.sections)),),
-        slips=(
-            ("adds a heading of its own", '"\\n".join(f"- ', '"## 0 Contents" + "\\n".join(f"- '),
-        ),
+        slips=(("leaves the numbers out", "(?m)^## (.*)$", r"(?m)^## \d+\W* (.*)$"),),
     )
 
 
