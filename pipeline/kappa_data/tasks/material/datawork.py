@@ -35,7 +35,7 @@ from kappa_data.tasks.wording import Wording, listed, withholding
 
 
 class Output(Struct, frozen=True):
-    """What a file must hold at the end: rows of a CSV (header first) or a JSON value."""
+    """What a file must hold at the end: rows of a CSV (header first), a JSON value, or a text."""
 
     value: Any
     ordered: bool = True
@@ -113,6 +113,8 @@ def expected_text(path: str, output: Output) -> str:
         return csv_text(output.value)
     if path.endswith(".jsonl"):
         return "".join(json.dumps(item) + "\n" for item in output.value)
+    if not path.endswith(".json"):
+        return f"{output.value}\n"
     return json.dumps(output.value, indent=1) + "\n"
 
 

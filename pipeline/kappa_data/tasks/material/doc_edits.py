@@ -220,7 +220,7 @@ def insert(w: Wording, doc: Doc) -> Edit | None:
 def delete(w: Wording, doc: Doc) -> Edit | None:
     """A section goes to which nothing refers."""
     known = referred(doc)
-    free = [s for s in doc.sections[1:] if s.key not in known and s.key != doc.table.place
+    free = [s for s in doc.sections[1:] if s.key not in known | {doc.table.place, doc.new.key}
             and doc.wordy not in s.text and doc.tight not in s.text]  # fmt: skip
     if not free or len(doc.sections) < 5:
         return None

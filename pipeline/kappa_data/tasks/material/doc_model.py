@@ -194,7 +194,7 @@ def draw(w: Wording, source: Source) -> Doc:
     first, *others = sections
     w.rng.shuffle(others)
     sections = [first, *others]
-    table = msgspec.structs.replace(source.table)
+    table = msgspec.structs.replace(source.table, extra=list(source.table.extra))
     table.rows = w.some(table.rows, w.rng.randint(3, len(table.rows)))
     table.rows = [(name, count + w.rng.randrange(9)) for name, count in table.rows]
     doc = Doc(
