@@ -9,7 +9,8 @@ from typing import Any
 
 from kappa_data.tasks.material.datawork import Naive, Output, View, Work
 from kappa_data.tasks.material.domains import DOMAINS, FIRST, LAST
-from kappa_data.tasks.material.phrasing import number, plural, word
+from kappa_data.tasks.material.phrasing import plural, word
+from kappa_data.tasks.material.spelled import counted
 from kappa_data.tasks.wording import Wording
 
 _WRITE = """
@@ -106,7 +107,7 @@ def markdown_table(w: Wording) -> Work:
             unit=header[2],
             total=total,
         ),
-        facts=(number(len(chosen)), number(total)),
+        facts=(counted(len(chosen)), counted(total)),
         plan="Only lines with four cells are the table; the header and the ruler are left out.",
         check=f"head -n 4 {target}; "
         f"awk -F, 'NR > 1 {{ s += $3 }} END {{ print NR - 1, s }}' {target}",
@@ -185,7 +186,7 @@ def html_table(w: Wording) -> Work:
             top=top[0],
             most=top[2],
         ),
-        facts=(number(len(rows)), word(str(top[0])).replace(r"\&", "(?:&|and|&amp;)")),
+        facts=(counted(len(rows)), word(str(top[0])).replace(r"\&", "(?:&|and|&amp;)")),
         plan="html.parser collects the cells; rows without td are the header and are left out.",
         check=f"head -n 4 {target}; grep -c '<td>' {source}; wc -l {target}",
         naive=naive,
@@ -259,17 +260,17 @@ def contacts(w: Wording) -> Work:
         outputs={target: Output([header, *wanted])},
         answer=w.say(
             [
-                "{target} lists {n} people, {missing} of them without a mail address. The mobile "
+                "{target} lists {n} people; without a mail address: {missing}. The mobile "
                 "number was taken wherever a card has one.",
-                "{n} people are in {target}, sorted by name; {missing} have no mail address. "
+                "{n} people are in {target}, sorted by name. Number without a mail address: {missing}. "
                 "Notes were left out.",
             ],
             target=target,
             n=len(people),
             missing=missing or "none",
         ),
-        facts=(number(len(people)),
-               number(missing) if missing else r"\b(?:no|none|all|every|each|0|zero)\b"),
+        facts=(counted(len(people)),
+               counted(missing) if missing else r"\b(?:no|none|all|every|each|0|zero)\b"),
         plan="Unfold lines first, then read each card into fields; telephone numbers by type.",
         check=f"head -n 5 {target}; grep -c BEGIN:VCARD {source}; grep -c ',$' {target}",
     )  # fmt: skip
@@ -300,7 +301,9 @@ def agenda(w: Wording) -> Work:
         )
     kept = sorted(event for event in events if not event[3])
     header = ["date", "start", "minutes", "title"]
-    rows = [[f"{a:%Y-%m-%d}", f"{a:%H:%M}", minutes, name] for a, minutes, name, _ in kept]
+    rows: list[list[Any]] = [
+        [f"{a:%Y-%m-%d}", f"{a:%H:%M}", minutes, name] for a, minutes, name, _ in kept
+    ]
     body = (
         "\nrows = []\n"
         'for event in text.split("BEGIN:VEVENT")[1:]:\n'
@@ -313,7 +316,7 @@ def agenda(w: Wording) -> Work:
         '    rows.append([f"{begin:%Y-%m-%d}", f"{begin:%H:%M}", minutes, title])\nrows.sort()\n'
     )
     total = sum(row[2] for row in rows)
-    hours = f"|{number(total // 60)} h[^.]{{0,20}}{number(total % 60)}" if total % 60 else ""
+    hours = f"|{counted(total // 60)} h[^.]{{0,20}}{counted(total % 60)}" if total % 60 else ""
     return Work(
         files={source: "BEGIN:VCALENDAR\nVERSION:2.0\n" + "".join(cards) + "END:VCALENDAR\n"},
         context=w.pick(
@@ -352,7 +355,7 @@ def agenda(w: Wording) -> Work:
             "One was" if len(events) - len(rows) == 1 else f"{len(events) - len(rows)} were",
             first=rows[0][3],
         ).replace("; None", "; none").replace("; One", "; one"),
-        facts=(number(len(rows)), f"(?:{number(total)}{hours})"),
+        facts=(counted(len(rows)), f"(?:{counted(total)}{hours})"),
         plan="Read each event into fields, skip what is cancelled, compute the length, sort.",
         check=f"cat {target}; grep -c BEGIN:VEVENT {source}; grep -c CANCELLED {source}",
         naive=Naive(

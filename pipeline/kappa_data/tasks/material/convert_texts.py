@@ -7,7 +7,8 @@ from typing import Any
 from kappa_data.tasks.material.chores import WORDS
 from kappa_data.tasks.material.datawork import Output, Work
 from kappa_data.tasks.material.domains import FIRST, LAST
-from kappa_data.tasks.material.phrasing import number, plural, word
+from kappa_data.tasks.material.phrasing import plural, word
+from kappa_data.tasks.material.spelled import counted
 from kappa_data.tasks.wording import Wording, listed
 
 _DUMP = """
@@ -110,7 +111,7 @@ def settings(w: Wording) -> Work:
             most=len(value[largest]),
         ),
         facts=(
-            number(count),
+            counted(count),
             "|".join(word(n) for n in value if len(value[n]) == len(value[largest])),
         ),
         plan="configparser reads it; the types are decided value by value, booleans first.",
@@ -203,7 +204,7 @@ def subtitles(w: Wording) -> Work:
             ],
             **words,
         ),
-        facts=(number(count - first), word(_clock(moved[-1][1])).replace(",", "[,.]")),
+        facts=(counted(count - first), word(_clock(moved[-1][1])).replace(",", "[,.]")),
         plan="Compute in milliseconds, so that minutes and hours carry over by themselves.",
         check=f"diff {source} {target} | grep -c '^>'; tail -n 4 {target}",
     )
@@ -290,7 +291,7 @@ def references(w: Wording) -> Work:
             several=several,
         ),
         facts=tuple(
-            number(n) if n else rf"(?:{number(0)}|\b(?:no|none|zero|nothing|not)\b)"
+            counted(n) if n else rf"(?:{counted(0)}|\b(?:no|none|zero|nothing|not)\b)"
             for n in (len(entries), books, several)
         ),
         plan="Split at the entries, read the fields whatever their order, turn the names round.",
@@ -365,9 +366,9 @@ def changelog(w: Wording) -> Work:
             fixed=fixed or "none",
         ),
         facts=(
-            number(len(value)),
-            number(count),
-            number(fixed) if fixed else rf"(?:{number(0)}|\b(?:no|none|zero)\b)",
+            counted(len(value)),
+            counted(count),
+            counted(fixed) if fixed else rf"(?:{counted(0)}|\b(?:no|none|zero)\b)",
         ),
         plan="Three kinds of lines matter: release, heading, entry. The rest is skipped.",
         check=f"head -n 8 {target}; grep -c '^## ' {source}; grep -c '^- ' {source}",
@@ -444,7 +445,7 @@ def outline(w: Wording) -> Work:
             leaves=leaves,
             deep=deepest,
         ),
-        facts=(number(len(lines)), number(leaves)),
+        facts=(counted(len(lines)), counted(leaves)),
         plan="A stack with the list of each level; the indent says how deep an entry hangs.",
         check=f"grep -c . {source}; grep -c '\"{names[0]}\"' {target}; head -n 8 {target}",
     )

@@ -191,7 +191,7 @@ def _look(w: Wording, work: Work) -> list[ReferenceStep]:
     why = w.say(
         [
             "Before writing code I check the {kind} of {paths}.",
-            "First a look at {paths}: the {kind} decide<| more or less> how to read it.",
+            "First a look at {paths}, <at the|and at the> {kind}, before I decide how to read it.",
             "I need the {kind} of {paths} before anything else.",
         ],
         kind=kind,
