@@ -262,7 +262,7 @@ def contacts(w: Wording) -> Work:
             [
                 "{target} lists {n} people; without a mail address: {missing}. The mobile "
                 "number was taken wherever a card has one.",
-                "{n} people are in {target}, sorted by name. Number without a mail address: {missing}. "
+                "{n} people are in {target}, sorted by name. Without a mail address: {missing}. "
                 "Notes were left out.",
             ],
             target=target,
