@@ -29,6 +29,18 @@ _FIRST = (
     "For a note to the team: {ask}",
     "We argued about this at lunch. {ask}",
 )
+_TAILS = (
+    "Just tell me.",
+    "The folder can stay as it is.",
+    "Two or three sentences will do.",
+    "I need it for a form.",
+    "No need to run anything.",
+    "My guess is ready, I want to compare.",
+    "The people here disagree, hence the question.",
+    "Thanks in advance!",
+    "Then we can go on with the files.",
+    "I have forgotten more of this than I like.",
+)
 _NEXT = (
     "{ask}",
     "And this one: {ask}",
@@ -66,7 +78,8 @@ def make(seed: int) -> Task:
         id=f"{NAME}/{seed}",
         family=NAME,
         seed=seed,
-        opening=w.pick(_FIRST).format(ask=asked[0].ask),
+        opening=w.pick(_FIRST).format(ask=asked[0].ask)
+        + (f" {w.pick(_TAILS)}" if w.chance(0.65) else ""),
         goals=tuple(w.pick(_NEXT).format(ask=each.ask) for each in asked[1:]),
         fixture=fixture,
         tools=TOOLS,

@@ -72,7 +72,7 @@ def permissions(w: Wording) -> Asked:
     return Asked(
         w.say(
             [
-                "ls showed `-{shown}` for a file {name} on another machine. Which octal mode is it?",
+                "ls showed `-{shown}` for {name} on another machine. Which octal mode is it?",
                 "What number do I give to chmod to get `{shown}` on {name}? It is not here.",
             ],
             **words,
@@ -81,7 +81,7 @@ def permissions(w: Wording) -> Asked:
             [
                 "That is {mode}: r counts 4, w 2 and x 1, which makes {a} for the owner, {b} for "
                 "the group and {c} for others. So `chmod {mode} {name}`.",
-                "`chmod {mode} {name}`. Each digit is a sum of 4 (read), 2 (write) and 1 (execute), "
+                "`chmod {mode} {name}`. A digit is a sum of 4 (read), 2 (write) and 1 (execute), "
                 "in the order owner, group, others.",
             ],
             **words,
@@ -149,7 +149,7 @@ def days_between(w: Wording) -> Asked:
             ],
             **words,
         ),
-        (word(words["day"]), rf"(?<!\d){last.day}(?!\d)", f"{last:%B}|-{last.month:02d}-"),
+        (word(f"{last:%A}"), rf"(?<!\d){last.day}(?!\d)", f"{last:%B}|-{last.month:02d}-"),
         f"Count {count} days on from {first.isoformat()}: {last.isoformat()}.",
     )
 
