@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import msgspec
+
 from kappa_data.records import AnswerCheck, Attempt, FileCheck, ReferenceStep, ReferenceTurn, Task
 from kappa_data.tasks.material.domains import DOMAINS
 from kappa_data.tasks.material.near_misses import then_also, vague
@@ -104,7 +108,30 @@ def _jobs(w: Wording, m: Model, fault: str) -> list[Job]:
     else:
         end = []
     chosen = [*start, *middle[:2], *end] or [w.pick(QUESTIONS)]
-    return [job(w, m) for job in chosen]
+    return [_remarked(w, m, each) for each in chosen]
+
+
+def _remarked(w: Wording, m: Model, kind: Callable[[Wording, Model], Job]) -> Job:
+    """The job; in some seeds its answer says too what was done to the database."""
+    job = kind(w, m)
+    changes = kind in (*REPAIRS.values(), *CHANGES.values())
+    remark = w.say(
+        [
+            "It was one transaction, so there is no state in between.",
+            "I looked at {db} again afterwards, and the figures are from that look.",
+            "Nothing else in {db} was changed.",
+        ]
+        if changes
+        else [
+            "The query only reads; {db} is as it was.",
+            "The figures are from {db}, rounded to two decimals where there are any.",
+            "All of it comes from one query, which can be run again at any time.",
+        ],
+        db=m.db,
+    )
+    if w.chance(0.3):
+        return job
+    return msgspec.structs.replace(job, answer=f"{job.answer} {remark}")
 
 
 def _load(w: Wording, m: Model, fixture: dict[str, str]) -> list[ReferenceStep]:

@@ -27,7 +27,7 @@ from kappa_data.tasks.material.write_model import (
 )
 from kappa_data.tasks.mistakes import Turns, only_said, replaced
 from kappa_data.tasks.steps import bash, read, write
-from kappa_data.tasks.wording import Wording, listed, sentence
+from kappa_data.tasks.wording import Wording, listed, sentence, withholding
 
 NAME = "document_write"
 GROUP = "agentic"
@@ -95,11 +95,12 @@ def make(seed: int) -> Task:
         AnswerCheck(turn=0, required=tuple(corrected)),
         *(check for each in done for check in each[2]),
     )
+    asked = _opening(w, notes, kind)
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
         seed=seed,
-        opening=_opening(w, notes, kind),
+        opening=asked,
         goals=tuple(follow(w.rng, each[0]) for each in done),
         fixture=notes.files,
         tools=TOOLS,
@@ -107,6 +108,9 @@ def make(seed: int) -> Task:
         verifier=checks,
         reference=turns,
         wrong=_wrong(notes, turns),
+        withheld=withholding(
+            asked, notes.out, "a new file", f"The new file should be {notes.out}."
+        ),
     )
 
 

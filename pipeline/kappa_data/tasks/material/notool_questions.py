@@ -232,7 +232,13 @@ def pattern(w: Wording) -> Asked:
             ],
             **words,
         ),
-        w.say(["It matches {n} of {of}: {found}.", "{n}: {found}."], **words),
+        w.say(
+            [
+                "`{glob}` matches {n} of {of}: {found}.",
+                "The number is {n} out of {of}: {found}. A pattern has to cover the whole name.",
+            ],
+            **words,
+        ),
         (counted(len(found)), *(word(name) for name in found)),
         f"* is any run of characters, ? one character, and the rest of {glob} is literal.",
     )
