@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kappa_data.records import AnswerCheck, Attempt, Check, ReferenceStep, ReferenceTurn, Task
 from kappa_data.tasks.material.doc_edits import (
+    FORGOTTEN,
     INSTRUCTIONS,
     TELLING,
     Edit,
@@ -121,11 +122,15 @@ def _turn(w: Wording, doc: Doc, group: list[Edit], at: int) -> ReferenceTurn:
 
 
 def _wrong(doc: Doc, turns: Turns, edits: list[Edit]) -> tuple[Attempt, ...]:
+    slips = [slip for each in edits for slip in each.slips]
+    if sum("number" in each.ask.lower() for each in edits) > 1:
+        # A later change of the order may take back what was forgotten in an earlier one.
+        slips = [slip for slip in slips if slip[0] != FORGOTTEN]
     remark = bash(f"printf '\\nEdited on request.\\n' >> {doc.path}", "A note for the record.")
     return (
         only_said(turns),
         vague(turns),
         then_also("loses the end of the document", turns, last_record_lost(doc.path)),
         then_also("adds a remark of its own", turns, remark),
-        *(replaced(what, turns, (old, new)) for each in edits for what, old, new in each.slips),
+        *(replaced(what, turns, (old, new)) for what, old, new in slips),
     )

@@ -5,24 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from kappa_data.tasks.material.chores import WORDS
+from kappa_data.tasks.material.convert_scripts import DUMP, script_head
 from kappa_data.tasks.material.datawork import Output, Work
 from kappa_data.tasks.material.domains import FIRST, LAST
 from kappa_data.tasks.material.phrasing import plural, word
 from kappa_data.tasks.material.spelled import counted
 from kappa_data.tasks.wording import Wording, listed
-
-_DUMP = """
-with open(TARGET, "w", encoding="utf-8") as out:
-    json.dump(result, out, indent=2, ensure_ascii=False)
-"""
-
-
-def _head(source: str, target: str, imports: str) -> str:
-    modules = "\n".join(f"import {name}" for name in sorted(imports.split()))
-    return (
-        f'{modules}\n\nSOURCE = "{source}"\nTARGET = "{target}"\n\n'
-        'with open(SOURCE, encoding="utf-8") as handle:\n    text = handle.read()\n'
-    )
 
 
 def settings(w: Wording) -> Work:
@@ -59,7 +47,7 @@ def settings(w: Wording) -> Work:
         lines.append("")
     count = sum(len(each) for each in value.values())
     largest = max(value, key=lambda name: (len(value[name]), name))
-    script = _head(source, target, "configparser json") + (
+    script = script_head(source, target, "configparser json") + (
         "\n\ndef typed(value):\n"
         '    if value.lower() in ("yes", "on", "true"):\n        return True\n'
         '    if value.lower() in ("no", "off", "false"):\n        return False\n'
@@ -69,7 +57,7 @@ def settings(w: Wording) -> Work:
         "parser.read_string(text)\n"
         "result = {name: {key: typed(value) for key, value in parser[name].items()}\n"
         "          for name in parser.sections()}\n"
-        f"{_DUMP}print({{name: len(keys) for name, keys in result.items()}})\n"
+        f"{DUMP}print({{name: len(keys) for name, keys in result.items()}})\n"
     )
     return Work(
         files={source: "\n".join(lines)},
@@ -149,7 +137,7 @@ def subtitles(w: Wording) -> Work:
         )
 
     begin = cues[first][0]
-    script = _head(source, target, "re") + (
+    script = script_head(source, target, "re") + (
         f"SHIFT = {shift}  # milliseconds\nFROM = {begin if first else 0}\n\n\n"
         "def moved(found):\n"
         "    times = []\n    for hour, minute, second, rest in CLOCK.findall(found[0]):\n"
@@ -240,7 +228,7 @@ def references(w: Wording) -> Work:
     books = sum(entry[0] == "book" for entry in entries)
     several = sum(len(entry[2]) > 1 for entry in entries)
     sort = "(-int(e[2]), e[1])" if newest else "(int(e[2]), e[1])"
-    script = _head(source, target, "re") + (
+    script = script_head(source, target, "re") + (
         "\nentries = []\n"
         'for block in re.split(r"(?m)^@\\w+", text)[1:]:\n'
         '    fields = dict(re.findall(r"(?m)^\\s*(\\w+) = \\{?(.*?)\\}?,?$", block))\n'
@@ -322,14 +310,14 @@ def changelog(w: Wording) -> Work:
         value.append(release)
     fixed = sum(len(release.get("fixed", [])) for release in value)
     count = sum(len(v) for release in value for v in release.values() if isinstance(v, list))
-    script = _head(source, target, "json re") + (
+    script = script_head(source, target, "json re") + (
         "\nresult, kind = [], None\nfor line in text.splitlines():\n"
         '    if found := re.match(r"## \\[(.+)\\] - (.+)", line):\n'
         '        result.append({"version": found[1], "date": found[2]})\n'
         '    elif line.startswith("### "):\n'
         "        kind = line[4:].lower()\n        result[-1][kind] = []\n"
         '    elif line.startswith("- "):\n        result[-1][kind].append(line[2:])\n'
-        f'{_DUMP}print(len(result), "releases")\n'
+        f'{DUMP}print(len(result), "releases")\n'
     )
     return Work(
         files={source: "\n".join(lines)},
@@ -403,13 +391,13 @@ def outline(w: Wording) -> Work:
         n + 1 == len(lines) or lines[n + 1][0] <= depth for n, (depth, _) in enumerate(lines)
     )
     mark = w.pick(("", "- ", "* "))
-    script = _head(source, target, "json") + (
+    script = script_head(source, target, "json") + (
         f"\nresult = []\nstack = [result]\nfor line in text.splitlines():\n"
         "    if not line.strip():\n        continue\n"
         f'    depth = (len(line) - len(line.lstrip(" "))) // {step}\n'
         f'    node = {{"{names[0]}": line.strip().lstrip("-* "), "{names[1]}": []}}\n'
         "    del stack[depth + 1 :]\n    stack[depth].append(node)\n"
-        f'    stack.append(node["{names[1]}"])\n{_DUMP}print(len(result), "at the top")\n'
+        f'    stack.append(node["{names[1]}"])\n{DUMP}print(len(result), "at the top")\n'
     )
     return Work(
         files={source: "".join(f"{' ' * (step * d)}{mark}{name}\n" for d, name in lines)},

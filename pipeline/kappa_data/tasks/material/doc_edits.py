@@ -26,6 +26,7 @@ class Edit(Struct, frozen=True):
     """wrong ways: the mistake, and what stands in the place of what in calls and answers"""
 
 
+FORGOTTEN = "leaves the references as they were"
 Instruction = Callable[[Wording, Doc], Edit | None]
 
 _SHAKE = """\
@@ -52,7 +53,7 @@ def _forgotten(doc: Doc, before: dict[str, int]) -> tuple[tuple[str, str, str], 
     if all(doc.number(key) == before[key] for key in referred(doc)):
         return ()
     line = f're.sub(r"{doc.word} (\\d+)"'
-    return (("leaves the references as they were", f"text = {line}", f"unused = {line}"),)
+    return ((FORGOTTEN, f"text = {line}", f"unused = {line}"),)
 
 
 def _look(doc: Doc, why: str) -> ReferenceStep:

@@ -112,7 +112,6 @@ def idle(w: Wording, m: Model) -> Job:
             **words,
         ),
         tuple(word(name) for name in gone),
-        slips=(("says that none is missing", listed(shown), "none"),),
     )
 
 
