@@ -5,7 +5,17 @@ from __future__ import annotations
 from kappa_data.records import ReferenceTurn, Task
 from kappa_data.tasks.material import log_access, log_requests, log_states, log_traffic
 from kappa_data.tasks.material.code_goals import Goal
-from kappa_data.tasks.material.logs import Case, ask_command, ask_report, ask_span, said
+from kappa_data.tasks.material.logs import (
+    HOSTS,
+    SERVICES,
+    USERS,
+    Case,
+    ask_command,
+    ask_report,
+    ask_span,
+    said,
+)
+from kappa_data.tasks.material.near_misses import misread, vague
 from kappa_data.tasks.wording import Wording, sentence
 
 NAME = "log_forensics"
@@ -42,6 +52,10 @@ def make(seed: int) -> Task:
     w = Wording(NAME, seed)
     case = SCENARIOS[seed % len(SCENARIOS)](w)
     goals = _goals(w, case)
+    turns = (
+        ReferenceTurn(steps=case.steps, answer=case.answer),
+        *(goal.turn for goal in goals),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -58,10 +72,8 @@ def make(seed: int) -> Task:
         tools=TOOLS,
         programs=PROGRAMS,
         verifier=(said(case), *(check for goal in goals for check in goal.checks)),
-        reference=(
-            ReferenceTurn(steps=case.steps, answer=case.answer),
-            *(goal.turn for goal in goals),
-        ),
+        reference=turns,
+        wrong=(vague(turns), *misread(turns, case.facts, (*HOSTS, *SERVICES, *USERS))),
     )
 
 

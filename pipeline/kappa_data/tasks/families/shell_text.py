@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kappa_data.records import ReferenceTurn, Task
+from kappa_data.records import Attempt, ReferenceTurn, Task
 from kappa_data.tasks.material import (
     chores_counts,
     chores_folders,
@@ -18,6 +18,9 @@ from kappa_data.tasks.material.chores import (
     ask_size,
 )
 from kappa_data.tasks.material.code_goals import Goal
+from kappa_data.tasks.material.near_misses import last_record_lost, then_also, vague
+from kappa_data.tasks.mistakes import Turns, only_said
+from kappa_data.tasks.steps import bash
 from kappa_data.tasks.wording import Wording, withholding
 
 NAME = "shell_text"
@@ -52,6 +55,10 @@ def make(seed: int) -> Task:
     goals = _goals(w, chore)
     asked = w.say(OPENINGS, ask=chore.ask, question=chore.question, question_first=chore.question)
     target = next(iter(chore.outputs), "")
+    turns = (
+        ReferenceTurn(steps=chore.steps, answer=chore.answer),
+        *(goal.turn for goal in goals),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -62,14 +69,25 @@ def make(seed: int) -> Task:
         tools=TOOLS,
         programs=PROGRAMS,
         verifier=(*chore.all_checks(), *(check for goal in goals for check in goal.checks)),
-        reference=(
-            ReferenceTurn(steps=chore.steps, answer=chore.answer),
-            *(goal.turn for goal in goals),
-        ),
+        reference=turns,
+        wrong=_wrong(chore, turns),
         withheld=withholding(asked, target, "a new file", f"The file's name is {target}.")
         if len(chore.outputs) == 1
         else None,
     )
+
+
+def _wrong(chore: Chore, turns: Turns) -> tuple[Attempt, ...]:
+    """Nothing done, nothing told, one result too few, and a text changed on the way."""
+    spoiled = [
+        then_also(f"leaves out a part of {path}", turns, last_record_lost(path))
+        for path in [*chore.outputs, *chore.folder][:2]
+    ]
+    if chore.folder:
+        path = max(chore.folder)
+        gone = bash(f"rm {path}", f"{path} is not needed.")
+        spoiled.append(then_also("removes a file too many", turns, gone))
+    return (only_said(turns), vague(turns), *spoiled)
 
 
 def _goals(w: Wording, chore: Chore) -> list[Goal]:

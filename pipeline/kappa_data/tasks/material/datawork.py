@@ -1,5 +1,4 @@
-"""Makes a Task of one data operation: the steps of a careful analyst, the follow-ups, the "
-"checks."""
+"""Makes a Task of a data operation: the steps of an analyst, the follow-ups, the checks."""
 
 from __future__ import annotations
 
@@ -21,14 +20,22 @@ from kappa_data.records import (
     ReferenceTurn,
     Task,
 )
+from kappa_data.tasks.material.near_misses import (
+    last_record_lost,
+    overwritten,
+    then_also,
+    vague,
+    wrapped,
+)
 from kappa_data.tasks.material.phrasing import opening
 from kappa_data.tasks.material.tables import SAME, csv_text
+from kappa_data.tasks.mistakes import only_said
 from kappa_data.tasks.steps import bash, edit, read, write
 from kappa_data.tasks.wording import Wording, listed, withholding
 
 
 class Output(Struct, frozen=True):
-    """What a file must hold at the end: rows of a CSV (header first) or a JSON value."""
+    """What a file must hold at the end: rows of a CSV (header first), a JSON value, or a text."""
 
     value: Any
     ordered: bool = True
@@ -106,6 +113,8 @@ def expected_text(path: str, output: Output) -> str:
         return csv_text(output.value)
     if path.endswith(".jsonl"):
         return "".join(json.dumps(item) + "\n" for item in output.value)
+    if not path.endswith(".json"):
+        return f"{output.value}\n"
     return json.dumps(output.value, indent=1) + "\n"
 
 
@@ -138,6 +147,10 @@ def assemble(
     answer = AnswerCheck(turn=None, required=tuple(facts))
     asked = opening(w.rng, context=work.context, ask=work.ask, details=work.details)
     target = next(iter(work.outputs))
+    changed = (
+        then_also("overwrites the input", tuple(turns), overwritten(check.path, target))
+        for check in kept[:1]
+    )
     return Task(
         id=f"{family}/{seed}",
         family=family,
@@ -149,6 +162,13 @@ def assemble(
         verifier=(*checks, *kept, *extra, answer),
         reference=tuple(turns),
         withheld=withholding(asked, target, "a new file", f"It should be called {target}."),
+        wrong=(
+            only_said(tuple(turns)),
+            then_also("loses the last record", tuple(turns), last_record_lost(target)),
+            then_also("adds a frame to the result", tuple(turns), wrapped(target)),
+            vague(tuple(turns)),
+            *changed,
+        ),
     )
 
 
@@ -171,7 +191,7 @@ def _look(w: Wording, work: Work) -> list[ReferenceStep]:
     why = w.say(
         [
             "Before writing code I check the {kind} of {paths}.",
-            "First a look at {paths}: the {kind} decide<| more or less> how to read it.",
+            "First a look at {paths}, <at the|and at the> {kind}, before I decide how to read it.",
             "I need the {kind} of {paths} before anything else.",
         ],
         kind=kind,

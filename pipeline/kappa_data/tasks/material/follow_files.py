@@ -21,7 +21,11 @@ FileMaker = Callable[[Wording, Work], FollowUp]
 def file_wishes(work: Work) -> list[FileMaker]:
     """The wishes that suit the first output of the work."""
     path = next(iter(work.outputs))
-    return [_frequency, _tabs] if path.endswith(".csv") else [_leaves, _sorted_keys]
+    known: dict[str, list[FileMaker]] = {
+        ".csv": [_frequency, _tabs],
+        ".json": [_leaves, _sorted_keys],
+    }
+    return known.get(PurePosixPath(path).suffix, [])
 
 
 def _frequency(w: Wording, work: Work) -> FollowUp:

@@ -151,7 +151,7 @@ SLOW_QUESTION = (
 SLOW_ANSWER = (
     "The slow path is {path}: {mean} ms on average over {hits} requests, while {others} stay "
     "below 200 ms. {over_limit} requests took more than {limit} ms, and the slowest one needed "
-    "{slowest_ms} ms. <All of that is in one path|Since only this path is affected>, so I would "
+    "{slowest_ms} ms. <All of that is in one path|Only this path is affected>, so I would "
     "look at what {path} calls, not at the server as a whole.",
     "{path} is the one, with a mean of {mean} ms. Above {limit} ms there are {over_limit} of "
     "{all} requests, the longest took {slowest_ms} ms. The other paths ({others}) <answer "

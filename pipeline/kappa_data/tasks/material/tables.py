@@ -25,6 +25,8 @@ def load(path):
             return json.load(handle)
         if path.endswith(".jsonl"):
             return [json.loads(line) for line in handle if line.strip()]
+        if not path.endswith((".csv", ".tsv")):
+            return [line.rstrip() for line in handle if line.strip()]
         return [row for row in csv.reader(handle) if row]
 
 
