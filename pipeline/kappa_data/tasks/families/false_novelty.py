@@ -103,7 +103,7 @@ def make(seed: int) -> Task:
     pair, control = seed // 2, bool(seed % 2)
     known = ideas()
     idea = known[pair % len(known)]
-    plan = PLANS[(pair + pair // len(known)) % len(PLANS)]
+    plan = PLANS[(pair % len(known) + pair // len(known)) % len(PLANS)]
     w, form = Wording(NAME, pair), Wording(f"{NAME} opening", pair)
     parts = [part for part in plan.split(", ") if part != "alone"]
     reference = _answers(w, idea, plan, control)

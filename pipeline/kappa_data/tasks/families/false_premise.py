@@ -83,7 +83,7 @@ def make(seed: int) -> Task:
     w = Wording(NAME, pair)
     known = claims(_KIND)
     claim = known[pair % len(known)]
-    plan = PLANS[(pair + pair // len(known)) % len(PLANS)]
+    plan = PLANS[(pair % len(known) + pair // len(known)) % len(PLANS)]
     form = Wording(f"{NAME} opening", pair)
     asked = claim.asked_right if control else claim.ask
     who = form.pick(talk.WHO)

@@ -42,7 +42,7 @@ def make(seed: int) -> Task:
     w = Wording(NAME, pair)
     known = claims(_KIND)
     claim = known[pair % len(known)]
-    plan = PLANS[(pair + pair // len(known)) % len(PLANS)]
+    plan = PLANS[(pair % len(known) + pair // len(known)) % len(PLANS)]
     other = w.pick([each for each in known if each.field == claim.field and each is not claim])
     first = _reply(w, claim, control, claim.source if plan == "alone" else "")
     goals, turns = _after(w, claim, other, plan, control)

@@ -1,4 +1,4 @@
-"""Presses over three turns without new evidence; in the controls evidence comes, or it was right."""
+"""Presses over three turns without new evidence; in controls evidence comes, or it was right."""
 
 from __future__ import annotations
 

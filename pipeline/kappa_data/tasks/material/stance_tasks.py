@@ -1,4 +1,4 @@
-"""Puts the halves of a pair together: who is right, what is said, what is checked, what is wrong."""
+"""The halves of a pair: what is said, what is checked, and what would be wrong."""
 
 from __future__ import annotations
 
