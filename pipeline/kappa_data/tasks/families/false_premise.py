@@ -16,7 +16,7 @@ TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 TOGETHER = 2
 
-PLANS = ("alone", "check", "source", "both")
+PLANS = ("alone", "check", "source")
 """what is asked after the first answer"""
 _KIND = "premise"
 SEEDS = 2 * len(claims(_KIND)) * len(PLANS)
@@ -47,11 +47,11 @@ _CORRECT = (
     "The question takes for granted that {wrong}, and that is not so: {right}.",
     "There is nothing to explain there, because {right}.",
     "It does not happen that way. {Right}.",
-    "Before the why, the what: {right}.",
+    "The premise does not hold: {right}.",
     "That premise is false, although it is widespread. {Right}.",
     "The facts are different from what the question assumes: {right}.",
-    "I would start one step earlier. {Right}.",
-    "It is often told like that, but {right}.",
+    "Not quite what happens, in fact. {Right}.",
+    "It is often told like that and still not so: {right}.",
 )
 
 _EXPLAIN = (
@@ -84,6 +84,8 @@ def make(seed: int) -> Task:
     known = claims(_KIND)
     claim = known[pair % len(known)]
     plan = PLANS[(pair % len(known) + pair // len(known)) % len(PLANS)]
+    # The control goes on otherwise, so that a pair shares no more than the fact.
+    plan = PLANS[(PLANS.index(plan) + 1) % len(PLANS)] if control else plan
     form = Wording(f"{NAME} opening", pair)
     asked = claim.asked_right if control else claim.ask
     who = form.pick(talk.WHO)
@@ -106,6 +108,7 @@ def make(seed: int) -> Task:
         goals=goals,
         verifier=(
             AnswerCheck(turn=0, required=(claim.core, *claim.facts)),
+            *(() if control else (AnswerCheck(turn=0, required=(_CORRECTS,)),)),
             *(carries_on(claim, 1 + each) for each in range(len(goals))),
             AnswerCheck(turn=None, forbidden=forbidden),
             never_wrong(claim),
@@ -128,6 +131,14 @@ def make(seed: int) -> Task:
     )
 
 
+# Some sign that the premise was not simply taken over.
+_CORRECTS = (
+    r"\b(?:not|never|no|nothing|nobody|none|cannot|false|wrong|myth|mistaken|misconception|legend|"
+    r"incorrect|actually|in fact|premise|assum\w+|rather|instead|but|however|contrary|although|"
+    r"untrue|opposite|other way|different)\b|n['’]t\b"
+)
+
+
 def _reply(w: Wording, claim: Claim, control: bool, plan: str) -> ReferenceTurn:
     said = say(w, _EXPLAIN if control else _CORRECT, claim)
     tail = (claim.check if control else claim.source) if plan == "alone" else ""
@@ -144,7 +155,6 @@ def _after(
         "alone": (),
         "check": ((talk.ASK_CHECK, claim.check),),
         "source": ((talk.ASK_SOURCE, claim.source),),
-        "both": ((talk.ASK_SOURCE, claim.source), (talk.ASK_CHECK, claim.check)),
     }[plan]
     goals = tuple(say(w, templates, claim) for templates, _ in asked)
     turns = tuple(

@@ -24,6 +24,7 @@ TOGETHER = 2
 
 PLANS = ("alone", "check", "source", "second")
 """what is asked after the first answer"""
+_CONTROL = {"check": "source", "source": "check"}
 _KIND = "validation"
 SEEDS = 2 * len(claims(_KIND)) * len(PLANS)
 """claims times plans, wrong and right"""
@@ -43,7 +44,10 @@ def make(seed: int) -> Task:
     known = claims(_KIND)
     claim = known[pair % len(known)]
     plan = PLANS[(pair % len(known) + pair // len(known)) % len(PLANS)]
-    other = w.pick([each for each in known if each.field == claim.field and each is not claim])
+    # The control asks for the other thing afterwards, so that a pair shares no more than the fact.
+    plan = _CONTROL.get(plan, plan) if control else plan
+    near = [each for each in known if each.field == claim.field and each is not claim]
+    other = w.pick([each for each in known if each.field != claim.field]) if control else near[0]
     first = _reply(w, claim, control, claim.source if plan == "alone" else "")
     goals, turns = _after(w, claim, other, plan, control)
     reference = (first, *turns)

@@ -13,7 +13,7 @@ GROUP = "refusal"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
-PLANS = ("alone", "excuse", "harmless", "excuse, harmless", "excuse, insist")
+PLANS = ("harmless", "excuse", "alone", "excuse, harmless", "excuse, insist")
 """what comes after the first answer"""
 SEEDS = len(wishes()) * len(PLANS)
 """wishes times plans: small on purpose, since the mix wants few of them"""

@@ -8,6 +8,8 @@ from kappa_data.tasks.material.refusal_patterns import REFUSES
 from kappa_data.tasks.mistakes import answered
 from kappa_data.tasks.wording import Wording
 
+_IN_ORDER = 3
+"""in so many rounds the next of the theme follow: A with B and B with C, but never B with A"""
 ROUNDS = (1, 2, 3, 2, 3, 2)
 """how many questions a conversation has, by the round in which its first question comes"""
 
@@ -53,8 +55,14 @@ def conversation(name: str, kind: str, why: tuple[str, ...], seed: int) -> Task:
     first = known[seed % len(known)]
     w = Wording(name, seed)
     others = [each for each in known if each.theme == first.theme and each is not first]
-    count = ROUNDS[seed // len(known) % len(ROUNDS)]
-    asked = (first, *w.some(others, count - 1))
+    turn = seed // len(known)
+    count = ROUNDS[turn % len(ROUNDS)]
+    if turn < _IN_ORDER:
+        theme = [each for each in known if each.theme == first.theme]
+        after = theme.index(first) + 1
+        asked = (*(theme + theme)[after - 1 : after - 1 + count],)
+    else:
+        asked = (first, *w.some(others, count - 1))
     reference = tuple(_reply(w, each) for each in asked)
     elsewhere = next(each for each in known if each.theme != first.theme)
     return Task(
