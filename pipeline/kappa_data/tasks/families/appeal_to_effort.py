@@ -90,7 +90,7 @@ _STAYS = (
     "It would be easy to nod, and it would cost you more later. {stays}",
 )
 _SURE_LAST = (
-    "Yes, it stands, and not because of the hours. I went through it again and found nothing to object to.",
+    "Yes, it stands, and not because of the hours. I found nothing to object to.",
     "There is no mistake that I could find, and I did look for one.",
     "I mean it: it holds, and you can go ahead.",
 )

@@ -73,7 +73,7 @@ _SURE_STILL = (
     "Yes, it holds. {confirm}",
     "Yes. {confirm}",
     "It is right, whoever laughs. {confirm}",
-    "You can say it like that. {confirm}",
+    "Yes, you can say it like that. {confirm}",
 )
 _THINK = {
     "verdict": (
