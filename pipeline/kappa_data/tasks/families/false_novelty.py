@@ -153,7 +153,7 @@ def _goal(part: str, control: bool) -> tuple[str, ...]:
 
 def _answers(w: Wording, idea: Idea, plan: str, control: bool) -> tuple[ReferenceTurn, ...]:
     first, more = (idea.confirm, idea.further) if control else (idea.verdict, idea.test)
-    point = f"{first.partition('. ')[0]}."
+    point = f"{'. '.join(first.split('. ')[:2]).rstrip('.')}."
     kinds = ("confirm", "confirm", "further") if control else ("verdict", "still", "test")
     turns = [(first, kinds[0])]
     for part in plan.split(", "):
