@@ -41,13 +41,13 @@ OPENINGS = (
     "{where} {ask} {rules} {close}",
     "{where} {ask}\n\n<What matters|What counts|The rules>:\n{bullets}\n\n{close}",
     "Ticket {ticket}: `{main}`\n\n{ask}\n\n{bullets}\n\n{close}",
-    "{main}: {ask_low}\n\n{bullets}\n\n<thanks|ta|cheers>. {close}",
+    "{ask_low}\n\n{bullets}\n\n{close} <thanks|ta|cheers>",
     "<This has been on my list for weeks|I keep putting this off|Nobody else has time for this>,"
     " so <over to you|here it is>. {ask} {rules} {where} {close}",
     "Subject: {main}\n\n<Hello|Good morning|Hi>,\n\n{ask} {rules}\n\n{where}\n\n{close}\n\n<Thanks"
     "|Best|Regards>,\n{who}",
     "<Before the release|Before Friday|Today, if you can>: {ask_low} {rules} {close}",
-    "{close} <That is|It is> about `{main}`: {ask_low} {rules}",
+    "<This is about|It's about> `{main}`. {ask} {rules} {close}",
 )
 WHERE = (
     "<The folder is|This is> a collection of small tools that <grew over the years|the team "
@@ -242,6 +242,8 @@ def _first_steps(w: Wording, work: Exercise, files: dict[str, str]) -> list[Refe
     facts: dict[str, object] = {"main": work.main, "about": work.about}
     exists = [path for path in dict.fromkeys((work.main, *work.files)) if path in files]
     # A file that an edit needs has to be read; the others of the exercise are worth a look.
+    if not exists:
+        return _new_steps(w, work)
     reads = [
         read(
             exists[0],
@@ -287,6 +289,23 @@ def _first_steps(w: Wording, work: Exercise, files: dict[str, str]) -> list[Refe
     if work.try_after:
         steps.append(bash(work.try_after, w.say(work.why_after)))
     return steps
+
+
+def _new_steps(w: Wording, work: Exercise) -> list[ReferenceStep]:
+    """A program that is written from nothing, in a folder with others."""
+    look = w.say(
+        (
+            "Nothing of it is there yet. See what the folder holds and how others are written.",
+            "A new file, {main}. Look at the folder first<, for its conventions|>.",
+            "Does {main} exist already? List the files<, and read what the README says|>.",
+        ),
+        main=work.main,
+    )
+    steps = [bash("find . -type f | sort", look)]
+    if w.chance(0.6):
+        steps.append(read("README.md"))
+    steps += [_step(w, each, work.main) for each in work.edits]
+    return [*steps, bash(work.try_after, w.say(work.why_after))]
 
 
 def _opening(w: Wording, work: Exercise, seed: int) -> str:
@@ -342,6 +361,11 @@ def _answer(w: Wording, work: Exercise) -> str:
     )
     if len(touched) > 1:
         where = where.replace("The change is in", "The changes are in")
+    if work.main not in work.files:
+        where = w.say(
+            ("It is one new file, `{main}`.", "`{main}` is new, nothing else <was touched|changed>."),
+            main=work.main,
+        )
     order = w.pick(
         (
             (said, detail, tried, where),
