@@ -1,4 +1,7 @@
-"""Small C programs: mended and extended, compiled and run against hidden cases."""
+"""Small C programs: mended and extended, compiled and run against hidden cases.
+
+Few seeds: two or three exercises in four wordings, with changing neighbours, give no more.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "c_program"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("gcc",)
-SEEDS = 500
+SEEDS = 40
 
 _SET = Set(NAME, "c", PROGRAMS, "C programs")
 

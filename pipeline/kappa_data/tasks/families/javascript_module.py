@@ -1,4 +1,7 @@
-"""Small JavaScript modules for Node: mended, extended or written, with hidden tests."""
+"""Small JavaScript modules for Node: mended, extended or written, with hidden tests.
+
+Few seeds: two or three exercises in four wordings, with changing neighbours, give no more.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "javascript_module"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("node",)
-SEEDS = 500
+SEEDS = 45
 
 _SET = Set(NAME, "javascript", PROGRAMS, "Node modules")
 

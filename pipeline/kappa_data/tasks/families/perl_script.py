@@ -1,4 +1,7 @@
-"""Perl scripts that are mended and extended, run against cases nobody saw."""
+"""Perl scripts that are mended and extended, run against cases nobody saw.
+
+Few seeds: two or three exercises in four wordings, with changing neighbours, give no more.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "perl_script"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("perl",)
-SEEDS = 500
+SEEDS = 100
 
 _SET = Set(NAME, "perl", PROGRAMS, "Perl scripts")
 

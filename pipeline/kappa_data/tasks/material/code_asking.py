@@ -93,7 +93,7 @@ def make_task(of: Set, seed: int) -> Task:
             files |= codebase(domain, w.rng.randrange(8)).files
     files |= {**work.files, "README.md": _readme(w, of, [work, *others])}
     files[LOG] = _log(w, others)
-    chosen = _extras(w, work)
+    chosen = _extras(w, work, others)
     turns, asks, checks = _turns(w, work, files, chosen)
     verifier: list[Check] = [
         *(FileCheck(path, content=work.files[path]) for path in work.keeps),
@@ -140,11 +140,40 @@ def _log(w: Wording, others: list[Exercise]) -> str:
     return _LOG_TEXT.format(version=version, entries="\n".join(entries) + "\n")
 
 
-def _extras(w: Wording, work: Exercise) -> list[Extra]:
-    """0 to 3 further wishes, in the order in which they stand."""
-    pool = list(range(len(work.extras) + 1))
-    chosen = sorted(w.some(pool, min(len(pool), w.pick((0, 1, 1, 2, 2, 3)))))
-    return [work.extras[at] if at < len(work.extras) else _changelog(w, work) for at in chosen]
+def _extras(w: Wording, work: Exercise, others: list[Exercise]) -> list[Extra]:
+    """1 to 3 further wishes: the exercise's own in their order, then those about the folder."""
+    pool = [*work.extras, _changelog(w, work)]
+    pool += [_which(w, each) for each in others[:2]]
+    chosen = sorted(w.some(range(len(pool)), min(len(pool), w.pick((1, 1, 2, 2, 3)))))
+    return [pool[at] for at in chosen]
+
+
+def _which(w: Wording, other: Exercise) -> Extra:
+    """Which of the neighbours does something? The README knows, and the file shows it."""
+    path = other.main
+    lines = other.solved()[path].count("\n")
+    about = other.about.replace("{", "{{").replace("}", "}}")
+    return Extra(
+        ask=(
+            f"<Something else|Another question>: somebody asked me which of our tools {about}. "
+            "<Which file is that|What is its file name>?",
+            f"<By the way|And then>: is there a tool here that {about}? <Tell me the file|Which>?",
+            f"A colleague is looking for the one that {about}. <What is it called|Where is it>?",
+        ),
+        answer=(
+            f"That is `{path}`, with {lines} lines. The README has it in its list as the one that "
+            f"{about}<, and the beginning of the file says the same|>.",
+            f"`{path}` {about}; your colleague can open it directly, it is {lines} lines long.",
+            f"It is `{path}`. I found it in the README and looked into the file, which {about} "
+            f"<in|within> {lines} lines.",
+        ),
+        run=f"grep -n -F '{path}' README.md; wc -l {path}; head -n 8 {path}",
+        why_run=(
+            f"The README lists the tools; `{path}` looks right. See that the file agrees.",
+            f"By the list in the README it should be `{path}`; <a look into it|its head> tells.",
+        ),
+        required=(re.escape(path.rpartition("/")[2]),),
+    )
 
 
 def _changelog(w: Wording, work: Exercise) -> Extra:
@@ -363,7 +392,10 @@ def _answer(w: Wording, work: Exercise) -> str:
         where = where.replace("The change is in", "The changes are in")
     if work.main not in work.files:
         where = w.say(
-            ("It is one new file, `{main}`.", "`{main}` is new, nothing else <was touched|changed>."),
+            (
+                "It is one new file, `{main}`.",
+                "`{main}` is new, nothing else <was touched|changed>.",
+            ),
             main=work.main,
         )
     order = w.pick(
@@ -399,8 +431,3 @@ def _wrong(work: Exercise, turns: Turns) -> tuple[Attempt, ...]:
         first = ReferenceTurn(turns[0].answer, (*known, *others, write(path, text)))
         made.append(Attempt(slip.mistake, (first, *turns[1:])))
     return tuple(made)
-
-
-def plain(text: str) -> str:
-    """`text` as a pattern that does not care how words are set apart."""
-    return r"\W{1,3}".join(re.escape(word) for word in re.findall(r"\w+", text))
