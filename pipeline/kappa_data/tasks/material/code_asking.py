@@ -61,7 +61,7 @@ CLOSES = (
     "<Run it once|Try it> before you report back<, please|>.",
     "Leave the other files <alone|as they are>.",
     "<Keep it|Please keep it> simple<, others have to read it|>.",
-    "<A short summary|Two or three sentences about the change> <is|are> enough as an answer.",
+    "<A short summary is|Two or three sentences about the change are> enough as an answer.",
     "<Please test it|Test it> <on|with> something small <before you answer|first>.",
 )
 PEOPLE = ("Ines", "Tomasz", "Oluchi", "Maren", "Deepa", "Yusuf", "Clara", "Henrik", "Paola", "Kofi")
@@ -157,15 +157,15 @@ def _which(w: Wording, other: Exercise) -> Extra:
         ask=(
             f"<Something else|Another question>: somebody asked me which of our tools {about}. "
             "<Which file is that|What is its file name>?",
-            f"<By the way|And then>: is there a tool here that {about}? <Tell me the file|Which>?",
+            f"<By the way|And then>: is there a tool here that {about}? <Which file|Which one>?",
             f"A colleague is looking for the one that {about}. <What is it called|Where is it>?",
         ),
         answer=(
             f"That is `{path}`, with {lines} lines. The README has it in its list as the one that "
             f"{about}<, and the beginning of the file says the same|>.",
-            f"`{path}` {about}; your colleague can open it directly, it is {lines} lines long.",
-            f"It is `{path}`. I found it in the README and looked into the file, which {about} "
-            f"<in|within> {lines} lines.",
+            f"`{path}` {about}; the file has {lines} lines.",
+            f"It is `{path}`. I found it in the README and looked into the file: {lines} lines, "
+            "<and its head agrees with the list|and it is the right one>.",
         ),
         run=f"grep -n -F '{path}' README.md; wc -l {path}; head -n 8 {path}",
         why_run=(
