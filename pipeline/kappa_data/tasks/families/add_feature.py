@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kappa_data.records import AnswerCheck, Check, ReferenceStep, ReferenceTurn, Task
+import msgspec
+
+from kappa_data.records import AnswerCheck, Attempt, Check, ReferenceStep, ReferenceTurn, Task
 from kappa_data.tasks.material.code_goals import (
     CHANGELOG,
     LOG_TEXT,
@@ -30,6 +32,7 @@ from kappa_data.tasks.material.codebase import (
     minimal_edit,
     with_methods,
 )
+from kappa_data.tasks.mistakes import Turns, only_said, replaced
 from kappa_data.tasks.steps import bash, edit, read
 from kappa_data.tasks.wording import Wording, sentence
 
@@ -94,6 +97,13 @@ def make(seed: int) -> Task:
     ]
     mutant = apply(module, [feature.mutate])
     files = {**code.files, "README.md": readme(w, code), CHANGELOG: LOG_TEXT}
+    turns = (
+        ReferenceTurn(
+            steps=tuple(_steps(w, code, feature, tests)),
+            answer=_answer(w, code, feature, count),
+        ),
+        *(goal.turn for goal in goals),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -108,12 +118,28 @@ def make(seed: int) -> Task:
             *(check for goal in goals for check in goal.checks),
             notices(code.module, mutant),
         ),
-        reference=(
-            ReferenceTurn(
-                steps=tuple(_steps(w, code, feature, tests)),
-                answer=_answer(w, code, feature, count),
-            ),
-            *(goal.turn for goal in goals),
+        reference=turns,
+        wrong=_wrong(code, feature, turns),
+    )
+
+
+def _wrong(code: Codebase, feature: Feature, turns: Turns) -> tuple[Attempt, ...]:
+    """The feature with a mistake in it, without tests, or with tests that hold nothing."""
+    untested = tuple(
+        msgspec.structs.replace(
+            turn,
+            steps=tuple(step for step in turn.steps if step.arguments.get("path") != code.tests),
+        )
+        for turn in turns
+    )
+    names = method_names(feature.tests)
+    hollow = "\n".join(f"    def {name}(self):\n        self.assertTrue(True)\n" for name in names)
+    return (
+        only_said(turns),
+        replaced("one rule of the feature is wrong", turns, feature.mutate),
+        Attempt("no tests are written", untested),
+        replaced(
+            "the tests assert nothing", turns, (feature.tests.strip("\n"), hollow.strip("\n"))
         ),
     )
 

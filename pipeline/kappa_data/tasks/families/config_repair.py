@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 
+import msgspec
+
 from kappa_data.records import (
     AnswerCheck,
+    Attempt,
     Check,
     CommandCheck,
     FileCheck,
@@ -26,6 +29,7 @@ from kappa_data.tasks.material.config_files import (
     sheet,
 )
 from kappa_data.tasks.material.config_goals import Site, goals_after
+from kappa_data.tasks.mistakes import Turns, only_said
 from kappa_data.tasks.steps import bash, edit, read, write
 from kappa_data.tasks.wording import Wording, sentence
 
@@ -113,6 +117,13 @@ def make(seed: int) -> Task:
         FileCheck(path=site.checker, content=site.files[site.checker]),
         AnswerCheck(turn=None, required=tuple(sorted(re.escape(f.setting.key) for f in faults))),
     ]
+    turns = (
+        ReferenceTurn(
+            steps=tuple(_steps(w, site, faults, stages, syntax)),
+            answer=_answer(w, site, faults, syntax),
+        ),
+        *(goal.turn for goal in goals.goals),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -123,13 +134,27 @@ def make(seed: int) -> Task:
         tools=TOOLS,
         programs=PROGRAMS,
         verifier=(*checks, *(check for goal in goals.goals for check in goal.checks)),
-        reference=(
-            ReferenceTurn(
-                steps=tuple(_steps(w, site, faults, stages, syntax)),
-                answer=_answer(w, site, faults, syntax),
-            ),
-            *(goal.turn for goal in goals.goals),
+        reference=turns,
+        wrong=_wrong(site, faults, stages, turns),
+    )
+
+
+def _wrong(site: Site, faults: list[Fault], stages: list[str], turns: Turns) -> tuple[Attempt, ...]:
+    """The file is left half mended, or whatever complains is silenced."""
+
+    def instead(mistake: str, *steps: ReferenceStep) -> Attempt:
+        return Attempt(mistake, (msgspec.structs.replace(turns[0], steps=steps), *turns[1:]))
+
+    silent = 'print("ok")\n'
+    return (
+        only_said(turns),
+        instead(
+            f"one setting stays wrong: {faults[-1].setting.name}",
+            read(site.path),
+            write(site.path, stages[-2]),
         ),
+        instead("the checker is made to say ok", read(site.checker), write(site.checker, silent)),
+        instead("the file is taken away and not written anew", bash(f"rm {site.path}")),
     )
 
 

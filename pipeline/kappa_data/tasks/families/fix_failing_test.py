@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from kappa_data.records import (
     AnswerCheck,
+    Attempt,
     Check,
     FileCheck,
     ReferenceStep,
@@ -36,6 +39,7 @@ from kappa_data.tasks.material.codebase import (
     method_names,
     minimal_edit,
 )
+from kappa_data.tasks.mistakes import Turns, only_said, replaced
 from kappa_data.tasks.steps import bash, edit, read
 from kappa_data.tasks.wording import Wording, sentence
 
@@ -94,6 +98,14 @@ def make(seed: int) -> Task:
         AnswerCheck(turn=None, required=(rf"(?<!test_){re.escape(_base(code.module))}",)),
     ]
     files = {**code.files, code.module: broken, "README.md": readme(w, code), CHANGELOG: LOG_TEXT}
+    turns = (
+        ReferenceTurn(
+            steps=tuple(_steps(w, code, bug, broken)),
+            reasoning=_closing_thought(w, code, bug),
+            answer=_answer(w, code, bug),
+        ),
+        *(goal.turn for goal in goals),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -104,13 +116,33 @@ def make(seed: int) -> Task:
         tools=TOOLS,
         programs=PROGRAMS,
         verifier=(*checks, *(check for goal in goals for check in goal.checks)),
-        reference=(
-            ReferenceTurn(
-                steps=tuple(_steps(w, code, bug, broken)),
-                reasoning=_closing_thought(w, code, bug),
-                answer=_answer(w, code, bug),
-            ),
-            *(goal.turn for goal in goals),
+        reference=turns,
+        wrong=_wrong(code, bug, turns),
+    )
+
+
+def _wrong(code: Codebase, bug: Bug, turns: Turns) -> tuple[Attempt, ...]:
+    """The test is made to pass, or something else is mended."""
+
+    def instead(mistake: str, command: str) -> Attempt:
+        first = msgspec.structs.replace(turns[0], steps=(bash(command),))
+        return Attempt(mistake, (first, *turns[1:]))
+
+    head = f"def {bug.test}(self):"
+    return (
+        only_said(turns),
+        instead(
+            "the failing test is emptied, the code left as it is",
+            f"sed -i 's/{re.escape(head)}/&\\n        return/' {code.tests}",
+        ),
+        instead(
+            "the failing test is taken out of the suite by another name",
+            f"sed -i 's/def {bug.test}(/def later_{bug.test}(/' {code.tests}",
+        ),
+        replaced(
+            "another file is edited and named",
+            turns,
+            (_base(code.module), f"old_{_base(code.module)}"),
         ),
     )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
 from kappa_data.records import (
     AnswerCheck,
+    Attempt,
     Check,
     CommandCheck,
     FileCheck,
@@ -30,6 +33,7 @@ from kappa_data.tasks.material.codebase import (
     dotted,
 )
 from kappa_data.tasks.material.renaming import SMOKE, Plan, ask_count, ask_script
+from kappa_data.tasks.mistakes import Turns, only_said
 from kappa_data.tasks.steps import bash, edit, read
 from kappa_data.tasks.wording import Wording, listed, withholding
 
@@ -90,7 +94,7 @@ def make(seed: int) -> Task:
         hidden_suite(plan.renamed(plan.code.hidden_tests())),
         CommandCheck(
             command=f"grep -rnw --include='*.py' --include='*.md' --exclude={CHANGELOG} "
-            f"'{plan.old}' . | grep -v test_hidden_suite",
+            f"'{plan.old}' .",
             exit_code=1,
         ),
         FileCheck(path=CHANGELOG, contains=(plan.files[CHANGELOG].partition("## 1.2")[2],)),
@@ -98,6 +102,10 @@ def make(seed: int) -> Task:
         CommandCheck(command=f"PYTHONPATH=. python3 {SMOKE}", stdout=f"{plan.decoy} 0"),
         AnswerCheck(turn=None, required=tuple(re.escape(path) for path in plan.touched)),
     ]
+    turns = (
+        ReferenceTurn(steps=tuple(_steps(w, plan)), answer=_answer(w, plan)),
+        *(goal.turn for goal in goals),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -108,11 +116,33 @@ def make(seed: int) -> Task:
         tools=TOOLS,
         programs=PROGRAMS,
         verifier=(*checks, *(check for goal in goals for check in goal.checks)),
-        reference=(
-            ReferenceTurn(steps=tuple(_steps(w, plan)), answer=_answer(w, plan)),
-            *(goal.turn for goal in goals),
-        ),
+        reference=turns,
+        wrong=_wrong(plan, turns),
         withheld=withholding(asked, plan.new, "something clearer", f"Call it `{plan.new}`."),
+    )
+
+
+def _wrong(plan: Plan, turns: Turns) -> tuple[Attempt, ...]:
+    """Too much is replaced, too little, or the old name lives on."""
+
+    def instead(mistake: str, command: str) -> Attempt:
+        first = msgspec.structs.replace(turns[0], steps=(bash(command),))
+        return Attempt(mistake, (first, *turns[1:]))
+
+    everywhere, old, new = "grep -rlE '{}' --include='*.{}' .", plan.old, plan.new
+    code = everywhere.format(old, "py")
+    return (
+        only_said(turns),
+        instead(
+            "parts of words and the history are replaced too",
+            f"sed -i 's/{old}/{new}/gI' $({code}; {everywhere.format(old, 'md')})",
+        ),
+        instead("the README keeps the old name", f"sed -i 's/\\b{old}\\b/{new}/g' $({code})"),
+        instead(
+            "the definition has the new name, and the old one stays as an alias",
+            f"sed -i -E 's/^(def|class) {old}\\b/\\1 {new}/' {plan.path}"
+            f" && printf '\\n\\n{old} = {new}\\n' >> {plan.path}",
+        ),
     )
 
 

@@ -148,7 +148,7 @@ def ask_script(w: Wording, plan: Plan) -> Goal:
         ask=ask,
         turn=ReferenceTurn(answer=answer + more(w, plan.code), steps=steps),
         checks=(
-            CommandCheck(command=f"rm -f test_hidden_suite.py; bash {path}"),
+            CommandCheck(command=f"bash {path}"),
             CommandCheck(command=f"cd trap && bash ../{path}", exit_code=1, files=bad),
             CommandCheck(
                 command=f"cd fine && bash ../{path}",
