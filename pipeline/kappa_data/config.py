@@ -114,6 +114,66 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
             "missing": 0.05,
         }
     )
+    slots: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="a mix of so many slots, by the shares below; 0: `tasks` of each family,"
+            " played by all personas",
+        ),
+    ] = 0
+    shares: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots, of these: paired (a task for every persona), none (further"
+            " tasks without one), switch, look_alike"
+        ),
+    ] = msgspec.field(
+        default_factory=lambda: {
+            "paired": 0.8,
+            "none": 0.16,
+            "switch": 0.025,
+            "look_alike": 0.015,
+        }
+    )
+    groups: Annotated[
+        dict[str, float],
+        Meta(description="with slots, of the expected tokens: kinds of task, in proportion"),
+    ] = msgspec.field(
+        default_factory=lambda: {
+            "agentic": 0.45,
+            "chat": 0.19,
+            "single_turn": 0.08,
+            "long_context": 0.12,
+            "reasoning": 0.06,
+            "sycophancy": 0.03,
+            "refusal": 0.02,
+            "identity": 0.01,
+        }
+    )
+    weights: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots: tasks of a family beside the others of its group, in"
+            " proportion; 1 where it is not named"
+        ),
+    ] = msgspec.field(default_factory=dict)
+    lengths: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots, of the expected tokens: conversations up to so long, in"
+            " proportion; decides between the next tasks of a family"
+        ),
+    ] = msgspec.field(
+        default_factory=lambda: {"4k": 0.2, "16k": 0.35, "32k": 0.2, "64k": 0.12, "128k": 0.13}
+    )
+    lengthen: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots: a family's tokens over what is expected, where they were"
+            " measured (plan --explain says them)"
+        ),
+    ] = msgspec.field(default_factory=dict)
     seed: Annotated[int, Meta(description="draws the splits, the mixes and the order")] = 0
 
 
