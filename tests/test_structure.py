@@ -28,7 +28,8 @@ LAYERS = (
     {"top_up"},
     {
         "session", "browse", "terminal", "push", "tool_list", "replay_sources", "replay_report",
-        "journal_report", "projection", "dry_run", "dry_run_report",
+        "journal_report", "projection", "dry_run", "dry_run_report", "explain",
+        "explain_report",
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",

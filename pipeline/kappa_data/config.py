@@ -110,7 +110,7 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
             "switch": 0.05,
             "look_alike": 0.05,
             "denied": 0.05,
-            "failing": 0.05,
+            "failing": 0.25,
             "missing": 0.05,
         }
     )

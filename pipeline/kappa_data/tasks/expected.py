@@ -22,8 +22,8 @@ LONGER = "longer"
 # the words and files of every family. No vocabulary is loaded, so the numbers never change.
 _PIECE = re.compile(r" ?[^\W\d_]{1,7}|\d{1,3}| ?[^\w\s]{1,3}\n*|_|\s+")
 
-# What stands around the words, in tokens: measured on the embedded teacher's conversations with
-# `python benchmarks/scaling.py calibrate`.
+# What stands around the words, in tokens: set so that the embedded teacher's conversations, as the
+# tokenizer counts them, come out; how far off each family is: `python benchmarks/scaling.py`.
 PREAMBLE = 120
 """of harmony's system message, and of the persona's line"""
 TOOL = 110

@@ -63,6 +63,8 @@ class Measured(Struct, frozen=True):
     group: str
     stream: str
     expected: Expected
+    shows: tuple[str, ...]
+    """of the lines of "references": what its solution does"""
 
 
 Planned = Sequence[tuple[Task, Sequence[Slot]]]
@@ -76,7 +78,8 @@ def measured(config: PlanConfig, planned: Planned) -> list[Measured]:
     for task, slots in planned:
         group = known[task.family].group if task.family in known else OTHER
         each = measure(task, config)
-        found += [Measured(slot, task, group, stream[task.id], each) for slot in slots]
+        shows = _references(task)
+        found += [Measured(slot, task, group, stream[slot.id], each, shows) for slot in slots]
     return found
 
 
@@ -136,7 +139,7 @@ def shares(slots: Sequence[Measured]) -> dict[str, dict[str, tuple[float, list[M
         parts["lengths"][band_of(each.expected.longest)].append(each)
         if each.slot.special and each.stream not in IN_STREAMS:
             parts["specials"][each.slot.special].append(each)
-        for name in _references(each.task):
+        for name in each.shows:
             parts["references"][name].append(each)
     amounts = {"groups": _tokens, "lengths": _tokens, "families": _tasks}
     return {
@@ -171,7 +174,7 @@ def as_figures(of: Iterable[Line]) -> dict[str, Any]:
 
 def _wanted(config: PlanConfig, slots: Sequence[Measured]) -> dict[str, dict[str, float]]:
     """What was asked for, of what there is: what cannot be had leaves its share to the others."""
-    specials = dict(config.specials)
+    specials = {kind: each for kind, each in config.specials.items() if kind not in IN_STREAMS}
     if not config.slots:
         return {"specials": specials}
     conditions = sorted({each.slot.persona for each in slots if each.stream == "paired"}, key=str)
@@ -194,7 +197,7 @@ def _wanted(config: PlanConfig, slots: Sequence[Measured]) -> dict[str, dict[str
         "groups": proportions(config.groups, by_group),
         "families": of_families,
         "lengths": proportions(config.lengths),
-        "specials": {kind: share for kind, share in specials.items() if kind not in IN_STREAMS},
+        "specials": specials,
     }
 
 
@@ -208,14 +211,12 @@ def _able(name: str, slots: Sequence[Measured]) -> list[Measured]:
     return [each for each in slots if each.task.tools]
 
 
-def _references(task: Task) -> list[str]:
+def _references(task: Task) -> tuple[str, ...]:
     """What the reference of a task with tools shows that no setting asks for."""
-    found = []
-    if task.tools and parallel(task.reference):
-        found.append(PARALLEL)
-    if task.tools and any(not turn.steps for turn in task.reference):
-        found.append(NO_TOOL)
-    return found
+    if not task.tools:
+        return ()
+    idle = any(not turn.steps for turn in task.reference)
+    return (PARALLEL,) * parallel(task.reference) + (NO_TOOL,) * idle
 
 
 def _calls(task: Task) -> bool:

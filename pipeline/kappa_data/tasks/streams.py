@@ -41,16 +41,13 @@ def fits(stream: str, task: Task) -> bool:
 
 
 def streams_of(slots: Sequence[Slot]) -> dict[str, Stream]:
-    """The stream of each task, as its slots show it."""
+    """The stream of each slot, by its id, as the slots of the whole plan show it."""
+    plain = [slot for slot in slots if slot.special not in IN_STREAMS]
+    named = {slot.task_id for slot in plain if slot.persona is not None}
     found: dict[str, Stream] = {}
-    several = len({slot.persona for slot in slots if slot.special not in IN_STREAMS}) > 1
     for slot in slots:
-        if slot.special == "switch":
-            found[slot.task_id] = "switch"
-        elif slot.special == "look_alike":
-            found[slot.task_id] = "look_alike"
-        elif slot.persona is not None or not several:
-            found[slot.task_id] = "paired"
-        else:
-            found.setdefault(slot.task_id, "none")
+        if slot.special == "switch" or slot.special == "look_alike":
+            found[slot.id] = slot.special
+        else:  # where nobody has a persona, all is paired with nobody else
+            found[slot.id] = "paired" if slot.task_id in named or not named else "none"
     return found
