@@ -97,7 +97,7 @@ def _totals(slots: Sequence[Measured], settings: Settings) -> dict[str, Any]:
     file = prices.load(config.prices)
     price = generate.price_of(config, file)(config.asked("assistant").model)
     free = generate.is_embedded(config)
-    paid = price and price.of(round(whole.prompt_tokens), round(whole.completion_tokens)) / PICO
+    asked = round(whole.prompt_tokens), round(whole.completion_tokens)
     return {
         "slots": len(slots),
         "tasks": len({each.task.id for each in slots}),
@@ -105,7 +105,9 @@ def _totals(slots: Sequence[Measured], settings: Settings) -> dict[str, Any]:
         "requests": round(whole.requests),
         "prompt_tokens": round(whole.prompt_tokens),
         "completion_tokens": round(whole.completion_tokens),
-        "cost": paid,
+        "repeated_prompt_tokens": round(whole.repeated),
+        "cost": price and price.of(*asked) / PICO,
+        "cost_if_cached": price and price.of(*asked, round(whole.repeated)) / PICO,
         "currency": None if free else file.currency or None,
         "free": free,
     }

@@ -49,12 +49,15 @@ def print_explained(found: Explained) -> None:
 def _totals(found: Explained) -> list[str]:
     whole = found.totals
     currency = "free" if whole["free"] else whole["currency"] or ""
+    cached = ""
+    if whole["cost"] != whole["cost_if_cached"]:
+        cached = f", {cost(whole['cost_if_cached'], currency)} where the endpoint caches prefixes"
     return [
         "",
         f"{whole['slots']:,} slots of {whole['tasks']:,} tasks, expected: {whole['tokens']:,} "
         f"tokens to train on; {whole['requests']:,} requests, {whole['prompt_tokens']:,} prompt "
         f"tokens and {whole['completion_tokens']:,} of answers; cost: "
-        f"{cost(whole['cost'], currency)} (generate --dry-run measures it)",
+        f"{cost(whole['cost'], currency)}{cached} (generate --dry-run measures it)",
     ]
 
 

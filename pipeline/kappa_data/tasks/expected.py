@@ -49,13 +49,15 @@ USER_WORDS = 3
 class Expected(Struct, frozen=True):
     """Of one conversation, in tokens. `tokens` is what is trained on: the documents of all turns,
     which repeat what came before; `longest` is the last of them. The others are what is asked of
-    the teacher: prompts are counted whole, in every request again."""
+    the teacher: prompts are counted whole, in every request again; `repeated` are those of them
+    with which an earlier request of the conversation began, so that a server may have kept them."""
 
     tokens: float = 0.0
     longest: float = 0.0
     requests: float = 0.0
     prompt_tokens: float = 0.0
     completion_tokens: float = 0.0
+    repeated: float = 0.0
 
     def times(self, factor: float) -> Expected:
         """All of it but the requests, `factor` times as long."""
@@ -65,6 +67,7 @@ class Expected(Struct, frozen=True):
             self.requests,
             self.prompt_tokens * factor,
             self.completion_tokens * factor,
+            self.repeated * factor,
         )
 
 
@@ -114,7 +117,8 @@ def expected(task: Task) -> Expected:
         prompt += USER_BRIEF + wishes + spoken
         written += said  # the user's words are bought, but the opening: as many as the end
     written += USER_WORDS
-    return Expected(tokens, longest, requests, prompt, written)
+    fresh = ASSISTANT_BRIEF + longest + USER_BRIEF + wishes + spoken
+    return Expected(tokens, longest, requests, prompt, written, max(prompt - fresh, 0))
 
 
 def _result(step: ReferenceStep, files: dict[str, str]) -> int:
