@@ -88,13 +88,6 @@ WORLD = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def world(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tables look a family's group up among those that are installed."""
-    known = families() | {family.name: family for family in WORLD}
-    monkeypatch.setattr(mix_table, "families", lambda: known)
-
-
 def mixed(
     slots: int,
     chosen: Iterable[Family] = WORLD,
@@ -322,13 +315,27 @@ def test_what_cannot_be_had_is_said(name: str) -> None:
         assert len(made) > 150
 
 
-def test_a_full_mix_has_nothing_to_say() -> None:
-    assert mixed(2_000).notes() == []
+def test_a_full_mix_has_nothing_to_say_and_its_table_counts_what_its_slots_do() -> None:
+    mix = mixed(2_000)
+    assert mix.notes() == []
+    lines = mix_table.table(PlanConfig(slots=2_000), digest(mix), WORLD)
+    made = slots_of(mix)
+    for table, whole in (("streams", 1.0), ("groups", 1.0), ("lengths", 1.0), ("personas", 0.96)):
+        own = [line for line in lines if line.table == table]
+        assert sum(line.planned for line in own) == pytest.approx(whole, abs=0.01), table
+        assert sum(line.wanted or 0 for line in own) == pytest.approx(whole), table
+        assert sum(line.slots for line in own) == pytest.approx(whole * len(made), rel=0.01), table
+    counted = Counter(slot.special for slot in made)
+    assert {line.name: line.slots for line in lines if line.table == "specials"} == {
+        kind: counted[kind] for kind in ("denied", "failing", "missing")
+    }
+    by_family = {line.name: line.planned for line in lines if line.table == "families"}
+    assert by_family["kind"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_shares_that_are_missed_are_named() -> None:
-    mix = mixed(300, [fake("sums", "reasoning"), fake("who", "identity")])
-    table = mix_table.table(PlanConfig(slots=300), digest(mix))
+    chosen = [fake("sums", "reasoning"), fake("who", "identity")]
+    table = mix_table.table(PlanConfig(slots=300), digest(mixed(300, chosen)), chosen)
     (note,) = (line for line in mix_table.notes(table) if "lengths" in line)
     assert "4k 100.0% of 20.0%" in note and "128k 0.0% of 13.0%" in note
 
@@ -352,6 +359,8 @@ def test_settings_that_cannot_be(settings: dict[str, Any], words: str) -> None:
 
 
 def test_nothing_to_mix() -> None:
+    with pytest.raises(UsageError, match="hold no task"):
+        mixed(9, shares={"paired": 1.0})
     with pytest.raises(UsageError, match="none of the streams"):
         mixed(10, conditions=["lawful_good"], shares={"none": 1.0})
     with pytest.raises(UsageError, match="none of the chosen families"):

@@ -21,6 +21,7 @@ from kappa_data.config import Settings
 from kappa_data.records import Conversation, Message, Slot, Task
 from kappa_data.resources import Resources
 from kappa_data.stages import generate
+from kappa_data.stages.plan import chosen_families
 from kappa_data.store import Sealed
 from kappa_data.tasks import mix_table
 from kappa_data.tasks.expected import Expected
@@ -56,7 +57,9 @@ def explain(root: Path, settings: Settings, resources: Resources, plan: Sealed) 
     UsageError: a cap on money, and a price that is unknown.
     """
     planned = planned_of(plan)
-    slots = mix_table.measured(settings.plan, planned)
+    lacking = plan.manifest.figures["families without their programs"]
+    chosen = [each for each in chosen_families(settings.plan.families) if each.name not in lacking]
+    slots = mix_table.measured(settings.plan, planned, chosen)
     sealed = {
         step.stage.name: step.sealed
         for step in recipe.status(settings, resources, root)
@@ -64,10 +67,10 @@ def explain(root: Path, settings: Settings, resources: Resources, plan: Sealed) 
     }
     left = _left(slots, sealed)
     realised: dict[str, dict[str, float]] = defaultdict(dict)
-    for line in mix_table.lines(settings.plan, left) if left else ():
+    for line in mix_table.lines(settings.plan, left, chosen) if left else ():
         realised[line.table][line.name] = line.planned
     return Explained(
-        lines=tuple(mix_table.lines(settings.plan, slots)),
+        lines=tuple(mix_table.lines(settings.plan, slots, chosen)),
         realised=realised,
         totals=_totals(slots, settings),
         survival={"plan": len(slots)} | _survival(sealed, {each.slot.id for each in slots}),

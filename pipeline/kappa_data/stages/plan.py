@@ -75,7 +75,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
             texts.write(TaskText(task.id, task.family, text))
             for slot in own:
                 slots.write(slot)
-    table = mix_table.table(ctx.config, planned)
+    table = mix_table.table(ctx.config, planned, able)
     limits = [*mix.notes(), *(mix_table.notes(table) if ctx.config.slots else [])]
     for line in limits:
         ctx.progress.note(line)

@@ -7,7 +7,7 @@ tokens for groups and lengths, and of the tasks that can for what is special.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec import Struct
 from kappa_data.config import PlanConfig
 from kappa_data.records import Slot, Task
 from kappa_data.tasks.balance import proportions
-from kappa_data.tasks.catalog import GROUPS, families
+from kappa_data.tasks.catalog import GROUPS, Family
 from kappa_data.tasks.expected import BANDS, LONGER, Expected, band_of, parallel
 from kappa_data.tasks.mix import NONE
 from kappa_data.tasks.mixture import measure
@@ -32,7 +32,7 @@ WHY = {
 }
 """why a share can be missed, by table"""
 OTHER = "other"
-"""the group of tasks whose family is not installed"""
+"""the group of tasks whose family is not among those chosen"""
 
 ALL_GROUPS = (*GROUPS, OTHER)
 PARALLEL, NO_TOOL = "several independent calls", "a wish that needs no tool"
@@ -70,9 +70,9 @@ class Measured(Struct, frozen=True):
 Planned = Sequence[tuple[Task, Sequence[Slot]]]
 
 
-def measured(config: PlanConfig, planned: Planned) -> list[Measured]:
+def measured(config: PlanConfig, planned: Planned, chosen: Iterable[Family]) -> list[Measured]:
     """Every slot of a plan, with its stream and what is expected of it."""
-    known = families()
+    known = {family.name: family for family in chosen}
     stream = streams_of([slot for _, slots in planned for slot in slots])
     found = []
     for task, slots in planned:
@@ -83,14 +83,14 @@ def measured(config: PlanConfig, planned: Planned) -> list[Measured]:
     return found
 
 
-def table(config: PlanConfig, planned: Planned) -> list[Line]:
-    """The lines of TABLES, in this order."""
-    return lines(config, measured(config, planned))
+def table(config: PlanConfig, planned: Planned, chosen: Collection[Family]) -> list[Line]:
+    """The lines of TABLES, in this order; `chosen` are the families that the plan could take."""
+    return lines(config, measured(config, planned, chosen), chosen)
 
 
-def lines(config: PlanConfig, slots: Sequence[Measured]) -> list[Line]:
+def lines(config: PlanConfig, slots: Sequence[Measured], chosen: Iterable[Family]) -> list[Line]:
     """The same, of slots that are measured."""
-    wanted = _wanted(config, slots)
+    wanted = _wanted(config, slots, chosen)
     found = []
     for name, of_table in shares(slots).items():
         of_group: dict[str, float] = defaultdict(float)
@@ -172,7 +172,9 @@ def as_figures(of: Iterable[Line]) -> dict[str, Any]:
     return dict(figures)
 
 
-def _wanted(config: PlanConfig, slots: Sequence[Measured]) -> dict[str, dict[str, float]]:
+def _wanted(
+    config: PlanConfig, slots: Sequence[Measured], chosen: Iterable[Family]
+) -> dict[str, dict[str, float]]:
     """What was asked for, of what there is: what cannot be had leaves its share to the others."""
     specials = {kind: each for kind, each in config.specials.items() if kind not in IN_STREAMS}
     if not config.slots:
@@ -186,8 +188,8 @@ def _wanted(config: PlanConfig, slots: Sequence[Measured]) -> dict[str, dict[str
     if None in everyone:
         personas[NONE] += streams.get("none", 0.0)
     by_group: dict[str, set[str]] = defaultdict(set)
-    for each in slots:
-        by_group[each.group].add(each.task.family)
+    for family in chosen:
+        by_group[family.group].add(family.name)
     of_families: dict[str, float] = {}
     for names in by_group.values():
         of_families |= proportions({name: config.weights.get(name, 1.0) for name in names})

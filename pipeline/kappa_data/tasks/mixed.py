@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kappa_data.config import PlanConfig
+from kappa_data.errors import UsageError
 from kappa_data.records import Slot, Special, Split, Strategy, Task
 from kappa_data.tasks.balance import Balance
 from kappa_data.tasks.catalog import Family
@@ -36,6 +37,11 @@ class Mixed:
         self._mix = Mix(config, conditions, known)
         self._mixture = Mixture(config, chosen, conditions)
         picked = self._mixture.picked(config.slots)
+        if not picked:
+            raise UsageError(
+                f"plan.slots: {config.slots} hold no task; one for every persona takes "
+                f"{len(conditions)}, and as many again where its family has tasks together"
+            )
         self._picked = {each.task.id: each for each in picked}
         self.tasks = [each.task for each in picked]
         streams: dict[Stream, _Drawing] = {}
