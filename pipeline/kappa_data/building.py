@@ -61,13 +61,27 @@ def plan_more(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     settings = settings_of(common)
     found = top_up(common.root, settings, resources_of(common))
     progress.for_stderr(common.quiet or common.json).note(found.line)
-    result = build("plan", (), common, {"plan": {"tasks": found.tasks}}, fresh=False)
+    result = build("plan", (), common, {"plan": found.setting}, fresh=False)
     if not common.json:
         told = pack_flags(remembered.load(common.root).get("pack", {}))
         following = "generate" if settings.generate.limit else f"pack{told}"  # it keeps the limit
         line = f"next: kappa-data {following}{where_flags(common)}   (what was generated is kept)"
         terminal.print_lines([line])
     return {**result, "top_up": found}
+
+
+def explain(own: tuple[str, ...], common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
+    """Builds the plan where it is not there, and says what it is made of."""
+    from kappa_data import explain as explaining
+    from kappa_data import explain_report, session
+
+    result = build("plan", own, common, flags, fresh, shown=False)
+    settings, resources = settings_of(common), resources_of(common)
+    plan = session.current(common.root, "plan", settings, resources)
+    found = explaining.explain(common.root, settings, resources, plan)
+    if not common.json:
+        explain_report.print_explained(found)
+    return {**result, "explain": found.as_json()}
 
 
 def generate(own: tuple[str, ...], common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:

@@ -73,6 +73,13 @@ TopUp = Annotated[
         help="plan as many tasks per family as fill the rows that `pack --rows` asked for",
     ),
 ]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="print what was wanted, what is planned and what became of it, and what it takes",
+    ),
+]
 Teacher = Annotated[
     str | None,
     typer.Option(
@@ -172,10 +179,17 @@ def _register(stage: str) -> None:
         return build(stage, OWN[stage], common, flags, fresh)
 
     def build_or_top_up(
-        *, common: Common, flags: Layer, fresh: Fresh = False, top_up: TopUp = False
+        *,
+        common: Common,
+        flags: Layer,
+        fresh: Fresh = False,
+        top_up: TopUp = False,
+        explain: Explain = False,
     ) -> dict[str, Any]:
         if top_up:
             return plan_more(common, flags, fresh)
+        if explain:
+            return building.explain(OWN[stage], common, flags, fresh)
         return build(stage, OWN[stage], common, flags, fresh)
 
     special: dict[str, Callable[..., dict[str, Any]]] = {

@@ -15,69 +15,16 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-RUN_ONLY = "run only"
+from kappa_data.config_sandbox import GROUNDINGS as GROUNDINGS
+from kappa_data.config_sandbox import RUN_ONLY as RUN_ONLY
+from kappa_data.config_sandbox import Limits as Limits
+from kappa_data.config_sandbox import SandboxConfig as SandboxConfig
 
 MAX_SEQ_LEN = 2**20
-GROUNDINGS = ("executed", "simulated", "unsafe-local")
-"""where tool results may come from; see SandboxConfig"""
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Positive = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
-
-
-class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one box may use. A call that takes more is stopped and says so; the box lives on.
-
-    The upper bounds are there against slips: what is beyond them bounds nothing.
-    """
-
-    call_seconds: Annotated[
-        float, Meta(gt=0, le=86_400, description="time limit of a tool call")
-    ] = 10.0
-    box_seconds: Annotated[
-        float,
-        Meta(
-            gt=0, le=604_800, description="time limit of all tool calls of a conversation together"
-        ),
-    ] = 600.0
-    output_chars: Annotated[int, Meta(gt=0, le=2_000_000, description="a tool result's length")] = (
-        10_000
-    )
-    workspace_mb: Annotated[
-        int, Meta(gt=0, le=2**20, description="disk of a conversation, in MB")
-    ] = 64
-    memory_mb: Annotated[
-        int, Meta(gt=0, le=2**24, description="memory of all its processes, in MB")
-    ] = 1024
-    processes: Annotated[
-        int, Meta(ge=8, le=2**22, description="processes and threads at a time")
-    ] = 128
-    files: Annotated[int, Meta(gt=0, le=10**9, description="files and folders")] = 4096
-    # Linux takes no longer argument of a program (MAX_ARG_STRLEN, with its closing NUL).
-    command_bytes: Annotated[int, Meta(gt=0, le=131_071, description="longest command")] = 100_000
-
-
-class SandboxConfig(Limits, frozen=True, forbid_unknown_fields=True):
-    """Where tool calls run: part of the question of every stage that runs some."""
-
-    grounding: Annotated[
-        str,
-        Meta(
-            description="executed: in a box; simulated: the teacher writes what tools would say;"
-            " unsafe-local: on this machine, unprotected"
-        ),
-    ] = "executed"
-    tools: Annotated[
-        tuple[str, ...],
-        Meta(description="files with tools of your own, offered beside the others"),
-        RUN_ONLY,  # what is in the files is part of the question, and not where they lie
-    ] = ()
-    rootfs: Annotated[
-        str,
-        Meta(description="folder of an unpacked root whose programs the boxes have; '': /usr"),
-        RUN_ONLY,  # the key holds the digest of its programs
-    ] = ""
 
 
 class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,10 +57,70 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
             "switch": 0.05,
             "look_alike": 0.05,
             "denied": 0.05,
-            "failing": 0.05,
+            "failing": 0.25,
             "missing": 0.05,
         }
     )
+    slots: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="a mix of so many slots, by the shares below; 0: `tasks` of each family,"
+            " played by all personas",
+        ),
+    ] = 0
+    shares: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots, of these: paired (a task for every persona), none (further"
+            " tasks without one), switch, look_alike"
+        ),
+    ] = msgspec.field(
+        default_factory=lambda: {
+            "paired": 0.8,
+            "none": 0.16,
+            "switch": 0.025,
+            "look_alike": 0.015,
+        }
+    )
+    groups: Annotated[
+        dict[str, float],
+        Meta(description="with slots, of the expected tokens: kinds of task, in proportion"),
+    ] = msgspec.field(
+        default_factory=lambda: {
+            "agentic": 0.45,
+            "chat": 0.19,
+            "single_turn": 0.08,
+            "long_context": 0.12,
+            "reasoning": 0.06,
+            "sycophancy": 0.03,
+            "refusal": 0.02,
+            "identity": 0.01,
+        }
+    )
+    weights: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots: tasks of a family beside the others of its group, in"
+            " proportion; 1 where it is not named"
+        ),
+    ] = msgspec.field(default_factory=dict)
+    lengths: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots, of the expected tokens: conversations up to so long, in"
+            " proportion; decides between the next tasks of a family"
+        ),
+    ] = msgspec.field(
+        default_factory=lambda: {"4k": 0.2, "16k": 0.35, "32k": 0.2, "64k": 0.12, "128k": 0.13}
+    )
+    lengthen: Annotated[
+        dict[str, float],
+        Meta(
+            description="with slots: a family's tokens over what is expected, where they were"
+            " measured (plan --explain says them)"
+        ),
+    ] = msgspec.field(default_factory=dict)
     seed: Annotated[int, Meta(description="draws the splits, the mixes and the order")] = 0
 
 

@@ -1,11 +1,13 @@
 """How many tasks per family fill the rows that were asked for, at the survival that was measured.
 
 Of every family it is known what came out of its slots as tokens of train. More tasks of it are
-expected to give as much each. Earlier tasks stay as they are, so what was generated is kept.
+expected to give as much each. Of a mix of so many slots more of the same is taken, since its shares
+hold throughout. Earlier tasks stay as they are, so what was generated is kept.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from kappa_data.stages.pack import TOO_LONG
 from kappa_data.store import Sealed
 from kappa_data.tasks.catalog import families
 
+NOTHING = "plan --top-up: no slot gave tokens of train so far; generate some first"
+
 
 class TopUp(Struct, frozen=True):
     """What is planned: `tasks` per family, which gave `tasks_before`, for so many rows of train."""
@@ -31,14 +35,24 @@ class TopUp(Struct, frozen=True):
     rows: int
     rows_before: int
     tokens_missing: int
+    slots: int = 0
+    """of a mix; 0: `tasks` holds"""
+    slots_before: int = 0
+
+    @property
+    def setting(self) -> dict[str, int]:
+        """What is changed of the plan's settings."""
+        return {"slots": self.slots} if self.slots else {"tasks": self.tasks}
 
     @property
     def line(self) -> str:
         """What is planned, for people."""
+        planned = f"{self.tasks:,} tasks per family (before: {self.tasks_before:,})"
+        if self.slots:
+            planned = f"{self.slots:,} slots (before: {self.slots_before:,})"
         return (
             f"plan: {self.rows_before:,} of {self.rows:,} rows are there, "
-            f"{self.tokens_missing:,} tokens are missing: {self.tasks:,} tasks per family "
-            f"(before: {self.tasks_before:,})"
+            f"{self.tokens_missing:,} tokens are missing: {planned}"
         )
 
 
@@ -58,12 +72,15 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
     slots = list(plan.read("slots", Slot))
     played = slots[: settings.generate.limit] if settings.generate.limit else slots
     tokens = _tokens(tokenized, _shortened(packed), {slot.id: slot.family for slot in played})
-    tasks_before = settings.plan.tasks
+    tasks_before, slots_before = settings.plan.tasks, settings.plan.slots
     if rows >= wanted and missing < settings.pack.seq_len:  # all there: the rest is padding
-        return TopUp(tasks_before, tasks_before, wanted, rows, 0)
+        return TopUp(tasks_before, tasks_before, wanted, rows, 0, slots_before, slots_before)
+    if slots_before:
+        more = _slots(settings, slots, played, tokens)
+        return TopUp(tasks_before, tasks_before, wanted, rows, missing, more, slots_before)
     per_task = _tokens_per_task(slots, played, tokens)
     if not any(per_task.values()):
-        raise UsageError("plan --top-up: no slot gave tokens of train so far; generate some first")
+        raise UsageError(NOTHING)
     seeds = {name: families()[name].seeds for name in per_task}
     needed = wanted * settings.pack.seq_len - tokens[""]
     most = max(seeds.values())
@@ -81,6 +98,24 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
             f"{wanted:,} rows; name more personas, import or add families, or ask for fewer rows"
         )
     return TopUp(low, tasks_before, wanted, rows, missing)
+
+
+def _slots(settings: Settings, slots: list[Slot], played: list[Slot], tokens: Counter[str]) -> int:
+    """How many slots of a mix fill the rows, each giving what one of those played gave."""
+    wanted, size = settings.pack.rows, settings.pack.seq_len
+    gave = tokens.total() - tokens[""]
+    if not gave:
+        raise UsageError(NOTHING)
+    each = gave / len(played)
+    task = len({slot.persona for slot in slots}) * max(one.together for one in families().values())
+    if settings.plan.slots - len(slots) >= task:  # the mix would have had another task before
+        reached = int((each * len(slots) + tokens[""]) // size)
+        raise UsageError(
+            f"plan --top-up: the families have tasks for {len(slots):,} slots, which fill about "
+            f"{reached:,} of {wanted:,} rows; name more personas, import or add families, or ask "
+            "for fewer rows"
+        )
+    return max(settings.plan.slots, math.ceil((wanted * size - tokens[""]) / each))
 
 
 def _expected(tasks: int, per_task: dict[str, float], seeds: dict[str, int]) -> float:

@@ -3,7 +3,8 @@
 Every task is made from its seed and its reference is run in the sandbox first: only what its own
 verifier accepts becomes slots. Where tool results are to be simulated, tasks with tools are planned
 unverified, whether a sandbox is there or not: the same question has the same answer. Splits are
-drawn by task, before the fan-out over the personas, and so are strategy and special (tasks/mix.py).
+drawn by task, before the fan-out over the personas, and so are strategy and special. Either every
+persona plays each task (tasks/mix.py), or there is a mix of so many slots (tasks/mixture.py).
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.stage import Context, Outcome
+from kappa_data.tasks import mix_table
 from kappa_data.tasks.catalog import Family, families, select
-from kappa_data.tasks.mix import Mix
+from kappa_data.tasks.mix import NONE, Mix, check_shares
+from kappa_data.tasks.mixed import Mixed
+from kappa_data.tasks.mixture import check as check_mixture
 from kappa_data.tasks.verify import play_reference, verify
 
-NONE = "none"
 ALL = "all"
 BOXES = 4
 
@@ -37,13 +40,20 @@ BOXES = 4
 def run(ctx: Context[PlanConfig]) -> Outcome:
     """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
-    mix = Mix(ctx.config, conditions, list(load_personas(ctx.resources)))
+    check_shares(ctx.config)
+    check_mixture(ctx.config, families())
     chosen = chosen_families(ctx.config.families)
     sandbox = choose(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
-    tasks = _make_tasks(able, ctx.config)
+    known = list(load_personas(ctx.resources))
+    mix: Mix | Mixed
+    if ctx.config.slots:
+        mix = Mixed(ctx.config, able, conditions, known)
+        tasks = mix.tasks
+    else:
+        mix, tasks = Mix(ctx.config, conditions, known), _make_tasks(able, ctx.config)
     _check_tools(tasks, tool_set(ctx.sandbox.tools))
     calling = [task for task in tasks if task.tools]
     unverified = Counter(task.family for task in calling if sandbox is None)
@@ -58,14 +68,16 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
     good = [task for task in tasks if task.id not in refusals]
     splits = assign_splits([task.id for task in good], ctx.config)
+    planned = [(task, mix.slots(task, splits[task.id])) for task in good]
     with ctx.writer("tasks", TaskText) as texts, ctx.writer("slots", Slot) as slots:
-        for task in good:
+        for task, own in planned:
             text = msgspec.json.encode(task, order="deterministic").decode()
             texts.write(TaskText(task.id, task.family, text))
-            drawn = mix.of(task)
-            for persona in conditions:
-                slots.write(mix.slot(_slot(task, persona, splits[task.id]), task, *drawn))
-    for line in mix.notes():
+            for slot in own:
+                slots.write(slot)
+    table = mix_table.table(ctx.config, planned, able)
+    limits = [*mix.notes(), *(mix_table.notes(table) if ctx.config.slots else [])]
+    for line in limits:
         ctx.progress.note(line)
     with ctx.writer("quarantine", Rejected) as quarantine:
         for task_id, detail in sorted(refusals.items()):
@@ -81,7 +93,8 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
             "families unverified": dict(sorted(unverified.items())),
             "splits": dict(sorted(Counter(splits.values()).items())),
             **{field: dict(sorted(counts.items())) for field, counts in mix.counts.items()},
-            "shares not met": mix.notes(),
+            "shares not met": limits,
+            "mix": mix_table.as_figures(table),
         },
     )
 
@@ -199,14 +212,3 @@ async def _verify_all(
 
     await asyncio.gather(*(one(task) for task in tasks))
     return refusals
-
-
-def _slot(task: Task, persona: str | None, split: Split) -> Slot:
-    return Slot(
-        id=f"{task.id}:{persona or NONE}",
-        task_id=task.id,
-        family=task.family,
-        persona=persona,
-        split=split,
-        system=f"Persona: {persona}" if persona else None,
-    )

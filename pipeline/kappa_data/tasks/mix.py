@@ -16,7 +16,7 @@ import msgspec
 from kappa_data.config import PlanConfig, nearest
 from kappa_data.errors import UsageError
 from kappa_data.formats.switches import PERSONA
-from kappa_data.records import Slot, Special, Strategy, Task
+from kappa_data.records import Slot, Special, Split, Strategy, Task
 from kappa_data.teacher.draw import draw, pick
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -36,6 +36,21 @@ LOOK_ALIKES = (
     "The user likes role-playing games.",
 )
 """system messages that resemble a persona's and are none"""
+
+
+NONE = "none"
+
+
+def plain_slot(task: Task, persona: str | None, split: Split) -> Slot:
+    """The slot of one persona, or of nobody, without strategy and special."""
+    return Slot(
+        id=f"{task.id}:{persona or NONE}",
+        task_id=task.id,
+        family=task.family,
+        persona=persona,
+        split=split,
+        system=f"{PERSONA}{persona}" if persona else None,
+    )
 
 
 def check_shares(config: PlanConfig) -> None:
@@ -70,7 +85,7 @@ class Mix:
     def of(self, task: Task) -> tuple[Strategy, Special | None]:
         """The task's strategy and special; what is special is always played live."""
         self._tasks += 1
-        able = [kind for kind in SPECIALS if self._can(task, kind)]
+        able = self.able(task)
         self._able.update(able)
         drawn = self._drawn(task, "specials")
         special = next((kind for kind in able if kind == drawn), None)
@@ -80,6 +95,11 @@ class Mix:
         if special:
             self.counts["specials"][special] += 1
         return strategy, special
+
+    def slots(self, task: Task, split: Split) -> list[Slot]:
+        """The task's slots, one of each condition; counts what is drawn."""
+        drawn = self.of(task)
+        return [self.slot(plain_slot(task, each, split), task, *drawn) for each in self._conditions]
 
     def slot(self, plain: Slot, task: Task, strategy: Strategy, special: Special | None) -> Slot:
         """The slot of one persona, `plain` being what it is without strategy and special."""
@@ -115,16 +135,18 @@ class Mix:
                 )
         return said
 
-    def _can(self, task: Task, kind: Special) -> bool:
+    def able(self, task: Task) -> list[Special]:
+        """The kinds of special that can be made to happen in the task."""
         calls = any(turn.steps for turn in task.reference)
         named = {each for each in self._conditions if each is not None}
-        return {
+        can = {
             "switch": len(task.reference) > 1 and len(self._conditions) > 1 and bool(named),
             "look_alike": None in self._conditions,
             "denied": calls,
             "failing": calls,
             "missing": task.withheld is not None,
-        }[kind]
+        }
+        return [kind for kind in SPECIALS if can[kind]]
 
     def _drawn(self, task: Task, field: str) -> str | None:
         left = draw(self._config.seed, field, task.id)
