@@ -50,12 +50,14 @@ def _task(w: Wording, seed: int, hay: Haystack) -> Task:
     names = strangers(w, hay, yes + no)
     amounts = w.some(range(theme.low, theme.high), yes + no)
     happened = w.some([True] * yes + [False] * no, yes + no)
+    texts = [
+        w.pick(theme.yes if hit else theme.no).format(p=name, v=_money(theme, amount))
+        for name, amount, hit in zip(names, amounts, happened, strict=True)
+    ]
+    where = hay.document.put_in_order(w, texts)
     cases, near = [], []
-    where = hay.document.spread(w, yes + no)
-    for name, amount, section, hit in zip(names, amounts, where, happened, strict=True):
-        said = w.pick(theme.yes if hit else theme.no).format(p=name, v=_money(theme, amount))
-        hay.document.put(w, section, said)
-        (cases if hit else near).append(Case(name, amount, said, section))
+    for *facts, hit in zip(names, amounts, texts, where, happened, strict=True):
+        (cases if hit else near).append(Case(*facts))
     label = w.pick(LABELS)
     first = _all(w, theme, cases, near)
     follow = w.some((_total, _most, _over, _first), w.pick((0, 1, 1, 2, 2, 3)))
@@ -89,12 +91,12 @@ def _all(w: Wording, theme: Theme, cases: list[Case], near: list[Case]) -> Turn:
     left = listed([case.name for case in near])
     text += w.say(
         (
-            "Not counted <are|is also> {left}: each of them {nearly}.",
+            "Not counted are {left}: each of them {nearly}.",
             "I left out {left}, of whom the text says that each {nearly}.",
         ),
         left=left,
         nearly=theme.nearly,
-    ).replace("is also", "are")
+    )
     too_many, too_few = str(len(cases) + len(near)), str(len(cases) - 1)
     steps = " ".join(f"Section {case.section.number}: {case.said}" for case in cases)
     return Turn(
@@ -203,11 +205,10 @@ def _is(cases: list[Case]) -> str:
 
 def _first(w: Wording, theme: Theme, cases: list[Case], near: list[Case]) -> Turn:
     last = w.chance(0.5)
-    # Two of one section: which of them comes first was left to chance.
     ends = [case.section.number for case in cases]
     edge = max(ends) if last else min(ends)
     there = [case for case in cases if case.section.number == edge]
-    other = next(case for case in (cases if last else cases[::-1]) if case not in there)
+    wrong = next((n for n in (ends if last else ends[::-1]) if n != edge), edge + 1)
     named = sentence(listed([case.name for case in there]))
     return Turn(
         ask=f"In which section does the {'last' if last else 'first'} of them come up?",
@@ -220,8 +221,8 @@ def _first(w: Wording, theme: Theme, cases: list[Case], near: list[Case]) -> Tur
         wrong=(
             (
                 "the section of another",
-                str(other.section.number),
-                number(other.section.number),
+                str(wrong),
+                number(wrong),
             ),
         ),
     )

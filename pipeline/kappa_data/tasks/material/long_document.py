@@ -63,6 +63,29 @@ class Document(Struct):
         paragraph = w.pick(section.paragraphs)
         paragraph.insert(w.rng.randint(1, len(paragraph)), text)
 
+    def put_in_order(self, w: Wording, texts: Sequence[str]) -> list[Section]:
+        """Puts the sentences in, in this order and anywhere else; the section of each."""
+        paragraphs = [
+            (at, number)
+            for at, section in enumerate(self.sections)
+            for number in range(len(section.paragraphs))
+        ]
+        few = len(paragraphs) < len(texts)
+        chosen = w.rng.choices(paragraphs, k=len(texts)) if few else w.some(paragraphs, len(texts))
+        spots = sorted(
+            (at, number, w.rng.randint(1, len(self.sections[at].paragraphs[number])))
+            for at, number in chosen
+        )
+        # From the end, so that no spot moves; texts of one spot keep their order that way too.
+        for (at, number, place), text in reversed(list(zip(spots, texts, strict=True))):
+            section = self.sections[at]
+            if self.whole:
+                section.paragraphs.insert(number + 1, [text])
+                section.marks.insert(number + 1, ("", ""))
+            else:
+                section.paragraphs[number].insert(place, text)
+        return [self.sections[at] for at, _, _ in spots]
+
     def spread(self, w: Wording, count: int) -> list[Section]:
         """`count` sections in order, different ones as far as there are enough, anywhere."""
         if count <= len(self.sections):
