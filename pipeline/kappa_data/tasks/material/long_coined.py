@@ -27,7 +27,7 @@ _SAID = (
     "This is what used to be called the {x}.",
     "Once more the talk was of a {x}.",
     "A second hand has added {x}.",
-    "{x} was the only word that could be made out.",
+    "Only {x} could be made out; the rest of the line is gone.",
     "The list closes with a {x}.",
 )
 

@@ -188,6 +188,6 @@ def register(w: Wording, seed: int) -> tuple[str, str, list[Turn]]:
         text=f'At the {gate} the mark "{other}" was written {plural(near, "time")}; it is another'
         f' matter than "{mark}", of which there are {count}.',
         thought=f'Now {gate} with "{other}": {near}.',
-        wrong=(("the number from before", str(count + 1), number(count + 1)),),
+        wrong=(("one too many", str(near + 1), number(near + 1)),),
     )
     return "gate book", text, [first, *w.some([*turns, strays], w.pick((0, 1, 1, 2, 3)))]
