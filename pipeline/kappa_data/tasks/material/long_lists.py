@@ -8,14 +8,16 @@ from collections import Counter
 
 from kappa_data.tasks.material.long_names import MONTHS, people
 from kappa_data.tasks.material.long_needles import pattern
-from kappa_data.tasks.material.long_prose import settings, size
+from kappa_data.tasks.material.long_prose import CHARACTERS_A_TOKEN, settings, size
 from kappa_data.tasks.material.long_talk import Turn
 from kappa_data.tasks.material.phrasing import number, plural
 from kappa_data.tasks.wording import Wording, listed
 
-_LETTERS_A_WORD = 7.6
-_LETTERS_A_ROW = 52
-_LAYOUTS = (" ", ", ", "\n", " | ", "; ", " / ")
+# Tokens of o200k, measured with a little to spare: for a word with what parts it from the next, for
+# one with its number, and for a line of the register.
+_A_WORD = {" ": 1.35, ", ": 2.3, "\n": 2.3, " | ": 2.3, "; ": 2.3, " / ": 2.3}
+_NUMBERED = 4.4
+_A_ROW = 23
 _GATES = ("north gate", "south gate", "river door", "yard", "side entrance", "ramp")
 _MARKS = ("late", "no badge", "with dog", "by bicycle", "wet shoes", "two bags", "refused", "ill")
 _USUAL = ("in", "out", "in, signed", "out, signed", "in for a visit")
@@ -35,7 +37,9 @@ def frequent(w: Wording, seed: int) -> tuple[str, str, list[Turn]]:
 
     The three are drawn at least twice as often as any other word.
     """
-    count = int(size(w, seed) / _LETTERS_A_WORD)
+    layout = w.pick(("", "", *_A_WORD))
+    tokens = size(w, seed) / CHARACTERS_A_TOKEN
+    count = int(tokens / _A_WORD.get(layout, _NUMBERED))
     chosen = w.some(words(), min(len(words()), max(60, count // 12)))
     top, rest = chosen[:3], chosen[3:]
     usual = count // (len(rest) + 14)
@@ -44,11 +48,10 @@ def frequent(w: Wording, seed: int) -> tuple[str, str, list[Turn]]:
     for word in rest:
         drawn += [word] * w.rng.randint(max(1, usual - 1), usual + 1)
     w.rng.shuffle(drawn)
-    numbered = w.chance(0.3)
-    if numbered:
-        text = "\n".join(f"{at}. {word}" for at, word in enumerate(drawn, 1))
+    if layout:
+        text = layout.join(drawn)
     else:
-        text = w.pick(_LAYOUTS).join(drawn)
+        text = "\n".join(f"{at}. {word}" for at, word in enumerate(drawn, 1))
     fourth = Counter(drawn).most_common(4)[3][0]
     rows = listed([f'"{word}" ({n} times)' for word, n in zip(top, times, strict=True)])
     every = "".join(rf"(?=[^\n]{{0,200}}{pattern('words', word)})" for word in top)
@@ -110,7 +113,7 @@ def _more(w: Wording, top: list[str], times: list[int]) -> Turn:
 
 def register(w: Wording, seed: int) -> tuple[str, str, list[Turn]]:
     """(noun, document, questions): lines of a gate book with a certain mark."""
-    total = max(50, size(w, seed) // _LETTERS_A_ROW)
+    total = max(60, int(size(w, seed) / CHARACTERS_A_TOKEN / _A_ROW))
     cast = people(w, 24)
     mark, other = w.some(_MARKS, 2)
     gate = w.pick(_GATES)

@@ -40,6 +40,7 @@ class Needle(Struct, frozen=True, forbid_unknown_fields=True):
 
     subject: str
     value: str
+    key: str
     what: str
     now: tuple[str, ...]
     was: tuple[str, ...]

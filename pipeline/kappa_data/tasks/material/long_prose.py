@@ -103,13 +103,13 @@ def size(w: Wording, seed: int) -> int:
 
 
 class Writer:
-    """Writes one document of `setting` and `genre` about `year`; `people` is its cast."""
+    """Writes one document of `setting` and `genre`; `people` is its cast, `org` whose it is."""
 
-    def __init__(self, w: Wording, setting: Setting, genre: Genre) -> None:
+    def __init__(self, w: Wording, setting: Setting, genre: Genre, org: str = "") -> None:
         self.w, self.setting, self.genre = w, setting, genre
         self.year = w.rng.randint(1948, 2019)
         self.people = people(w, 28)
-        self.org = "the " + w.pick(setting.org).format(town=w.pick(TOWNS))
+        self.org = org or "the " + w.pick(setting.org).format(town=w.pick(TOWNS))
         self._random = w.rng.random
         self._said: set[str] = set()
         words: dict[str, Sequence[str]] = dict(setting.words)

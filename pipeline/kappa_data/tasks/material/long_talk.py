@@ -39,12 +39,16 @@ def conversation(
     document: Document | str,
     turns: Sequence[Turn],
 ) -> Task:
-    """The task of these turns; the first asks with the document whole.
-
-    ValueError: fewer than three wrong attempts.
-    """
+    """The task of these turns; the first asks with the document whole."""
     text = document if isinstance(document, str) else document.text()
-    first, *later = turns
+    opening = ask_about(w, text, noun, turns[0].ask, label, turns[0].what)
+    return told(w, name=name, seed=seed, label=label, opening=opening, turns=turns)
+
+
+def told(
+    w: Wording, *, name: str, seed: int, label: str, opening: str, turns: Sequence[Turn]
+) -> Task:
+    """The task that begins with `opening`, which asks the first of the turns."""
     reference = tuple(
         ReferenceTurn(answer=closed(each.text, label, each.value), reasoning=each.thought)
         for each in turns
@@ -54,16 +58,14 @@ def conversation(
         patterns = tuple(wrong for _, _, wrong in turn.wrong if wrong)
         check = checks(at, label, turn.pattern, patterns)
         verifier.append(
-            AnswerCheck(
-                turn=at, required=(*check.required, *turn.also), forbidden=check.forbidden
-            )
+            AnswerCheck(turn=at, required=(*check.required, *turn.also), forbidden=check.forbidden)
         )
     return Task(
         id=f"{name}/{seed}",
         family=name,
         seed=seed,
-        opening=ask_about(w, text, noun, first.ask, label, first.what),
-        goals=tuple(then(w, each.ask, label) for each in later),
+        opening=opening,
+        goals=tuple(then(w, each.ask, label) for each in turns[1:]),
         verifier=tuple(verifier),
         reference=reference,
         wrong=_attempts(label, turns, reference),
