@@ -79,7 +79,10 @@ def _misread(program: list[Stmt], run: Run) -> list[tuple[str, str]]:
 def spelled(printed: str) -> str:
     """A pattern for a printed line of numbers: what stands between them is free, and nothing may
     follow."""
-    parts = [number(each) for each in re.findall(r"-?\d+", printed)]
+    parts = [
+        number(each) if each.startswith("-") else rf"(?<![-\u2212]){number(each)}"
+        for each in re.findall(r"-?\d+", printed)
+    ]
     return r"[^\n\d-]{0,8}".join(parts) + r"(?![^\n]{0,20}\d)"
 
 
@@ -99,13 +102,23 @@ def _trace(run: Run) -> str:
     return "; ".join(rows)
 
 
+def _lists(run: Run) -> str:
+    """What the lists are when the loop begins, where there are several."""
+    state = run.trace[0] if run.trace else {}
+    lists = {name: each for name, each in state.items() if isinstance(each, list)}
+    if len(lists) < 2:
+        return ""
+    told = [f"{name} is {each}" for name, each in lists.items()]
+    return f"when the loop begins, {listed(told)}; "
+
+
 def _first_line(program: list[Stmt]) -> str:
     return source([program[0]])
 
 
 def _prints(w: Wording, program: list[Stmt], run: Run, wrong: list[tuple[str, str]]) -> Turn:
     printed = run.printed[-1]
-    steps = _trace(run) or _calls(program)
+    steps = _lists(run) + (_trace(run) or _calls(program))
     if w.chance(0.5) and run.trace:
         body = "\n".join(f"- {row}" for row in steps.split("; "))
         text = f"From {_first_line(program)} on, after each pass:\n\n{body}\n\nThen {printed} is printed."
@@ -229,9 +242,9 @@ def _passes(run: Run) -> Turn:
         what="the number",
         value=str(count),
         pattern=number(count),
-        text=f"The body begins {count} times; the states after each pass were {_trace(run)}."
-        + f" That is the whole list, {listed([str(at) for at in (1, count)], 'to')}.",
-        thought=f"Count the passes in the trace: {count}.",
+        text=f"The body begins {count} times. It was for the last time that it began when the state"
+        f" became {_trace(run).rpartition(': ')[2]}; after that the loop is over.",
+        thought=f"Count the passes in the trace: {_trace(run)}. That is {count}.",
         wrong=(
             ("one too many", str(count + 1), number(count + 1)),
             ("one too few", str(count - 1), number(count - 1)),

@@ -35,6 +35,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+_TIGHT = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2}
 _LOOSER = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="}
 
 
@@ -183,7 +184,7 @@ def source(program: list[Stmt], indent: int = 0) -> str:
 
 def _lines(stmt: Stmt, pad: str, indent: int) -> list[str]:
     kind, *rest = stmt
-    inner = [] if not stmt or not isinstance(stmt[-1], list) else [source(stmt[-1], indent + 1)]
+    inner = [source(stmt[-1], indent + 1)] if kind in ("range", "each", "while", "def") else []
     if kind == "if":
         lines = [f"{pad}if {written(rest[0])}:", source(rest[1], indent + 1)]
         return [*lines, f"{pad}else:", source(rest[2], indent + 1)] if rest[2] else lines
@@ -197,7 +198,7 @@ def _lines(stmt: Stmt, pad: str, indent: int) -> list[str]:
     if kind == "while":
         return [f"{pad}while {written(rest[0])}:", *inner]
     if kind == "def":
-        return [f"{pad}def {rest[0]}({', '.join(rest[1])}):", *inner, ""]
+        return ["", f"{pad}def {rest[0]}({', '.join(rest[1])}):", *inner, ""]
     if kind == "print":
         return [f"{pad}print({', '.join(map(written, rest[0]))})"]
     simple = {
@@ -229,21 +230,20 @@ def written(expr: Expr) -> str:
         return f"len({written(rest[0])})"
     if kind == "call":
         return f"{rest[0]}({', '.join(map(written, rest[1]))})"
-    return f"{_side(rest[0])} {kind} {_side(rest[1])}"
+    return f"{_side(rest[0], kind)} {kind} {_side(rest[1], kind, right=True)}"
 
 
-def _side(expr: Expr) -> str:
+def _side(expr: Expr, kind: str, *, right: bool = False) -> str:
+    """An operand, in brackets where it would be read otherwise without."""
     text = written(expr)
-    return f"({text})" if isinstance(expr, tuple) and expr[0] in _OPERATORS else text
+    if not isinstance(expr, tuple) or expr[0] not in _OPERATORS:
+        return text
+    own, outer = _TIGHT.get(expr[0], 0), _TIGHT.get(kind, 0)
+    return text if own > outer or (own == outer > 0 and not right and own == 1) else f"({text})"
 
 
-def slips(program: list[Stmt]) -> Iterator[tuple[str, list[Stmt]]]:
-    """(mistake, program) for every misreading by one place: a bound, a comparison, a rounding."""
-    for mistake, changed in _slips(program):
-        yield mistake, changed
-
-
-def _slips(node: Any) -> Iterator[tuple[str, Any]]:
+def slips(node: Any) -> Iterator[tuple[str, Any]]:
+    """(mistake, program) for every misreading in one place: a bound, a comparison, a rounding."""
     if isinstance(node, tuple) and node:
         if node[0] == "range":
             yield "one pass too many", (*node[:3], ("+", node[3], node[4]), *node[4:])
@@ -256,6 +256,6 @@ def _slips(node: Any) -> Iterator[tuple[str, Any]]:
             yield "a continue is overlooked", ("set", "_", 0)
     if isinstance(node, (tuple, list)):
         for at, each in enumerate(node):
-            for mistake, changed in _slips(each):
+            for mistake, changed in slips(each):
                 parts = [*node[:at], changed, *node[at + 1 :]]
                 yield mistake, tuple(parts) if isinstance(node, tuple) else parts

@@ -14,7 +14,7 @@ _OPENINGS = (
     "{greeting}, {lower}\n\n```python\n{code}\n```\n\n{line} Thanks!",
     "Code:\n\n{code}\n\nQuestion: {ask}\nForm: {line}",
     "Quiz on {about}. {ask}\n\n```python\n{code}\n```\n\n{line}",
-    "{reason}\n\n    # question.py\n```python\n{code}\n```\n{ask} {line}",
+    "{reason}\n\nFile question.py:\n```python\n{code}\n```\n{ask} {line}",
 )
 _REASONS = (
     "I am preparing an exam and want to be sure.",

@@ -55,8 +55,8 @@ _TASTE = (
     "OK. {}",
     "Good. {}",
     "Next: {}",
-    "One more from the same text. {}",
-    "While you have it open: {}",
+    "One more. {}",
+    "And also: {}",
     "Then this: {}",
 )
 
