@@ -127,7 +127,8 @@ def _prints(w: Wording, program: list[Stmt], run: Run, wrong: list[tuple[str, st
             (
                 f"It begins with {_first_line(program)}. Step by step: {steps}. So the print shows"
                 f" {printed}.",
-                f"Going through it by hand, with {_first_line(program)}: {steps}. What is printed at"
+                f"Going through it by hand, with {_first_line(program)}: {steps}. What is"
+                f" printed at"
                 f" the end is {printed}.",
                 f"{steps[:1].upper()}{steps[1:]}. With that the last line of the program prints"
                 f" {printed}; the start was {_first_line(program)}.",
@@ -217,7 +218,9 @@ def _sought(w: Wording, program: list[Stmt]) -> Turn | None:
         other = outcome([("set", name, n), *program[1:]])
         if other is not None:
             outputs[n] = other.printed[-1]
-    once = [n for n, each in outputs.items() if list(outputs.values()).count(each) == 1 and n != old]
+    once = [
+        n for n, each in outputs.items() if list(outputs.values()).count(each) == 1 and n != old
+    ]
     if len(once) < 2:
         return None
     n, other_n = w.some(once, 2)

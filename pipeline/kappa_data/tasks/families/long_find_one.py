@@ -22,7 +22,8 @@ SEEDS = 1080
 _FOUND = (
     "{place} says it: {quoted} The <value|entry> {old} in section {other} is the one that this"
     " replaced.",
-    "The text gives two: {old}, which <stands|is> in section {other} and no longer holds, and the one"
+    "The text gives two: {old}, which <stands|is> in section {other} and no longer holds, and"
+    " the one"
     " in {place} that does. {quoted}",
     "According to {place}, {what} is {new}. Section {other} still mentions {old}, but only as what"
     " held until {year}.",
@@ -30,7 +31,8 @@ _FOUND = (
     " outdated one.",
 )
 _THOUGHTS = (
-    "Looking for {what}. Section {other}: {was} That is the old state. In {place}: {quoted} So {new}"
+    "Looking for {what}. Section {other}: {was} That is the old state. In {place}: {quoted} So"
+    " {new}"
     " holds. <Other|The other> mentions, such as {near} for {twin}, concern something else.",
     "Two passages are about {what}: section {other} with {old} and section {n} with {new}. The year"
     " {year} is the change, and the second one comes after it. {Twin} has one of its own, {near},"
@@ -146,7 +148,8 @@ def _before(w: Wording, hidden: _Hidden, facts: dict[str, str]) -> Turn:
             (
                 "Before {year} it was {old}. Section {other} has it: {was}",
                 "{was} So says section {other}; the change to {new} came in {year}.",
-                "Section {other} names {old} for the time before {year}, when {new} took its place.",
+                "Section {other} names {old} for the time before {year}, when {new} took its"
+                " place.",
             ),
             **facts,
         ),

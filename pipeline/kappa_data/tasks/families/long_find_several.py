@@ -55,9 +55,12 @@ def _task(w: Wording, seed: int, hay: Haystack) -> Task:
         for name, amount, hit in zip(names, amounts, happened, strict=True)
     ]
     where = hay.document.put_in_order(w, texts)
-    cases, near = [], []
-    for *facts, hit in zip(names, amounts, texts, where, happened, strict=True):
-        (cases if hit else near).append(Case(*facts))
+    cases: list[Case] = []
+    near: list[Case] = []
+    for person, amount, said, section, hit in zip(
+        names, amounts, texts, where, happened, strict=True
+    ):
+        (cases if hit else near).append(Case(person, amount, said, section))
     label = w.pick(LABELS)
     first = _all(w, theme, cases, near)
     follow = w.some((_total, _most, _over, _first), w.pick((0, 1, 1, 2, 2, 3)))

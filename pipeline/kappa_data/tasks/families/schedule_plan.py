@@ -86,6 +86,7 @@ def _best(w: Wording, problem: Problem) -> Turn:
     wrong = {
         str(greedy.score): "the best next step each time",
         str(second.score): "the second best plan",
+        str(best.score + 1): "one more than it can be" if best.score > second.score else "one more",
     }
     table = _rows(problem.plans[: w.pick((3, _SHOWN))])
     return Turn(
@@ -95,13 +96,14 @@ def _best(w: Wording, problem: Problem) -> Turn:
         pattern=number(best.score),
         text=w.pick(
             (
-                f"The best plan is {best.said}, with {best.score} {problem.unit}. {problem.way} were"
+                f"The best plan is {best.said}, with {best.score} {problem.unit}."
+                f" {problem.way} were"
                 f" compared; the first ones are\n\n{table}\n\nTaking the best next step every time"
                 f" would give {greedy.said}, that is {greedy.score}.",
                 f"Best plan: {best.said}. That makes {best.score} {problem.unit}. The next one,"
                 f" {second.said}, has {second.score}. {problem.way} were gone through, so"
                 " there is nothing better.",
-                f"{problem.way} come into question. At the top of the list stand\n\n{table}\n\nSo it"
+                f"{problem.way} were gone through. At the top of the list stand\n\n{table}\n\nSo it"
                 f" is {best.said}. The plan that looks natural, {greedy.said}, only comes to"
                 f" {greedy.score}.",
             )
@@ -168,7 +170,8 @@ def _apart(w: Wording, problem: Problem) -> Turn:
         value=str(gap),
         pattern=number(gap),
         text=f"That plan comes to {greedy.score}, the best one to {best.score} {problem.unit}. The"
-        f" difference is {max(best.score, greedy.score)} - {min(best.score, greedy.score)} = {gap}.",
+        f" difference is {max(best.score, greedy.score)} - {min(best.score, greedy.score)} ="
+        f" {gap}.",
         thought=f"{greedy.said}: {greedy.score}. Best: {best.score}. Difference {gap}.",
         wrong=(("one more", str(gap + 1), number(gap + 1)),),
     )

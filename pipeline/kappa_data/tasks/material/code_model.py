@@ -201,7 +201,7 @@ def _lines(stmt: Stmt, pad: str, indent: int) -> list[str]:
         return ["", f"{pad}def {rest[0]}({', '.join(rest[1])}):", *inner, ""]
     if kind == "print":
         return [f"{pad}print({', '.join(map(written, rest[0]))})"]
-    simple = {
+    simple: dict[str, Callable[[], str]] = {
         "set": lambda: f"{rest[0]} = {written(rest[1])}",
         "aug": lambda: f"{rest[0]} {rest[1]}= {written(rest[2])}",
         "append": lambda: f"{rest[0]}.append({written(rest[1])})",

@@ -34,7 +34,11 @@ def _test(w: Wording, name: str, high: int = 12) -> Expr:
         return ("==", ("%", _v(name), w.pick((3, 4, 5))), w.pick((0, 1, 2)))
     if kind == "ends":
         return (">", ("%", _v(name), w.pick((5, 7, 10))), w.pick((1, 2, 3)))
-    return (w.pick((">", ">=") if kind == "above" else ("<", "<=")), _v(name), w.rng.randint(3, high))
+    return (
+        w.pick((">", ">=") if kind == "above" else ("<", "<=")),
+        _v(name),
+        w.rng.randint(3, high),
+    )
 
 
 def _gain(w: Wording, name: str) -> Expr:
@@ -144,7 +148,11 @@ def building(w: Wording) -> tuple[str, list[Stmt]]:
         )
     ]
     shown = w.pick(
-        ([_v(many)], [("at", _v(many), -1), ("len", _v(many))], [("at", _v(many), w.rng.randint(3, 5))])
+        (
+            [_v(many)],
+            [("at", _v(many), -1), ("len", _v(many))],
+            [("at", _v(many), w.rng.randint(3, 5))],
+        )
     )
     return (
         "a list that grows",
@@ -182,7 +190,10 @@ def swapping(w: Wording) -> tuple[str, list[Stmt]]:
             ("set", start, w.pick((0, 0, 10))),
             ("set", many, _numbers(w, 1, 30, count)),
             *([loop] * w.pick((1, 1, 2))),
-            ("print", [_v(many), _v(start)] if w.chance(0.7) else [("at", _v(many), -1), _v(start)]),
+            (
+                "print",
+                [_v(many), _v(start)] if w.chance(0.7) else [("at", _v(many), -1), _v(start)],
+            ),
         ],
     )
 
@@ -265,7 +276,14 @@ def aliased(w: Wording) -> tuple[str, list[Stmt]]:
                 "each",
                 item,
                 _v(w.pick((one, other))),
-                [("if", _test(w, item, 8), [("aug", total, "+", _v(item))], [("aug", total, "-", 1)])],
+                [
+                    (
+                        "if",
+                        _test(w, item, 8),
+                        [("aug", total, "+", _v(item))],
+                        [("aug", total, "-", 1)],
+                    )
+                ],
             ),
             ("print", [_v(total), ("len", _v(one)), ("len", _v(third))]),
         ],

@@ -13,7 +13,8 @@ _BEFORE = (
     "<document>\n{text}\n</document>\n\n{ask} {line}",
     "{text}\n\n----------\n\n{reason} {ask} {line}",
     "{greeting},\n\n{reason} I paste the whole {kind} below. {ask}\n\n{line}\n\n***\n\n{text}",
-    "Read this {kind} <and tell me|and answer one question>.\n\n{text}\n\nThe question: {ask} {line}",
+    "Read this {kind} <and tell me|and answer one question>.\n\n{text}\n\nThe question: {ask}"
+    " {line}",
     '"""\n{text}\n"""\n\n{ask}\n\n{line}',
     "{reason}\n\n{text}\n\nSo, {lower} {line}",
     "{ask} You find it in the {kind} that follows. {line}\n\n---\n{text}\n---",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from kappa_data.tasks.material.long_document import Section
@@ -69,11 +70,40 @@ _CARRIED = (
 )
 _FIRST_HELD = ("At first {o} was held by {p}.", "{p} was the first to be given {o}.")
 _FIRST_PUT = ("At first {o} was kept in {p}.", "The first place of {o} was {p}.")
-_CODES = (
-    "ALDER ASPEN BEECH BIRCH BRIAR CEDAR CLOVER ELDER FENNEL GORSE HAZEL HEATH HOLLY IVY JUNIPER "
-    "LARCH LAUREL LINDEN MAPLE MYRTLE NETTLE OAK OLIVE POPLAR ROWAN SEDGE SORREL SPRUCE TANSY THYME "
-    "WILLOW YEW"
-).split()
+_CODES = [
+    "ALDER",
+    "ASPEN",
+    "BEECH",
+    "BIRCH",
+    "BRIAR",
+    "CEDAR",
+    "CLOVER",
+    "ELDER",
+    "FENNEL",
+    "GORSE",
+    "HAZEL",
+    "HEATH",
+    "HOLLY",
+    "IVY",
+    "JUNIPER",
+    "LARCH",
+    "LAUREL",
+    "LINDEN",
+    "MAPLE",
+    "MYRTLE",
+    "NETTLE",
+    "OAK",
+    "OLIVE",
+    "POPLAR",
+    "ROWAN",
+    "SEDGE",
+    "SORREL",
+    "SPRUCE",
+    "TANSY",
+    "THYME",
+    "WILLOW",
+    "YEW",
+]
 _SET = (
     "The figure {p} was fixed at {v}.",
     "For {p} the table gives {v}.",
@@ -125,7 +155,7 @@ def _moved(
                 first,
                 *(
                     w.pick(wordings[1]).format(o=o, O=sentence(o), p=p, q=q)
-                    for p, q in zip(path, path[1:], strict=False)
+                    for p, q in itertools.pairwise(path)
                 ),
             )
         ]
@@ -148,7 +178,8 @@ def _moved(
             ask=w.pick(
                 (
                     f"{wh} {where_is} {thing} at the end of the text?",
-                    f"{sentence(thing)} changes its {'holder' if person else 'place'} several times."
+                    f"{sentence(thing)} changes its {'holder' if person else 'place'} several"
+                    f" times."
                     f" {wh} {where_is} it last?",
                     f"Follow {thing} through the text. {wh} {where_is} it in the end?",
                 )
@@ -222,7 +253,8 @@ def _stations(
             what=what,
             value=before,
             pattern=spelled[before],
-            text=f"Right before that it was {'with' if person else 'in'} {before}. The passage is in"
+            text=f"Right before that it was {'with' if person else 'in'} {before}. The passage"
+            f" is in"
             f" {where[at].called}: {texts[at]}",
             thought=f"The hop to {here} is in section {where[at].number}: {texts[at]}",
             wrong=(("the one after", after, spelled[after]),),
@@ -250,10 +282,7 @@ def copied(w: Wording, hay: Haystack, hops: int) -> list[Turn]:
     def told(path: Sequence[str], v: str) -> list[str]:
         return [
             w.pick(_SET).format(p=path[0], v=v),
-            *(
-                w.pick(_COPIED).format(p=p, q=q)
-                for p, q in zip(path, path[1:], strict=False)
-            ),
+            *(w.pick(_COPIED).format(p=p, q=q) for p, q in itertools.pairwise(path)),
         ]
 
     texts = told(chain, figures[0])

@@ -150,7 +150,8 @@ def _between(
         value=str(level),
         pattern=number(level),
         text=f"Up to the end of section {edge} the levels are"
-        f" {', '.join(map(str, levels[: last + 1]))}; so {level} {goods} were there when it closes.",
+        f" {', '.join(map(str, levels[: last + 1]))}; so {level} {goods} were there when it"
+        f" closes.",
         thought=f"Changes up to section {edge} only: {', '.join(map(str, levels[: last + 1]))}.",
         wrong=(("a change too few", str(wrong), number(wrong)),),
     )

@@ -35,14 +35,16 @@ _OPENINGS = (
     " it<, please|>: the wording is never the same, so a search won't do. {form}",
     "{ask} Source: everything in {folder}/ ({org}). {form} Mind that some only come close to it.",
     "Ticket: extract from {folder}/\n\n- {ask}\n- {form}\n- do not change the sources",
-    "I have typed in the files of {org} over the winter, they are in {folder}/. Now somebody wants to"
+    "I have typed in the files of {org} over the winter, they are in {folder}/. Now somebody"
+    " wants to"
     " know this: {lower} {form} It is a lot to read, <sorry|I know>.",
     "{folder}/ is what is left of the records of {org}. {ask}\n\n{form}\n\nLeave the files as they"
     " are<.| - they are evidence.>",
     "hi, {lower} it is all somewhere in {folder}/. {form} thx",
 )
 _FORM = (
-    "Write them to {target}: a header line name,{column},file, then one line for each person, sorted"
+    "Write them to {target}: a header line name,{column},file, then one line for each person,"
+    " sorted"
     " by name, numbers bare, the file without its folder.",
     "I want a file {target} with the columns name,{column},file (header included), sorted by full"
     " name; plain digits, and only the base name of the file.",
@@ -125,9 +127,9 @@ def _hidden(w: Wording, theme: Theme, made: Shelf) -> tuple[list[Found], list[Fo
         v = f"£{amount:,}" if theme.money else str(amount)
         said = w.pick(theme.yes if hit else theme.no).format(p=person, v=v)
         told.append((hit, Found(person, amount, said, files[path])))
-    for path in files:
-        here = [each for each in told if each[1].file == path]
-        made.files[path].put_in_order(w, [found.said for _, found in here])
+    for name in files:
+        here = [each for each in told if each[1].file == name]
+        made.files[name].put_in_order(w, [found.said for _, found in here])
         for hit, found in here:
             (yes if hit else near).append(found)
     return yes, near
@@ -298,7 +300,8 @@ def _wrong(
     return (
         only_said(reference),
         replaced("one person is missed", reference, (line, "")),
-        replaced("somebody to whom it only almost happened is taken", reference, (line, line + extra)),
+        replaced(
+            "somebody to whom it only almost happened is taken", reference, (line, line + extra)
+        ),
         replaced("a number is misread", reference, (line, line.replace(str(lost.amount), "7"))),
     )
-

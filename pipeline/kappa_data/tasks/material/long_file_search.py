@@ -34,7 +34,8 @@ _OPENINGS = (
 _FORM = (
     'Write {target}: a JSON object with the keys "value" (the text as it stands), "file" (without'
     ' the folder) and "since" (the year as a number).',
-    'Put it into {target} as JSON with "value" as a string, "file" as the base name of the file that'
+    'Put it into {target} as JSON with "value" as a string, "file" as the base name of the'
+    " file that"
     ' says so, and "since", the year from which on it holds, as an integer.',
 )
 # Run with python3: the value has to be found, in any spelling, and the older one must not.

@@ -58,7 +58,8 @@ def own_haystack(w: Wording, seed: int, material: Material) -> Haystack:
     wanted = size(w, seed)
     first = w.rng.randrange(len(sections))
     # As much as there is: the text goes on at its beginning, and never comes twice.
-    chosen, length = [], 0
+    chosen: list[Section] = []
+    length = 0
     for section in (*sections[first:], *sections[:first]):
         if length >= wanted and len(chosen) >= 2:
             break

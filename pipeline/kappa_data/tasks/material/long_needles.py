@@ -24,14 +24,62 @@ KINDS = {
     "phone": "the extension",
 }
 """what a user calls a value of each kind"""
-_COLOURS = (
-    "amber azure bronze copper coral crimson ebony emerald golden hazel indigo ivory jade lilac "
-    "maroon ochre olive pearl rusty saffron scarlet silver tawny velvet violet"
-).split()
-_BEASTS = (
-    "badger bittern condor dormouse falcon ferret gannet heron ibex jackdaw kestrel lapwing lynx "
-    "magpie marten newt otter pelican plover puffin raven stoat swift teal walrus weasel wren"
-).split()
+_COLOURS = [
+    "amber",
+    "azure",
+    "bronze",
+    "copper",
+    "coral",
+    "crimson",
+    "ebony",
+    "emerald",
+    "golden",
+    "hazel",
+    "indigo",
+    "ivory",
+    "jade",
+    "lilac",
+    "maroon",
+    "ochre",
+    "olive",
+    "pearl",
+    "rusty",
+    "saffron",
+    "scarlet",
+    "silver",
+    "tawny",
+    "velvet",
+    "violet",
+]
+_BEASTS = [
+    "badger",
+    "bittern",
+    "condor",
+    "dormouse",
+    "falcon",
+    "ferret",
+    "gannet",
+    "heron",
+    "ibex",
+    "jackdaw",
+    "kestrel",
+    "lapwing",
+    "lynx",
+    "magpie",
+    "marten",
+    "newt",
+    "otter",
+    "pelican",
+    "plover",
+    "puffin",
+    "raven",
+    "stoat",
+    "swift",
+    "teal",
+    "walrus",
+    "weasel",
+    "wren",
+]
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXZ"
 
 

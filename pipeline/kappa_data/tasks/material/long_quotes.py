@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 
@@ -27,7 +28,7 @@ def pairs(document: Document) -> list[Pair]:
             seen.update(said)
             found += [
                 (section, one, other)
-                for one, other in zip(said, said[1:], strict=False)
+                for one, other in itertools.pairwise(said)
                 if _usable(one) and _usable(other)
             ]
     return [pair for pair in found if seen[pair[1]] == 1 == seen[pair[2]]]

@@ -79,7 +79,9 @@ def _attempts(
     found = []
     for at, turn in enumerate(turns):
         for mistake, value, _ in turn.wrong:
-            said = closed(f"The text has this in one place, as far as I can see: {value}.", label, value)
+            said = closed(
+                f"The text has this in one place, as far as I can see: {value}.", label, value
+            )
             changed = (*reference[:at], ReferenceTurn(said), *reference[at + 1 :])
             found.append(Attempt(f"turn {at + 1}: {mistake}", changed))
     lost = closed("The text does not say anything about this, so I cannot tell.", label, "unknown")

@@ -157,7 +157,8 @@ THEMES = (
             "The first-aid certificate was handed to {p}, who had {v} points.",
         ),
         (
-            "{p} had {v} points in the first-aid examination, but left out a part and did not pass.",
+            "{p} had {v} points in the first-aid examination, but left out a part and did not"
+            " pass.",
             "The first-aid paper of {p}, with {v} points, was declared void.",
         ),
         ("Who passed the first-aid examination?", "Give me all who have passed in first aid."),

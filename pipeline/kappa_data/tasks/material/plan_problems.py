@@ -52,13 +52,38 @@ _JOBS = (
     ("kitchen", ("soup", "roast", "salad", "bread", "dessert"), "minutes of cooking"),
 )
 _THINGS = (
-    ("a rucksack that takes {c} kg", "kg", "points of use", "stove tent rope maps lamp axe radio food"),
-    ("a van with room for {c} crates", "crates", "pounds of profit", "pears plums figs leeks eggs jam nuts cider"),
-    ("a talk of {c} minutes", "minutes", "votes of the audience", "intro demo history costs outlook quiz film tour"),
-    ("a shelf of {c} cm", "cm", "loans a year", "atlases novels comics scores diaries almanacs guides plays"),
-    ("a budget of {c} hundred", "hundred", "points in the survey", "swings benches trees lamps paths fountain shelter map"),
+    (
+        "a rucksack that takes {c} kg",
+        "kg",
+        "points of use",
+        "stove tent rope maps lamp axe radio food",
+    ),
+    (
+        "a van with room for {c} crates",
+        "crates",
+        "pounds of profit",
+        "pears plums figs leeks eggs jam nuts cider",
+    ),
+    (
+        "a talk of {c} minutes",
+        "minutes",
+        "votes of the audience",
+        "intro demo history costs outlook quiz film tour",
+    ),
+    (
+        "a shelf of {c} cm",
+        "cm",
+        "loans a year",
+        "atlases novels comics scores diaries almanacs guides plays",
+    ),
+    (
+        "a budget of {c} hundred",
+        "hundred",
+        "points in the survey",
+        "swings benches trees lamps paths fountain shelter map",
+    ),
 )
-_TOWNS = "Ashby Brill Corley Dunton Elsdon Farley Gawsworth Hanley".split()
+_TOWNS = ["Ashby", "Brill", "Corley", "Dunton", "Elsdon", "Farley", "Gawsworth", "Hanley"]
 _STARTS = ("the depot", "the bakery", "the vet's practice", "the post office", "the workshop")
 
 
@@ -67,16 +92,17 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]], style: str) ->
         lines = [f"| {' | '.join(map(str, row))} |" for row in (head, ["---"] * len(head), *rows)]
         return "\n".join(lines)
     return "\n".join(
-        f"- {row[0]}: " + ", ".join(f"{key} {value}" for key, value in zip(head[1:], row[1:], strict=True))
+        f"- {row[0]}: "
+        + ", ".join(f"{key} {value}" for key, value in zip(head[1:], row[1:], strict=True))
         for row in rows
     )
 
 
 def assignment(w: Wording) -> Problem | None:
     """Who does what, one job each, in the least time."""
-    about, jobs, unit = w.pick(_JOBS)
+    about, every, unit = w.pick(_JOBS)
     count = w.pick((3, 4, 4, 5))
-    jobs = tuple(w.some(jobs, count))
+    jobs = w.some(every, count)
     names = [name.split()[0] for name in people(w, count)]
     cost = [[w.rng.randint(3, 29) for _ in jobs] for _ in names]
 
@@ -156,7 +182,8 @@ def packing(w: Wording) -> Problem | None:
         facts=_table(["", weighs, worth], rows, w.pick(("table", "list"))),
         ask=w.pick(
             (
-                f"I have {about.format(c=room)}. Each thing can be taken once or not at all. What is"
+                f"I have {about.format(c=room)}. Each thing can be taken once or not at all."
+                f" What is"
                 f" the largest sum of {worth} that I can get?",
                 f"What goes into {about.format(c=room)}, so that the {worth} add up to the most?"
                 " Nothing can be split or taken twice. I want the choice and its sum.",
@@ -165,17 +192,14 @@ def packing(w: Wording) -> Problem | None:
         unit=worth,
         plans=plans,
         greedy=plan(sorted(taken)),
-        way=f"Of the {2**count - 1} possible choices {len(fits)} fit within {room} {weighs}; all of them",
+        way=f"Of the {2**count - 1} possible choices {len(fits)} fit within {room} {weighs};"
+        f" all of them",
         part_ask="Which of the things that are taken in the best choice needs the most room"
         f" ({weighs})?"
         if clear
         else "How many things are taken in the best choice?",
-        part=names[heavy]
-        if clear
-        else str(len(best)),
-        other_part=names[out[0]]
-        if clear
-        else str(len(best) + 1),
+        part=names[heavy] if clear else str(len(best)),
+        other_part=names[out[0]] if clear else str(len(best) + 1),
         change=f"{names[gone]} cannot be taken",
         without=without,
     )
@@ -186,9 +210,7 @@ def route(w: Wording) -> Problem | None:
     count = w.pick((3, 4, 4))
     start, stops = w.pick(_STARTS), w.some(_TOWNS, count)
     places = [start, *stops]
-    far = {
-        pair: w.rng.randint(4, 38) for pair in itertools.combinations(range(count + 1), 2)
-    }
+    far = {pair: w.rng.randint(4, 38) for pair in itertools.combinations(range(count + 1), 2)}
 
     def length(a: int, b: int) -> int:
         return far[min(a, b), max(a, b)]
@@ -279,14 +301,17 @@ def bookings(w: Wording) -> Problem | None:
     last = max(best, key=lambda i: spans[i])
     gone = w.pick(best)
     without = tuple(sorted((plan(c) for c in fits if gone not in c), reverse=True))
-    rows = [[n, f"{a}:00", f"{b}:00", fee] for n, (a, b), fee in zip(names, spans, fees, strict=True)]
+    rows = [
+        [n, f"{a}:00", f"{b}:00", fee] for n, (a, b), fee in zip(names, spans, fees, strict=True)
+    ]
     return Problem(
         facts=_table(["", "from", "to", "pays"], rows, w.pick(("table", "list"))),
         ask=w.pick(
             (
                 "These people want the hall on the same day. One may begin when another ends, but"
                 " never overlap. Which do I accept to earn the most, and how much is it?",
-                "One room, several requests, no two at the same time (back to back is fine). What is"
+                "One room, several requests, no two at the same time (back to back is fine)."
+                " What is"
                 " the highest sum that can be earned?",
             )
         ),
