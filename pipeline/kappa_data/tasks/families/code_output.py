@@ -121,7 +121,8 @@ def _prints(w: Wording, program: list[Stmt], run: Run, wrong: list[tuple[str, st
     steps = _lists(run) + (_trace(run) or _calls(program))
     if w.chance(0.5) and run.trace:
         body = "\n".join(f"- {row}" for row in steps.split("; "))
-        text = f"From {_first_line(program)} on, after each pass:\n\n{body}\n\nThen {printed} is printed."
+        start = _first_line(program)
+        text = f"From {start} on, after each pass:\n\n{body}\n\nThen {printed} is printed."
     else:
         text = w.pick(
             (

@@ -1,4 +1,4 @@
-"""Facts to hide in a long document: `data/seeds/tasks/long_needles.toml`, their values and twins."""
+"""Facts to hide in a long document: `data/seeds/tasks/long_needles.toml`, and their values."""
 
 from __future__ import annotations
 
