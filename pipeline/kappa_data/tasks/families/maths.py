@@ -16,7 +16,7 @@ GROUP = "reasoning"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 SEEDS = 650
-"""18 kinds of problem; beyond that some differ in little more than their numbers"""
+"""18 kinds of problem; of the first 500, four are near-duplicates but for their numbers"""
 
 _KINDS = (
     *maths_count.KINDS,
