@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
-from kappa_data.records import AnswerCheck, ReferenceTurn, Task
+from kappa_data.records import AnswerCheck, Attempt, ReferenceTurn, Task
 from kappa_data.tasks.material import logic_positions, logic_truths
 from kappa_data.tasks.material.logic_follow import follow_ups
 from kappa_data.tasks.material.logic_puzzle_parts import (
@@ -14,6 +15,7 @@ from kappa_data.tasks.material.logic_puzzle_parts import (
     other_answer_line,
 )
 from kappa_data.tasks.material.phrasing import follow, opening
+from kappa_data.tasks.mistakes import answered
 from kappa_data.tasks.wording import Wording
 
 NAME = "logic_puzzle"
@@ -39,12 +41,24 @@ def make(seed: int) -> Task:
     puzzle = KINDS[seed % len(KINDS)](w)
     asked = _follow_ups(w, puzzle)
     answers = [puzzle.answer, *(each.answer for each in asked)]
+    opened = _opening(w, puzzle)
+    goals = tuple(follow(w.rng, each.goal) for each in asked)
+    reference = (
+        ReferenceTurn(answer=_solution(w, puzzle), reasoning=_thoughts(w, puzzle)),
+        *(
+            ReferenceTurn(
+                answer=f"{each.explanation}\n\nAnswer: {each.answer}",
+                reasoning=_follow_thoughts(w, each),
+            )
+            for each in asked
+        ),
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
         seed=seed,
-        opening=_opening(w, puzzle),
-        goals=tuple(follow(w.rng, each.goal) for each in asked),
+        opening=opened,
+        goals=goals,
         verifier=(
             AnswerCheck(
                 turn=None,
@@ -52,16 +66,32 @@ def make(seed: int) -> Task:
                 forbidden=(other_answer_line(answers),),
             ),
         ),
-        reference=(
-            ReferenceTurn(answer=_solution(w, puzzle), reasoning=_thoughts(w, puzzle)),
-            *(
-                ReferenceTurn(
-                    answer=f"{each.explanation}\n\nAnswer: {each.answer}",
-                    reasoning=_follow_thoughts(w, each),
-                )
-                for each in asked
-            ),
-        ),
+        reference=reference,
+        wrong=_wrong(answers, reference),
+    )
+
+
+def _wrong(answers: Sequence[str], reference: tuple[ReferenceTurn, ...]) -> tuple[Attempt, ...]:
+    """Other last lines than the right ones, and none."""
+    found = []
+    for turn, right in enumerate(answers):
+        words = right.split()
+        number = re.search(r"\d+", right)
+        for mistake, value in (
+            ("its parts in another order", " ".join(reversed(words))),
+            ("only a part of it", words[-1] if len(words) > 1 else f"not {right}"),
+            ("one more", right.replace(number[0], str(int(number[0]) + 1)) if number else "nobody"),
+        ):
+            # What says the same in another way is no mistake; nor is another turn's answer here.
+            if not re.search(answer_line(answers), f"Answer: {value}", re.IGNORECASE):
+                said = reference[turn].answer.rpartition("Answer: ")[0] + f"Answer: {value}"
+                found.append(answered(f"turn {turn + 1}: {mistake}", reference, turn, said))
+    bare = reference[0].answer.rpartition("Answer: ")[0].strip()
+    hedged = f"{bare}\n\nAnswer: it cannot be decided"
+    return (
+        *found,
+        answered("no line with the answer", reference, 0, bare),
+        answered("says that it is open", reference, 0, hedged),
     )
 
 

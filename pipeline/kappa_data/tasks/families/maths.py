@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 
-from kappa_data.records import AnswerCheck, ReferenceTurn, Task, Withheld
+from kappa_data.records import AnswerCheck, Attempt, ReferenceTurn, Task, Withheld
 from kappa_data.tasks.material import maths_count, maths_measure, maths_numbers, maths_series
 from kappa_data.tasks.material.maths_count import Case
 from kappa_data.tasks.material.phrasing import follow, number, opening
+from kappa_data.tasks.mistakes import answered
 from kappa_data.tasks.wording import Wording
 
 NAME = "maths"
 GROUP = "reasoning"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 1000
+SEEDS = 650
+"""18 kinds of problem; of the first 500, four are near-duplicates but for their numbers"""
 
 _KINDS = (
     *maths_count.KINDS,
@@ -32,6 +34,10 @@ _CONTEXTS = (
     "I tried this twice and got two different results.",
     "A friend sent me this puzzle.",
     "It is for a worksheet that I am putting together.",
+    "My neighbour gave me this over the fence and won't tell the solution.",
+    "I have the answer key, but not the way there.",
+    "This stood in an old almanac, without a solution.",
+    "We do one of these every morning before class.",
 )
 _LINE = (
     'Finish with a line "Answer: ..." that holds only the result.',
@@ -49,6 +55,7 @@ def make(seed: int) -> Task:
     cases = kind(w)[: w.pick((1, 1, 2, 2, 3))]
     style = w.pick(("numbered", "lines", "prose", "dashes"))
     context, line = w.pick(_CONTEXTS), w.pick(_LINE)
+    reference = tuple(_solved(w, case, style) for case in cases)
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -64,25 +71,52 @@ def make(seed: int) -> Task:
             AnswerCheck(turn=turn, required=(answer_pattern(case.answer),))
             for turn, case in enumerate(cases)
         ),
-        reference=tuple(
-            ReferenceTurn(
-                answer=_layout(w, case, style),
-                reasoning=w.say(
-                    [
-                        "{first} The result is {answer}; I lay out the steps.",
-                        "I work it out first: {last} So the answer is {answer}.",
-                        "{first} Carried through, this gives {answer}. {last}",
-                    ],
-                    first=case.steps[0],
-                    last=case.steps[-1],
-                    answer=case.answer,
-                ),
-            )
-            for case in cases
-        ),
+        reference=reference,
+        wrong=_wrong(cases, reference),
         # As somebody writes who forgot to paste the problem itself.
         withheld=Withheld(f"{context} How does it go? {line}", cases[0].question),
     )
+
+
+def _solved(w: Wording, case: Case, style: str) -> ReferenceTurn:
+    return ReferenceTurn(
+        answer=_layout(w, case, style),
+        reasoning=w.say(
+            [
+                "{first} The result is {answer}; I lay out the steps.",
+                "I work it out first: {last} So the answer is {answer}.",
+                "{first} Carried through, this gives {answer}. {last}",
+            ],
+            first=case.steps[0],
+            last=case.steps[-1],
+            answer=case.answer,
+        ),
+    )
+
+
+_INTEGER = re.compile(r"\d+")
+
+
+def _wrong(cases: list[Case], reference: tuple[ReferenceTurn, ...]) -> tuple[Attempt, ...]:
+    """Right steps and a wrong line, in every turn; and steps without a line."""
+    found = []
+    for turn, case in enumerate(cases):
+        pattern = answer_pattern(case.answer)
+        last = list(_INTEGER.finditer(case.answer))[-1]
+        digits = int(last[0])
+        stopped = [each for step in case.steps[:-1] for each in _INTEGER.findall(step)][-1:]
+        for mistake, value in (
+            ("one too many", str(digits + 1)),
+            ("one too few", str(digits - 1)),
+            ("twice as much", str(2 * digits or 7)),
+            ("a number from the steps before", *stopped) if stopped else ("ten more", "10"),
+        ):
+            line = f"Answer: {case.answer[: last.start()]}{value}{case.answer[last.end() :]}"
+            if not re.search(pattern, line, re.IGNORECASE):
+                text = reference[turn].answer.rpartition("Answer: ")[0] + line
+                found.append(answered(f"turn {turn + 1}: {mistake}", reference, turn, text))
+    bare = reference[0].answer.rpartition("Answer: ")[0].strip()
+    return (*found, answered("no line with the result", reference, 0, bare))
 
 
 def answer_pattern(answer: str) -> str:
