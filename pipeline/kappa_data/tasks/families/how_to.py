@@ -1,0 +1,21 @@
+"""Step-by-step help: the user follows along, reports back and is told what comes next."""
+
+from __future__ import annotations
+
+from kappa_data.records import Task
+from kappa_data.tasks.material.talks import conversation, courses
+from kappa_data.tasks.wording import Wording
+
+NAME = "how_to"
+GROUP = "chat"
+TOOLS: tuple[str, ...] = ()
+PROGRAMS: tuple[str, ...] = ()
+
+_MATERIAL = "talk_howto_"
+SEEDS = len(courses(_MATERIAL))
+"""each case once with each of its paths and each of its questions aside"""
+
+
+def make(seed: int) -> Task:
+    """The task of `seed`; cases go round first, so that near seeds differ widely."""
+    return conversation(Wording(NAME, seed), NAME, seed % SEEDS, _MATERIAL)
