@@ -11,7 +11,7 @@ NAME = "single_question"
 GROUP = "single_turn"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 0
+SEEDS = 240
 """each fact by itself, then in a pair, then among three: a fact comes three times, and no two
 messages have more than one in common"""
 
@@ -69,13 +69,7 @@ def make(seed: int) -> Task:
 
 def _opening(w: Wording, asked: list[Fact]) -> str:
     forms = (_OPENINGS, _SEVERAL, _THREE)[len(asked) - 1]
-    form = chosen_form(w, w.pick(forms))
-    return form.format(*(fact.ask for fact in asked))
-
-
-def chosen_form(w: Wording, form: str) -> str:
-    """`form` with its choices made and its places for questions left."""
-    return chosen(w, form)
+    return chosen(w, w.pick(forms)).format(*(fact.ask for fact in asked))
 
 
 def _answer(w: Wording, answers: list[str]) -> str:

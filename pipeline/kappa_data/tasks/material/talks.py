@@ -186,7 +186,7 @@ def assembled(
         goals=tuple(goals),
         verifier=tuple(check(each, number) for number, each in enumerate(turns)),
         reference=reference,
-        wrong=(*wrong, again(reference)),
+        wrong=(*wrong, *again(reference)) if len(turns) == 2 else tuple(wrong),
     )
 
 
@@ -199,6 +199,9 @@ def check(turn: Turn | First, number: int) -> AnswerCheck:
     )
 
 
-def again(reference: tuple[ReferenceTurn, ...]) -> Attempt:
-    """The last question gets the first answer once more."""
-    return answered("says its first answer again", reference, -1, reference[0].answer)
+def again(reference: tuple[ReferenceTurn, ...]) -> tuple[Attempt, ...]:
+    """One answer is given to every question."""
+    return tuple(
+        answered(f"says answer {number + 1} throughout", reference, number - 1, turn.answer)
+        for number, turn in enumerate(reference)
+    )
