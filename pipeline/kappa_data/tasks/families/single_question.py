@@ -11,7 +11,7 @@ NAME = "single_question"
 GROUP = "single_turn"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 240
+SEEDS = 480
 """each fact by itself, then in a pair, then among three: a fact comes three times, and no two
 messages have more than one in common"""
 
