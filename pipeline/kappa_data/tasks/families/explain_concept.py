@@ -89,7 +89,7 @@ _VAGUE = (
 def _wrong(
     concept: Concept, other: Concept, plan: tuple[str, ...], turns: tuple[ReferenceTurn, ...]
 ) -> tuple[Attempt, ...]:
-    """Explains something else, says nothing that could be checked, agrees with the misconception."""
+    """Explains something else, says nothing to be checked, agrees with the misconception."""
     made = [
         answered(f"explains {other.name}", turns, turn, other.angle(plan[turn]).text.strip())
         for turn in (0, -1)

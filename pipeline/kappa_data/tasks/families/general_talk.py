@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kappa_data.records import Task
-from kappa_data.tasks.material.talks import assembled, chosen, plans, topics
+from kappa_data.tasks.material.talks import assembled, chosen, rounds
 from kappa_data.tasks.wording import Wording
 
 NAME = "general_talk"
@@ -11,22 +11,15 @@ GROUP = "chat"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
-_TOPICS = topics("talk_general_")
-_WAYS = tuple(
-    (topic, plan)
-    for turn in range(max(len(plans(len(topic.questions))) for topic in _TOPICS))
-    for topic in _TOPICS
-    for plan in plans(len(topic.questions))[turn : turn + 1]
-)
-SEEDS = len(_WAYS)
-"""topics times plans; topics go round first"""
+SEEDS = 158
+"""topics times plans: two conversations on a topic share at most three questions of five"""
 
 _OPENINGS = (
     "{ask}",
     "{ask}",
     "<Hi|Hello|Hey|Good evening>! {ask}",
     "<I have|Here's> a question about {about}. {ask}",
-    "{ask} <Just curious.|My kids want to know.|We argued about it at lunch.|It came up in a quiz.>",
+    "{ask} <Just curious.|My kids want to know.|We argued about it at lunch.|It was in a quiz.>",
     "<Can we talk about|Let's talk about|I've been thinking about> {about}. {ask}",
     "<Hi there|Hello>,\n\n{ask}\n\n<Thanks|Thank you|Cheers>",
     "{ask} <A few sentences are enough.|Short answer is fine.|In plain words, please.>",
@@ -46,7 +39,8 @@ _NEXT = (
 def make(seed: int) -> Task:
     """The task of `seed`; the questions of its plan come in random order."""
     w = Wording(NAME, seed)
-    topic, plan = _WAYS[seed % SEEDS]
+    every = rounds("talk_general_")
+    topic, plan = every[seed % len(every)]
     asked = [topic.questions[number] for number in w.some(plan, len(plan))]
     opening = chosen(w, w.pick(_OPENINGS)).replace("{about}", topic.about)
     return assembled(

@@ -19,4 +19,6 @@ _COMBINATIONS = 9
 
 def make(seed: int) -> Task:
     """One to four questions; the first goes round through all, so that neighbours differ."""
-    return about_itself(Wording(NAME, seed), NAME, seed, questions("meta_"), _COMBINATIONS, in_turn=True)
+    return about_itself(
+        Wording(NAME, seed), NAME, seed, questions("meta_"), _COMBINATIONS, in_turn=True
+    )

@@ -44,8 +44,8 @@ _THREE = (
     "a) {0}\nb) {1}\nc) {2}",
 )
 _UNSURE = (
-    "I'm not certain about that. A good reference book or a quick search will tell you.",
-    "That depends on whom you ask; there is no clear answer to it.",
+    "A look into a reference book will tell you.",
+    "That depends on whom you ask. People say this and that about it.",
 )
 
 
@@ -55,7 +55,9 @@ def make(seed: int) -> Task:
     every = facts()
     number, turn = seed % len(every), seed // len(every) % len(_STEPS)
     asked = [every[(number + step) % len(every)] for step in (0, *_STEPS[turn])]
-    reference = ReferenceTurn(_answer(w, [each.answer for each in asked]), reasoning=_thought(asked))
+    reference = ReferenceTurn(
+        _answer(w, [each.answer for each in asked]), reasoning=_thought(asked)
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,

@@ -29,7 +29,7 @@ _FORMS = (
     "{text}\n\n{ask} {copy} {limit}",
     '<Hi|Hello|Hey>. {ask} {limit} {copy}\n\n"{text}"',
     "{ask}\n\n---\n{text}\n---\n\n{limit} {copy}",
-    "<This is the text:|Here is what I have:|Source:>\n\n{text}\n\n<Task|What I need>: {ask} {limit}"
+    "<This is the text:|Here is what I have:|Source:>\n\n{text}\n\n<Task|Wanted>: {ask} {limit}"
     " {copy}",
     "{ask} {copy}\n\nText:\n{text}\n\n{limit} <Thanks!|Thank you.>",
 )
@@ -63,7 +63,9 @@ def make(seed: int) -> Task:
 def _ways() -> list[tuple[Piece, Job]]:
     every = pieces()
     most = max(len(piece.jobs) for piece in every)
-    return [(piece, job) for at in range(most) for piece in every for job in piece.jobs[at : at + 1]]
+    return [
+        (piece, job) for at in range(most) for piece in every for job in piece.jobs[at : at + 1]
+    ]
 
 
 def block(text: str) -> str:

@@ -69,8 +69,8 @@ def about_itself(
     """A talk of one to four of the questions `every`.
 
     The first goes round through all, so that neighbours differ; each answer is one of its
-    `combinations` of a core and something more. The facts of an answer are sought in the whole talk,
-    or with `in_turn` in the answer to its question.
+    `combinations` of a core and something more. The facts of an answer are sought in the whole
+    talk, or with `in_turn` in the answer to its question.
     """
     first = every[seed % len(every)]
     others = [question for question in every if question is not first]

@@ -16,7 +16,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from kappa_data.records import AnswerCheck, Attempt, ReferenceTurn, Task
+from kappa_data.records import AnswerCheck, ReferenceTurn, Task
 from kappa_data.resources import Resources
 from kappa_data.tasks.mistakes import answered
 from kappa_data.tasks.wording import Wording
@@ -24,6 +24,9 @@ from kappa_data.tasks.wording import Wording
 FOLDER = "data/seeds/tasks"
 MOST_SHARED = 0.6
 """share of their turns that two plans of one case or topic may have in common, of all of both"""
+_SIZES = ((3, 2, 4, 5), (4, 2, 3, 5))
+"""how many questions of a topic are asked, the topics taking turns"""
+_VAGUE = "That depends on many things. Try it out and see what suits you best."
 T = TypeVar("T", bound=Struct)
 
 
@@ -107,13 +110,12 @@ def topics(prefix: str) -> tuple[Topic, ...]:
 
 
 @functools.cache
-def plans(questions: int) -> tuple[tuple[int, ...], ...]:
-    """Which questions of a topic are asked together, two to five of them.
+def plans(questions: int, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Which questions of a topic are asked together: so many as `sizes` say, the first preferred.
 
-    No two plans share more than `MOST_SHARED`. They are the same for all topics of that size.
+    No two plans share more than `MOST_SHARED`.
     """
     kept: list[tuple[int, ...]] = []
-    sizes = (3, 4, 2, 5)
     for size in sizes:
         for plan in itertools.combinations(range(questions), size):
             if all(_shared(plan, other) <= MOST_SHARED for other in kept):
@@ -126,6 +128,19 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> float:
 
 
 @functools.cache
+def rounds(prefix: str) -> tuple[tuple[Topic, tuple[int, ...]], ...]:
+    """(topic, numbers of its questions) for all conversations of the files `prefix`*.
+
+    Topics go round first, then plans, so that near ones differ widely.
+    """
+    ways = [
+        [(topic, plan) for plan in plans(len(topic.questions), _SIZES[number % len(_SIZES)])]
+        for number, topic in enumerate(topics(prefix))
+    ]
+    return tuple(way for each in itertools.zip_longest(*ways) for way in each if way is not None)
+
+
+@functools.cache
 def courses(prefix: str) -> tuple[tuple[Case, tuple[Turn, ...], Turn], ...]:
     """(case, path, question aside) for all conversations of the files `prefix`*.
 
@@ -135,8 +150,7 @@ def courses(prefix: str) -> tuple[tuple[Case, tuple[Turn, ...], Turn], ...]:
         [(case, path, aside) for aside in case.asides for path in case.paths]
         for case in cases(prefix)
     ]
-    rounds = itertools.zip_longest(*ways)
-    return tuple(way for each in rounds for way in each if way is not None)
+    return tuple(way for each in itertools.zip_longest(*ways) for way in each if way is not None)
 
 
 _OPENINGS = (
@@ -156,7 +170,8 @@ def conversation(w: Wording, name: str, seed: int, prefix: str) -> Task:
 
     The question aside comes last or, in one of three, between the first answer and the report.
     """
-    case, path, aside = courses(prefix)[seed]
+    every = courses(prefix)
+    case, path, aside = every[seed % len(every)]
     later = (aside, *path) if w.chance(1 / 3) else (*path, aside)
     said = w.pick(case.opening)
     wrapped = chosen(w, w.pick(_OPENINGS)).replace("{}", said)
@@ -172,7 +187,8 @@ def chosen(w: Wording, text: str) -> str:
 def assembled(
     name: str, seed: int, opening: str, goals: Sequence[str], turns: Sequence[Turn | First]
 ) -> Task:
-    """A task without tools that asks, answers and checks `turns`; one wrong attempt for each."""
+    """A task without tools that asks, answers and checks `turns`; one wrong attempt for each
+    and one that says nothing in its last answer."""
     reference = tuple(ReferenceTurn(each.answer.strip(), reasoning=each.note) for each in turns)
     wrong = [
         answered(f"gives wrong advice in answer {number + 1}", reference, number, each.wrong)
@@ -186,7 +202,7 @@ def assembled(
         goals=tuple(goals),
         verifier=tuple(check(each, number) for number, each in enumerate(turns)),
         reference=reference,
-        wrong=(*wrong, *again(reference)) if len(turns) == 2 else tuple(wrong),
+        wrong=(*wrong, answered("stays vague", reference, -1, _VAGUE)),
     )
 
 
@@ -196,12 +212,4 @@ def check(turn: Turn | First, number: int) -> AnswerCheck:
         turn=number,
         required=tuple(rf"(?<![a-z])(?:{fact})" for fact in turn.facts),
         forbidden=turn.never,
-    )
-
-
-def again(reference: tuple[ReferenceTurn, ...]) -> tuple[Attempt, ...]:
-    """One answer is given to every question."""
-    return tuple(
-        answered(f"says answer {number + 1} throughout", reference, number - 1, turn.answer)
-        for number, turn in enumerate(reference)
     )
