@@ -26,7 +26,7 @@ MOST_SHARED = 0.6
 """share of their turns that two plans of one case or topic may have in common, of all of both"""
 _SIZES = ((3, 2, 4, 5), (4, 2, 3, 5))
 """how many questions of a topic are asked, the topics taking turns"""
-_VAGUE = "That depends on many things. Try it out and see what suits you best."
+_VAGUE = "Hard to tell. Opinions differ, so do what feels right."
 T = TypeVar("T", bound=Struct)
 
 
