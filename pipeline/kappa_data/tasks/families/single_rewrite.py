@@ -18,11 +18,11 @@ _COPY = (
     "<Put|Write> <the result|the finished text|it> into <a|one> code block, <please|so that I can"
     " copy it>.",
     "I want to copy it, so <use|put it in> a code block.",
-    "<Return|Give me> it in a fenced code block<|, nothing else inside>.",
+    "<Return it|Send it back> in a fenced code block<|, nothing else inside>.",
 )
 _LIMIT = (
     "<At most|No more than|Maximum> {words} words.",
-    "<Keep it|Stay> <under|within> {words} words.",
+    "<Keep it|Stay> within {words} words.",
 )
 _FORMS = (
     "{ask} {limit} {copy}\n\n{text}",

@@ -155,9 +155,9 @@ def courses(prefix: str) -> tuple[tuple[Case, tuple[Turn, ...], Turn], ...]:
 
 _OPENINGS = (
     "{}",
-    "{}",
-    "{}",
-    "<Hi|Hello|Hey>, {}",
+    "<Hi|Hello|Hey>! {}",
+    "<Good morning|Good afternoon|Hi there>. {} <Take your time.|I have an hour.|No hurry.>",
+    "{}\n\n<Thanks in advance!|Many thanks.|I appreciate it.>",
     "<Hi|Hello|Good morning|Evening>.\n\n{}\n\n<Thanks!|Thank you.|Cheers|Grateful for any hint.>",
     "{} <Any idea?|What would you do?|Where do I start?|Help?>",
     "<Another day, another riddle.|I'm a bit lost here.|I could use a second pair of eyes.> {}",
@@ -173,7 +173,7 @@ def conversation(w: Wording, name: str, seed: int, prefix: str) -> Task:
     every = courses(prefix)
     case, path, aside = every[seed % len(every)]
     later = (aside, *path) if w.chance(1 / 3) else (*path, aside)
-    said = w.pick(case.opening)
+    said = case.opening[seed % len(every) // len(cases(prefix)) % len(case.opening)]
     wrapped = chosen(w, w.pick(_OPENINGS)).replace("{}", said)
     return assembled(name, seed, wrapped, [chosen(w, each.ask) for each in later],
                      [case.first, *later])  # fmt: skip
