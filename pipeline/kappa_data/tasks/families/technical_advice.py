@@ -13,7 +13,7 @@ PROGRAMS: tuple[str, ...] = ()
 
 _MATERIAL = "talk_advice_"
 SEEDS = 52
-"""each case once with each of its paths and each of its questions aside"""
+"""each case with each of its paths and questions aside; long paths once"""
 
 
 def make(seed: int) -> Task:

@@ -147,7 +147,14 @@ def courses(prefix: str) -> tuple[tuple[Case, tuple[Turn, ...], Turn], ...]:
     Cases go round first, then paths, so that near ones differ widely.
     """
     ways = [
-        [(case, path, aside) for aside in case.asides for path in case.paths]
+        [
+            (case, path, aside)
+            for number, aside in enumerate(case.asides)
+            for place, path in enumerate(case.paths)
+            # All but the aside is common to both conversations on a path.
+            if (1 + len(path)) / (3 + len(path)) <= MOST_SHARED
+            or number == place % len(case.asides)
+        ]
         for case in cases(prefix)
     ]
     return tuple(way for each in itertools.zip_longest(*ways) for way in each if way is not None)
