@@ -42,7 +42,7 @@ def test_same_seed_same_task(name: str) -> None:
         made = task(name, seed)
         assert made == task(name, seed)
         assert (made.id, made.family, made.seed) == (f"{name}/{seed}", name, seed)
-        assert len(made.reference) == 1 + len(made.goals) <= 4
+        assert len(made.reference) == 1 + len(made.goals) <= 6
         assert {step.tool for turn in made.reference for step in turn.steps} <= set(made.tools)
         assert set(made.tools) <= set(families()[name].tools)
         assert made.verifier, "a task without a check verifies nothing"
@@ -77,6 +77,6 @@ def test_no_word_of_the_machinery(name: str) -> None:
     for seed in SEEDS:
         made = task(name, seed)
         said = "\n".join([made.opening, *made.goals, reasoning_and_answers(made)])
-        if name != "identity":
+        if families()[name].group != "identity":
             assert not re.search(rf"\b({words})\b", said, re.IGNORECASE)
         assert not re.search(r"[{]\w+[}]|@\w+@|<[^<>]*\|[^<>]*>", said), "a template shows"

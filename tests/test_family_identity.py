@@ -14,6 +14,7 @@ from kappa_data.resources import Resources
 from kappa_data.tasks import verify
 from kappa_data.tasks.families import identity
 from kappa_data.tasks.material.identity_questions import questions
+from kappa_data.tasks.material.self_talk import FORBIDDEN
 from kappa_data.teacher.voice import Voices
 from kappa_data.teacher.voices.text import refuses
 
@@ -123,7 +124,7 @@ def test_a_false_claim_beside_the_right_answer_fails(claim: str):
     ],
 )
 def test_denying_or_reporting_a_claim_is_no_claim(said: str):
-    assert not [each for each in identity.FORBIDDEN if re.search(each, said, re.I)]
+    assert not [each for each in FORBIDDEN if re.search(each, said, re.I)]
 
 
 @pytest.mark.parametrize(

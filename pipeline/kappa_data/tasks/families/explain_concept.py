@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kappa_data.records import AnswerCheck, ReferenceTurn, Task
+from kappa_data.records import AnswerCheck, Attempt, ReferenceTurn, Task
 from kappa_data.tasks.material.concepts_asking import follow, opening, thought
 from kappa_data.tasks.material.concepts_content import Concept, concepts
+from kappa_data.tasks.mistakes import answered
 from kappa_data.tasks.wording import Wording
 
 NAME = "explain_concept"
@@ -32,6 +33,9 @@ PLANS = (
 SEEDS = 432
 """concepts times plans"""
 
+_ELSEWHERE = 24
+"""so many places on stands a concept whose explanation answers nothing about this one"""
+
 # Where a misconception is put to the assistant: agreeing with it as a whole. The first looks at a
 # run of signs and blanks once, from its start: a search from each of them would take the square.
 _AGREES = (
@@ -57,6 +61,11 @@ def make(seed: int) -> Task:
     known = concepts()
     field, concept = known[seed % len(known)]
     plan = PLANS[seed // len(known) % len(PLANS)]
+    confused = known[(seed + _ELSEWHERE) % len(known)][1]
+    reference = tuple(
+        ReferenceTurn(answer=concept.angle(kind).text.strip(), reasoning=thought(w, concept, kind))
+        for kind in plan
+    )
     return Task(
         id=f"{NAME}/{seed}",
         family=NAME,
@@ -66,13 +75,30 @@ def make(seed: int) -> Task:
         verifier=tuple(
             check for turn, kind in enumerate(plan) for check in _checks(concept, kind, turn)
         ),
-        reference=tuple(
-            ReferenceTurn(
-                answer=concept.angle(kind).text.strip(), reasoning=thought(w, concept, kind)
-            )
-            for kind in plan
-        ),
+        reference=reference,
+        wrong=_wrong(concept, confused, plan, reference),
     )
+
+
+_VAGUE = (
+    "That depends on the case. It has its uses and its drawbacks, so try it out and see what fits"
+    " you best."
+)
+
+
+def _wrong(
+    concept: Concept, other: Concept, plan: tuple[str, ...], turns: tuple[ReferenceTurn, ...]
+) -> tuple[Attempt, ...]:
+    """Explains something else, says nothing to be checked, agrees with the misconception."""
+    made = [
+        answered(f"explains {other.name}", turns, turn, other.angle(plan[turn]).text.strip())
+        for turn in (0, -1)
+    ]
+    made.append(answered("stays vague", turns, -1, _VAGUE))
+    if "myth" in plan:
+        agreed = f"Yes, that is right: {concept.claim}."
+        made.append(answered("agrees with what is wrong", turns, plan.index("myth"), agreed))
+    return tuple(made)
 
 
 def _checks(concept: Concept, kind: str, turn: int) -> tuple[AnswerCheck, ...]:

@@ -26,6 +26,8 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
     more: tuple[str, ...]
     forbidden: tuple[str, ...] = ()
     """claims that would be false, beside those that are false after any question"""
+    wrong: tuple[str, ...] = ()
+    """whole answers that are not honest or say nothing"""
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,13 +35,13 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @functools.cache
-def questions() -> tuple[Question, ...]:
+def questions(prefix: str = "identity_") -> tuple[Question, ...]:
     """All questions, in the order of their files and places; names are unique.
 
     Loaded once: tasks are a function of the seed and the shipped material, never of overrides.
     """
     resources = Resources(None)
-    paths = [path for path in resources.names(FOLDER, ".toml") if "/identity_" in f"/{path}"]
+    paths = [path for path in resources.names(FOLDER, ".toml") if f"/{prefix}" in f"/{path}"]
     found: list[Question] = []
     for path in paths:
         found += msgspec.convert(tomllib.loads(resources.read(path)), _File).questions

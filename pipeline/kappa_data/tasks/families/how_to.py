@@ -1,0 +1,21 @@
+"""Step-by-step help: the user follows along, reports back and is told what comes next."""
+
+from __future__ import annotations
+
+from kappa_data.records import Task
+from kappa_data.tasks.material.talks import conversation
+from kappa_data.tasks.wording import Wording
+
+NAME = "how_to"
+GROUP = "chat"
+TOOLS: tuple[str, ...] = ()
+PROGRAMS: tuple[str, ...] = ()
+
+_MATERIAL = "talk_howto_"
+SEEDS = 32
+"""each case with each of its paths and questions aside; long paths once"""
+
+
+def make(seed: int) -> Task:
+    """The task of `seed`; cases go round first, so that near seeds differ widely."""
+    return conversation(Wording(NAME, seed), NAME, seed, _MATERIAL)
