@@ -22,8 +22,8 @@ _SELF = 4
 
 
 class Sample(Struct, frozen=True):
-    """Of one class: `zlib`, bytes over compressed bytes; `repeated`, the share of units that hold
-    four words in a row of another; `distinct`, distinct pairs of words over all."""
+    """Of one class: `zlib`, bytes over compressed bytes; `repeated`, the share of the runs of
+    four words that another unit holds as well; `distinct`, distinct pairs of words over all."""
 
     zlib: float
     repeated: float
@@ -84,9 +84,9 @@ def sample(said: Sequence[Sequence[str]]) -> Sample:
     pairs = [pair for each in said for pair in pairwise(each)]
     fours = [{tuple(each[at : at + _SELF]) for at in range(len(each) - _SELF + 1)} for each in said]
     holders = Counter(four for found in fours for four in found)
-    repeated = sum(any(holders[four] > 1 for four in found) for found in fours)
+    repeated = sum(count for count in holders.values() if count > 1)
     return Sample(
         zlib=len(text) / len(zlib.compress(text, 9)),
-        repeated=repeated / len(said),
+        repeated=repeated / max(holders.total(), 1),
         distinct=len(set(pairs)) / max(len(pairs), 1),
     )

@@ -20,7 +20,7 @@ Kind = Literal["answer", "beside calls"]
 
 FEWEST_WORDS = 20
 """masked words of an answer that counts"""
-FEWEST_BESIDE_CALLS = 6
+FEWEST_BESIDE_CALLS = 3
 """masked words, lines of one turn together, beside calls"""
 NOBODY = "none"
 """how no persona is called among the classes"""

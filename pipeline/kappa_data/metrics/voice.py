@@ -18,8 +18,9 @@ from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.units import NOBODY, Unit, paired, runs
 
 FOLDS = 5
-RARELY = 2
-"""units of the training part that hold an n-gram, at least, for it to count"""
+RARELY = 4
+"""tasks of the training part that hold an n-gram, at least, for it to count: a word of fewer tells
+the task, with which a classifier would learn its training part by heart"""
 RESAMPLED = 200
 LATE = 8
 """turns from which a voice counts as late"""
@@ -154,7 +155,7 @@ def guesses(
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     for learnt, judged in folds.split(counts, gold, tasks):
         known = counts[learnt]
-        columns = np.flatnonzero(known.getnnz(axis=0) >= RARELY)
+        columns = _common(known, [tasks[at] for at in learnt])
         model = _model()
         model.fit(known[:, columns], gold[learnt])
         said[judged] = model.predict(counts[judged][:, columns])
@@ -173,7 +174,7 @@ def counted(units: Sequence[Unit], grams: Callable[[Unit], list[str]]) -> tuple[
 def strongest(units: Sequence[Unit], most: int) -> dict[str, list[str]]:
     """For each class the `most` n-grams that speak for it most, in a classifier of all units."""
     counts, grams = counted(units, grams_of)
-    columns = np.flatnonzero(counts.getnnz(axis=0) >= RARELY)
+    columns = _common(counts, [unit.task for unit in units])
     model = _model()
     model.fit(counts[:, columns], np.array([unit.persona for unit in units]))
     weights = model[-1].coef_
@@ -184,6 +185,19 @@ def strongest(units: Sequence[Unit], most: int) -> dict[str, list[str]]:
         name: [grams[columns[at]] for at in np.argsort(-row, kind="stable")[:most]]
         for name, row in zip(classes, weights, strict=True)
     }
+
+
+def _common(counts: Any, tasks: Sequence[str]) -> Gold:
+    """The columns of n-grams that RARELY tasks hold, or half of the tasks where that is less."""
+    from scipy.sparse import csr_matrix
+
+    names, rows = np.unique(tasks, return_inverse=True)
+    belongs = csr_matrix(
+        (np.ones(len(tasks)), (rows, np.arange(len(tasks)))), shape=(len(names), len(tasks))
+    )
+    holders = (belongs @ (counts > 0).astype(np.float64)).getnnz(axis=0)
+    columns: Gold = np.flatnonzero(holders >= min(RARELY, max(len(names) // 2, 1)))
+    return columns
 
 
 def _model() -> Any:
