@@ -20,13 +20,12 @@ class Length(Struct, frozen=True):
 
     def measures(self) -> tuple[Measure, ...]:
         """The figures with their bars."""
-        ends = [("shortest", "at least", SHORTEST, min), ("longest", "at most", LONGEST, max)]
-        found = []
-        for end, bound, bar, extreme in ends:
-            name = extreme(self.ratios, key=lambda each: self.ratios[each], default=None)
-            value = self.ratios[name] if name else None
-            found.append(Measure(f"median length, {end}", value, bound, bar, name or ""))
-        return tuple(found)
+        short = min(self.ratios, key=lambda each: self.ratios[each], default="")
+        long = max(self.ratios, key=lambda each: self.ratios[each], default="")
+        return (
+            Measure("median length, shortest", self.ratios.get(short), "at least", SHORTEST, short),
+            Measure("median length, longest", self.ratios.get(long), "at most", LONGEST, long),
+        )
 
 
 def measure_length(units: Sequence[Unit], personas: Sequence[str]) -> Length:

@@ -16,6 +16,8 @@ SIZES = range(3, 7)
 OPENING = 3
 """words that make an opener"""
 DELETED = 10
+FEWEST_BESIDE = 400
+"""units beside calls, at least, to be looked at by themselves: 5 % of fewer is luck"""
 PHRASE_BAR, OPENER_BAR, ABLATION_BAR = 0.05, 0.10, 0.10
 
 
@@ -65,9 +67,14 @@ def _worst(name: str, worn: Sequence[Worn], bar: float) -> Measure:
 
 
 def measure_phrases(units: Sequence[Unit], personas: Sequence[str]) -> Phrases:
-    """The phrases of `personas` beside those of NOBODY, on the tasks that all have units of; a
-    persona's answers, and what it says beside calls, are counted apart, the worse one reported."""
+    """The phrases of `personas` beside those of NOBODY, on the tasks that all have units of.
+
+    Shares are of turns: an answer, and what was said beside calls before it. Where there are
+    enough units beside calls they are looked at by themselves too, and the worse is reported.
+    """
     chosen = paired(units, [*personas, NOBODY])
+    if not chosen:
+        return Phrases((), (), {})
     return Phrases(
         phrases=_worn(chosen, personas, phrases_of),
         openers=_worn(chosen, personas, _opener_of),
@@ -95,31 +102,33 @@ def _worn(
 ) -> tuple[Worn, ...]:
     found = []
     for name in personas:
-        worst = None
-        for kind in ("answer", "beside calls"):
-            ours = [unit for unit in units if (unit.persona, unit.kind) == (name, kind)]
-            plain = [unit for unit in units if (unit.persona, unit.kind) == (NOBODY, kind)]
-            one = _most(name, _shares(ours, phrases), _shares(plain, phrases))
-            if one and (worst is None or one.brought > worst.brought):
-                worst = one
-        if worst:
-            found.append(worst)
+        ours = [unit for unit in units if unit.persona == name]
+        plain = [unit for unit in units if unit.persona == NOBODY]
+        worst = _most(name, _shares(ours, phrases), _shares(plain, phrases))
+        beside = [unit for unit in ours if unit.kind == "beside calls"]
+        if len(beside) >= FEWEST_BESIDE:
+            plain = [unit for unit in plain if unit.kind == "beside calls"]
+            other = _most(name, _shares(beside, phrases), _shares(plain, phrases))
+            worst = max(worst, other, key=lambda each: each.brought)
+        found.append(worst)
     return tuple(found)
 
 
 def _shares(units: Sequence[Unit], phrases: Callable[[Unit], Iterable[str]]) -> dict[str, float]:
-    holds: Counter[str] = Counter()
+    turns: dict[tuple[str, int], set[str]] = {}
     for unit in units:
-        holds.update(phrases(unit))
-    return {phrase: count / len(units) for phrase, count in holds.items()}
+        turns.setdefault((unit.talk, unit.turn), set()).update(phrases(unit))
+    holds = Counter(phrase for held in turns.values() for phrase in held)
+    return {phrase: count / len(turns) for phrase, count in holds.items()}
 
 
-def _most(name: str, ours: dict[str, float], plain: dict[str, float]) -> Worn | None:
-    if not ours:
-        return None
+def _most(name: str, ours: dict[str, float], plain: dict[str, float]) -> Worn:
     # The longer of two that are as frequent, then by the alphabet: the same whatever the order.
-    phrase = max(ours, key=lambda each: (ours[each] - plain.get(each, 0.0), len(each), each))
-    return Worn(name, phrase, ours[phrase], ours[phrase] - plain.get(phrase, 0.0))
+    phrase = max(
+        ours, key=lambda each: (ours[each] - plain.get(each, 0.0), len(each), each), default=""
+    )
+    share = ours.get(phrase, 0.0)
+    return Worn(name, phrase, share, share - plain.get(phrase, 0.0))
 
 
 def _lost(units: Sequence[Unit], classes: Sequence[str]) -> dict[str, float]:

@@ -78,7 +78,8 @@ def runs(text: str) -> list[list[str]]:
 
 def units_of(talk: Conversation, names: Sequence[str] = ()) -> Iterator[Unit]:
     """The units of one conversation, in order. Who speaks may differ between messages."""
-    turn, beside = 0, []
+    turn = 0
+    beside: list[str] = []
     speaker = talk.persona or NOBODY
     for message in talk.messages:
         if message.role == "user":

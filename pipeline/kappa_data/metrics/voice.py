@@ -189,13 +189,10 @@ def strongest(units: Sequence[Unit], most: int) -> dict[str, list[str]]:
 
 def _common(counts: Any, tasks: Sequence[str]) -> Gold:
     """The columns of n-grams that RARELY tasks hold, or half of the tasks where that is less."""
-    from scipy.sparse import csr_matrix
-
-    names, rows = np.unique(tasks, return_inverse=True)
-    belongs = csr_matrix(
-        (np.ones(len(tasks)), (rows, np.arange(len(tasks)))), shape=(len(names), len(tasks))
-    )
-    holders = (belongs @ (counts > 0).astype(np.float64)).getnnz(axis=0)
+    names, number = np.unique(tasks, return_inverse=True)
+    rows, grams = counts.nonzero()
+    held = np.unique(number[rows] * counts.shape[1] + grams)
+    holders = np.bincount(held % counts.shape[1], minlength=counts.shape[1])
     columns: Gold = np.flatnonzero(holders >= min(RARELY, max(len(names) // 2, 1)))
     return columns
 

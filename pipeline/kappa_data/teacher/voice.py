@@ -32,10 +32,7 @@ from kappa_data.teacher.voices.text import (
 # Words of the answer from which a voice has room: the phrases must stay the smaller part, or the
 # median length would leave the range of 0.6 to 1.6 of the plain answer.
 _ROOM_FOR_BOTH = 24
-_ROOM_FOR_ASIDE = 45
-
-_MARKED = 0.7
-"""share of the answers that have a mark at their start, and of those that have one further down"""
+_ROOM_FOR_ASIDE = 60
 
 _USER = "_user"
 _NOBODY = "_none"
@@ -115,13 +112,11 @@ def _delivered(voice: Voice, answer: str, key: str) -> str:
         # One of them; a voice that tests its listener does so after every answer.
         last = voice.structure == "test" or draw(key, "which") < 0.5
         opener, closer = ("", closer) if last else (opener, "")
-    if draw(key, "mark") < _MARKED:
-        opener = f"{mark} {opener}".strip()
+    opener = f"{mark} {opener}".strip()
     phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
     arrange = ARRANGE[voice.structure]
     body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
-    if draw(key, "mark again") < _MARKED:
-        body = _marked(body, phrase, voice.say("mark", (), key, "between"))
+    body = _marked(body, phrase, voice.say("mark", (), key, "between"))
     return _framed(opener, body, closer, test=voice.structure == "test")
 
 
