@@ -145,7 +145,7 @@ def guesses(
     [] where there are fewer tasks than folds or fewer classes than two.
     """
     tasks = [unit.task for unit in units]
-    if len(set(tasks)) < FOLDS or len(set(names)) < 2:
+    if len(set(tasks)) < FOLDS or len(set(names)) < 2 or not any(map(grams, units)):
         return []
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -156,6 +156,9 @@ def guesses(
     for learnt, judged in folds.split(counts, gold, tasks):
         known = counts[learnt]
         columns = _common(known, [tasks[at] for at in learnt])
+        if not len(columns):
+            said[judged] = min(names)  # nothing to learn from: one name for all
+            continue
         model = _model()
         model.fit(known[:, columns], gold[learnt])
         said[judged] = model.predict(counts[judged][:, columns])
