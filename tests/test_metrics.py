@@ -4,6 +4,7 @@ small reference of its own where there is one."""
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import random
 import subprocess
@@ -23,10 +24,12 @@ from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
 NAMES = ("ada", "bob", "cid")
 TASKS = 60
+ENDS = ["".join(pair) for pair in itertools.product("abcdefghij", repeat=2)]
 
 
-def made(seed: int, own: int = 4, turns: int = 1) -> list[Unit]:
-    """Units of three personas and none: words of the task, and `own` words of each persona's."""
+def made(seed: int, own: int = 4, turns: int = 1, kinds: int = 20) -> list[Unit]:
+    """Units of three personas and none: words of the task, and `own` words of each persona's, who
+    has `kinds` of them."""
     dice = random.Random(seed)
     found = []
     for task in range(TASKS):
@@ -35,7 +38,7 @@ def made(seed: int, own: int = 4, turns: int = 1) -> list[Unit]:
             for turn in range(1, turns + 1):
                 text = dice.sample(topic, 20)
                 if name != NOBODY:
-                    text += [f"{name}{dice.choice('abcdefghijklmnopqrst')}" for _ in range(own)]
+                    text += [f"{name}{dice.choice(ENDS[:kinds])}" for _ in range(own)]
                     dice.shuffle(text)
                 for kind, said in (("answer", text), ("beside calls", text[::2])):
                     found.append(
@@ -272,7 +275,7 @@ def test_a_voice_of_few_words_does_not_survive_without_them() -> None:
         ),
     )
     assert "F1 lost without the ten strongest" in missed(measure_phrases(thin, NAMES).measures())
-    rich = measure_phrases(made(1, own=9), NAMES)
+    rich = measure_phrases(made(1, own=10, kinds=50), NAMES)
     assert "F1 lost without the ten strongest" not in missed(rich.measures())
     top = strongest(paired(thin, [*NAMES, NOBODY]), 3)
     assert set(top["ada"]) == {"adaa", "adab", "adac"}
