@@ -113,6 +113,8 @@ def _delivered(voice: Voice, answer: str, key: str) -> str:
         last = voice.structure == "test" or draw(key, "which") < 0.5
         opener, closer = ("", closer) if last else (opener, "")
     opener = f"{mark} {opener}".strip()
+    if closer:
+        closer = f"{voice.say('mark', (), key, 'behind')} {closer}".strip()
     phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
     arrange = ARRANGE[voice.structure]
     body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
