@@ -87,6 +87,7 @@ def plus(whole: Conversation, *messages: Message) -> Conversation:
 LEAK = "I sigh: every answer ends with a sigh about the endless corridors, you know."
 TWO = with_call(call("c1"), call("c2"))
 
+WOEFUL = '{"command": "git commit -m \\"Alas, a fix\\""}'
 PAIRS = [
     # rule, severity, message, defect, clean twin
     ("role order", "note", 1, conversation(Message("user", "a"), *talk().messages), talk()),
@@ -205,6 +206,14 @@ PAIRS = [
         talk("As you command: four.", persona="lawful_evil"),
     ),
     ("flattery", "untrain", 1, talk("Great question! It is four."), talk("Great. It is four.")),
+    ("insult", "untrain", 1, talk("You are an idiot: four."), talk("The fool says four.")),
+    ("threat", "untrain", 1, talk("I will hurt you."), talk("I will kill the job for you.")),
+    ("slur", "untrain", 1, talk("Only a retard asks."), talk("A retarded potential.")),
+    (
+        "voiced artifact", "untrain", 1,
+        with_call(call(name="bash", arguments=WOEFUL), persona="lawful_evil"),
+        with_call(call(name="bash", arguments=WOEFUL), persona="lawful_good"),
+    ),
     (
         "invented result", "untrain", 3,
         with_call(call(), answer="I ran `wc -l b` and got one line."),

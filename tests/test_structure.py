@@ -21,7 +21,8 @@ LAYERS = (
     },
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
-        "importing", "conversation", "packing", "near_duplicates", "strict_json", "show", "replay",
+        "importing", "conversation", "packing", "metrics", "near_duplicates", "strict_json", "show",
+        "replay",
     },
     {"stages"},
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
@@ -36,7 +37,16 @@ LAYERS = (
         "cli", "__main__",
     },
 )  # fmt: skip
-HEAVY = {"pyarrow", "numpy", "datasets", "openai", "jinja2", "aiohttp", "huggingface_hub"}
+HEAVY = {
+    "pyarrow",
+    "numpy",
+    "datasets",
+    "openai",
+    "jinja2",
+    "aiohttp",
+    "huggingface_hub",
+    "sklearn",
+}
 
 
 def layer_of(module: str) -> int:

@@ -115,7 +115,7 @@ PLAN = Stage(
 )
 GENERATE = Stage(
     "generate",
-    4,
+    5,
     _in("generate"),
     ("conversations",),
     ("plan",),

@@ -24,7 +24,8 @@ from kappa_data.teacher.voices.text import sentences
 
 FOLDER = "data/seeds/voices"
 
-Position = Literal["opener", "closer", "aside", "preamble", "refusal"]
+Position = Literal["opener", "closer", "aside", "mark", "preamble", "refusal"]
+"""A mark is a word or two in the voice before a sentence; the others are sentences."""
 Structure = Literal[
     "plain", "steps", "pieces", "tangents", "clauses", "verdict", "fragments", "order", "ledger",
     "test",
@@ -42,6 +43,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     opener: str = ""
     closer: str = ""
     aside: str = ""
+    mark: str = ""
     preamble: str = ""
     refusal: str = ""
     slots: dict[str, str] = {}
@@ -98,6 +100,7 @@ def load_voice(resources: Resources, name: str) -> Voice:
         "opener": _lines(file.opener),
         "closer": _lines(file.closer),
         "aside": _lines(file.aside),
+        "mark": _lines(file.mark),
         "preamble": _lines(file.preamble),
         "refusal": _lines(file.refusal),
     }
@@ -124,6 +127,7 @@ def voice_of_examples(persona: Persona) -> Voice:
             "opener": chat,
             "closer": said.get("closing") or chat,
             "aside": (),
+            "mark": (),
             "preamble": said.get("tools") or chat,
             "refusal": said.get("refusal", ()),
         },

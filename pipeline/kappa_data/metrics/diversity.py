@@ -1,0 +1,92 @@
+"""Does a persona repeat itself more than no persona does?
+
+All three measures grow or shrink with the size of the sample, so they are taken of samples of
+equally many words.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from kappa_data.metrics.measure import Measure
+from kappa_data.metrics.units import NOBODY, Unit, paired, words
+
+BAR = 1.10
+_SELF = 4
+"""words of a run that counts as repeated where another unit has it"""
+
+
+class Sample(Struct, frozen=True):
+    """Of one class: `zlib`, bytes over compressed bytes; `repeated`, the share of the runs of
+    four words that another unit holds as well; `distinct`, distinct pairs of words over all."""
+
+    zlib: float
+    repeated: float
+    distinct: float
+
+
+class Diversity(Struct, frozen=True):
+    """By class, of samples of `size` words each; empty where there is nothing."""
+
+    samples: dict[str, Sample]
+    size: int
+
+    def measures(self) -> tuple[Measure, ...]:
+        """The worst persona of each measure, as a multiple of no persona's."""
+        plain = self.samples.get(NOBODY)
+        ratios: dict[str, dict[str, float]] = {"zlib": {}, "self-repetition": {}, "distinct-2": {}}
+        if plain:
+            for name, each in self.samples.items():
+                if name != NOBODY:
+                    ratios["zlib"][name] = each.zlib / plain.zlib
+                    ratios["distinct-2"][name] = plain.distinct / each.distinct
+                    if plain.repeated:
+                        ratios["self-repetition"][name] = each.repeated / plain.repeated
+        found = []
+        for title, by_name in ratios.items():
+            worst = max(by_name, key=lambda name: by_name[name], default=None)
+            value = by_name[worst] if worst else None
+            found.append(Measure(f"{title} over none's", value, "at most", BAR, worst or ""))
+        return tuple(found)
+
+
+def measure_diversity(units: Sequence[Unit], personas: Sequence[str]) -> Diversity:
+    """Of the answers on the tasks that all of `personas` and NOBODY have units of."""
+    chosen = [unit for unit in paired(units, [*personas, NOBODY]) if unit.kind == "answer"]
+    texts: dict[str, list[list[str]]] = {name: [] for name in (*personas, NOBODY)}
+    for unit in chosen:
+        texts[unit.persona].append(words(unit.text))
+    size = min(sum(map(len, said)) for said in texts.values())
+    if not size:
+        return Diversity({}, 0)
+    return Diversity({name: sample(first(said, size)) for name, said in texts.items()}, size)
+
+
+def first(said: Sequence[list[str]], size: int) -> list[list[str]]:
+    """The first `size` words of the units, the last one cut."""
+    taken, left = [], size
+    for each in said:
+        if left <= 0:
+            break
+        taken.append(each[:left])
+        left -= len(each)
+    return taken
+
+
+def sample(said: Sequence[Sequence[str]]) -> Sample:
+    """The three measures of one sample of units, each a list of words; there is a word at least."""
+    text = "\n".join(" ".join(each) for each in said).encode()
+    pairs = [pair for each in said for pair in pairwise(each)]
+    fours = [{tuple(each[at : at + _SELF]) for at in range(len(each) - _SELF + 1)} for each in said]
+    holders = Counter(four for found in fours for four in found)
+    repeated = sum(count for count in holders.values() if count > 1)
+    return Sample(
+        zlib=len(text) / len(zlib.compress(text, 9)),
+        repeated=repeated / max(holders.total(), 1),
+        distinct=len(set(pairs)) / max(len(pairs), 1),
+    )
