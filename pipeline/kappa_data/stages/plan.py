@@ -25,6 +25,7 @@ from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.stage import Context, Outcome
+from kappa_data.tasks import sources
 from kappa_data.tasks.catalog import Family, families, select
 from kappa_data.tasks.mix import Mix
 from kappa_data.tasks.verify import play_reference, verify
@@ -43,7 +44,10 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
-    tasks = _make_tasks(able, ctx.config)
+    tasks = _make_tasks(sources.with_material(able, ctx.config.seeds), ctx.config)
+    tasks += [each.task for each in sources.of_files(ctx.config.task_files, sandbox)]
+    # An order that mixes the families, so that a pilot of the first few sees several.
+    random.Random(f"plan:{ctx.config.seed}").shuffle(tasks)
     _check_tools(tasks, tool_set(ctx.sandbox.tools))
     calling = [task for task in tasks if task.tools]
     unverified = Counter(task.family for task in calling if sandbox is None)
@@ -149,12 +153,10 @@ def _split(task_id: str, config: PlanConfig) -> Split:
 
 
 def _make_tasks(chosen: list[Family], config: PlanConfig) -> list[Task]:
-    """Tasks in an order that mixes the families, so that a pilot of the first few sees several."""
     tasks = []
     for family in chosen:
         seeds = range(min(config.tasks, family.seeds))
         tasks += [family.make(seed) for seed in seeds]
-    random.Random(f"plan:{config.seed}").shuffle(tasks)
     return tasks
 
 
