@@ -28,10 +28,12 @@ LAYERS = (
     {"top_up"},
     {
         "session", "browse", "terminal", "push", "tool_list", "replay_sources", "replay_report",
-        "journal_report", "projection", "dry_run", "dry_run_report",
+        "journal_report", "projection", "dry_run", "dry_run_report", "task_check", "task_views",
+        "task_writing",
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",
+        "tasks_command",
         "cli", "__main__",
     },
 )  # fmt: skip

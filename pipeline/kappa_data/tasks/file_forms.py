@@ -143,6 +143,13 @@ def in_file(task: Task, group: str) -> FileTask:
         )
         return FileTurn(answer=each.answer, steps=steps, reasoning=each.reasoning)
 
+    def attempt(each: Attempt) -> FileAttempt:
+        answers = tuple(one.answer for one in each.turns)
+        pairs = zip(task.reference, answers, strict=False)
+        if each.turns == tuple(msgspec.structs.replace(one, answer=said) for one, said in pairs):
+            return FileAttempt(each.mistake, answers=answers)
+        return FileAttempt(each.mistake, turns=tuple(map(turn, each.turns)))
+
     same = {
         name: getattr(task, name)
         for name in Task.__struct_fields__
@@ -152,9 +159,7 @@ def in_file(task: Task, group: str) -> FileTask:
         **same,
         group=group,
         reference=tuple(map(turn, task.reference)),
-        wrong=tuple(
-            FileAttempt(each.mistake, turns=tuple(map(turn, each.turns))) for each in task.wrong
-        ),
+        wrong=tuple(map(attempt, task.wrong)),
     )
 
 
