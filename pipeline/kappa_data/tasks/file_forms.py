@@ -104,6 +104,7 @@ def task_of(told: FileTask, family: str, number: int) -> tuple[Task, str]:
 
     Malformed: it can never be played, or its id is one that a family makes.
     """
+    family = told.family or family
     seed = number if told.seed is None else told.seed
     # Counted from 1 and not as a seed: family/7 is what the family of that name makes of seed 7.
     task_id = told.id or f"{family}/file-{number + 1}"

@@ -102,7 +102,7 @@ def from_value(value: Any, family: str, number: int) -> tuple[Task, str]:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
         raise Malformed(f"{where.rstrip('`').lstrip('.') or 'the task'}: {what}") from None
-    return task_of(told, told.family or family, number)
+    return task_of(told, family, number)
 
 
 def unsafe_patterns(tasks: Sequence[Task]) -> dict[str, str]:

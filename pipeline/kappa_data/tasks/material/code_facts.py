@@ -138,7 +138,7 @@ def _function(
     given = {each.arg: value for each, value in zip(last, told.defaults, strict=True)}
     by_name = zip([each.arg for each in told.kwonlyargs], told.kw_defaults, strict=True)
     given |= {name: value for name, value in by_name if value is not None}
-    raised = {name for each in ast.walk(node) if (name := _raised(each))}
+    raised = {what for each in ast.walk(node) if (what := _raised(each))}
     return Definition(
         name=name,
         path=path,
