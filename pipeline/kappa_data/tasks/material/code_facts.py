@@ -77,7 +77,15 @@ class Facts(Struct, frozen=True):
 
 def facts_of(files: Mapping[str, str]) -> Facts:
     """The facts about a folder's Python files."""
-    return _facts(tuple(sorted(files.items())))
+    python = {path: files[path] for path in sorted(files) if path.endswith(".py")}
+    read = {path: found for path, text in python.items() if (found := _read(path, text))}
+    return Facts(
+        files={path: python[path] for path in read},
+        definitions=tuple(one for each in read.values() for one in each.definitions),
+        calls=tuple(one for each in read.values() for one in each.calls),
+        words={path: each.words for path, each in read.items()},
+        imports={path: each.imports for path, each in read.items()},
+    )
 
 
 def is_test(path: str) -> bool:
@@ -91,26 +99,28 @@ def module_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-@functools.lru_cache(64)
-def _facts(files: tuple[tuple[str, str], ...]) -> Facts:
-    known: dict[str, str] = {}
-    definitions: list[Definition] = []
-    calls: list[Call] = []
-    words: dict[str, Counter[str]] = {}
-    imports: dict[str, tuple[str, ...]] = {}
-    for path, text in files:
-        if not path.endswith(".py"):
-            continue
-        try:
-            tree = ast.parse(text)
-            words[path] = _words(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
-            continue
-        known[path] = text
-        definitions += _definitions(tree, path)
-        calls += _calls(tree, path, "")
-        imports[path] = tuple(sorted(set(_imports(tree))))
-    return Facts(known, tuple(definitions), tuple(calls), words, imports)
+class _Read(Struct, frozen=True):
+    """The facts of one file."""
+
+    definitions: tuple[Definition, ...]
+    calls: tuple[Call, ...]
+    words: Counter[str]
+    imports: tuple[str, ...]
+
+
+@functools.lru_cache(1024)
+def _read(path: str, text: str) -> _Read | None:
+    """None: it is no Python."""
+    try:
+        tree = ast.parse(text)
+        return _Read(
+            tuple(_definitions(tree, path)),
+            tuple(_calls(tree, path, "")),
+            _words(text),
+            tuple(sorted(set(_imports(tree)))),
+        )
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+        return None
 
 
 def _words(text: str) -> Counter[str]:
