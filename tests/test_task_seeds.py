@@ -119,7 +119,7 @@ def test_questions_about_a_users_code_hold_in_real_boxes(tmp_path: Path) -> None
 def test_lists_of_callers_are_true_by_another_reading() -> None:
     """What the hidden list of a check says, against a plain walk over the functions' texts."""
     looked = 0
-    for seed in range(60):
+    for seed in range(30):
         task = code_questions.make(seed)
         for turn, asked in enumerate((task.opening, *task.goals)):
             if "call" not in asked or "`" not in asked:
@@ -141,7 +141,7 @@ def test_lists_of_callers_are_true_by_another_reading() -> None:
             if any(any(":" in line for line in each) for each in wanted):
                 looked += 1
                 assert found in wanted, (task.id, turn, name)
-    assert looked > 5
+    assert looked > 3
 
 
 def test_prompts_are_known_again_whatever_their_signs(tmp_path: Path) -> None:
