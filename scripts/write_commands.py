@@ -11,7 +11,9 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 TARGET = Path(__file__).parents[1] / "docs" / "commands.md"
 TERMINAL = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -34,8 +36,14 @@ def page() -> str:
 
     from kappa_data.cli import app
 
-    sections = [section([]), *(section([name]) for name in get_group(app).commands)]
-    return "\n".join([HEAD, *sections])
+    return "\n".join([HEAD, *map(section, paths(get_group(app), []))])
+
+
+def paths(command: Any, path: list[str]) -> Iterator[list[str]]:
+    """The words of a command, then those of the commands within it."""
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from paths(inner, [*path, name])
 
 
 def section(command: list[str]) -> str:

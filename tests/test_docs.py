@@ -12,6 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from typer.main import get_group
@@ -20,9 +21,13 @@ from conftest import clean_environment
 from kappa_data.cli import app
 from kappa_data.config import Settings
 from kappa_data.records import Message, Task, Verdict
+from kappa_data.sandbox import Limits
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.sandbox.toolset import tool_set
+from kappa_data.tasks import files
+from kappa_data.tasks.admit import refusals
 from kappa_data.tasks.catalog import GROUP, family_of
+from kappa_data.tasks.seeds_file import SeedsFile
 from kappa_data.tasks.verify import play_reference, verify
 
 REPO = Path(__file__).parents[1]
@@ -57,12 +62,13 @@ def code(path: Path) -> list[str]:
 
 
 def flags() -> dict[str, set[str]]:
-    """The flags of every command."""
-    commands = get_group(app).commands
-    return {
-        name: {"--help", *(option for each in command.params for option in each.opts)}
-        for name, command in commands.items()
-    }
+    """The flags of every command, those of the commands within it among them."""
+    return {name: _flags(command) for name, command in get_group(app).commands.items()}
+
+
+def _flags(command: Any) -> set[str]:
+    own = {"--help", *(option for each in command.params for option in each.opts)}
+    return own.union(*map(_flags, getattr(command, "commands", {}).values()))
 
 
 def anchors(path: Path) -> set[str]:
@@ -201,7 +207,7 @@ def test_the_example_of_tasks_is_a_family(tmp_path):
 
 def test_the_example_of_tasks_is_found_by_its_entry_point(tmp_path):
     (program,) = blocks("tasks.md", "python")
-    (declared,) = blocks("tasks.md", "toml")
+    declared, *_ = blocks("tasks.md", "toml")
     entries = tomllib.loads(declared)["project"]["entry-points"][GROUP]
     ((name, module),) = entries.items()
     (tmp_path / "my_package").mkdir()
@@ -221,3 +227,12 @@ def test_the_example_of_tasks_is_found_by_its_entry_point(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert f'"families":{{"{name}":2}}' in done.stdout
+
+
+def test_the_example_of_a_task_file_is_admitted(tmp_path):
+    """In a real box: its reference passes, the empty and the wrong attempts do not."""
+    _, mine, seeds = blocks("tasks.md", "toml")
+    (tmp_path / "mine.toml").write_text(mine)
+    (entry,) = files.read(tmp_path / "mine.toml").entries
+    assert asyncio.run(refusals(entry.task, Bubblewrap(Limits()))) == []
+    assert set(tomllib.loads(seeds)) == set(SeedsFile.__struct_fields__)

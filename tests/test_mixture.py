@@ -461,3 +461,13 @@ def test_a_price_gives_the_cost(played: Path) -> None:
     cost = (2 * totals["prompt_tokens"] + 10 * totals["completion_tokens"]) / 1e6
     assert totals["cost"] == pytest.approx(cost) and totals["currency"] == "EUR"
     assert found["survival"] == {"plan": totals["slots"]}  # no conversation of that model
+
+
+def test_a_trap_and_its_control_are_in_one_split() -> None:
+    pair = Family(
+        "pair", "", (), (), lambda seed: _task("pair", seed), 400, "sycophancy", together=2
+    )
+    config = PlanConfig(validation=0.3, test=0.3)
+    splits = assign_splits([pair.make(seed) for seed in range(400)], [pair], config)
+    assert all(splits[f"pair/{n}"] == splits[f"pair/{n + 1}"] for n in range(0, 400, 2))
+    assert min(Counter(splits.values()).values()) > 80

@@ -36,9 +36,15 @@ def resources_of(common: Common) -> Resources:
 
 def settings_of(common: Common) -> Settings:
     """The settings that the dataset was last built with, under this command line's --set."""
+    return settings_under(common, {})
+
+
+def settings_under(common: Common, flags: Layer, own: tuple[str, ...] = ()) -> Settings:
+    """The settings that the dataset was last built with, under this command line's; nothing of it
+    is kept. `own` names the stages that the command line decides by itself."""
     from kappa_data import session
 
-    return session.settings_of(common.config, common.root, _assigned(common, {}), ())[0]
+    return session.settings_of(common.config, common.root, _assigned(common, flags), own)[0]
 
 
 def _assigned(common: Common, flags: Layer) -> Layer:

@@ -122,6 +122,16 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = msgspec.field(default_factory=dict)
     seed: Annotated[int, Meta(description="draws the splits, the mixes and the order")] = 0
+    task_files: Annotated[
+        tuple[str, ...],
+        Meta(description="files with tasks of your own, planned beside the families'"),
+        RUN_ONLY,  # the key holds what is in the files, and not where they lie
+    ] = ()
+    seeds: Annotated[
+        str,
+        Meta(description="file that names documents and code of your own for the families' tasks"),
+        RUN_ONLY,  # as with task_files
+    ] = ""
 
 
 INTERFACES = ("chat", "responses")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from kappa_data.config import SandboxConfig, Settings, TokenizeConfig
+from kappa_data.config import PlanConfig, SandboxConfig, Settings, TokenizeConfig
 from kappa_data.disk import BUILDING
 from kappa_data.progress import Progress
 from kappa_data.records import SPLITS
@@ -47,13 +47,18 @@ def _told(resources: Resources) -> list[str]:
 
 
 def _all_prompts(resources: Resources) -> list[str]:
-    return [*resources.names("prompts", ".j2"), *_personas(resources)]
+    # Who writes tasks is no part of a conversation.
+    asked = [each for each in resources.names("prompts", ".j2") if each != "prompts/tasks.j2"]
+    return [*asked, *_personas(resources)]
 
 
-def _families(_: Struct) -> dict[str, str]:
+def _families(config: PlanConfig) -> dict[str, str]:
+    """The families, and what the user's own files hold: what it is, and not where it lies."""
+    from kappa_data.tasks import sources
     from kappa_data.tasks.catalog import families
 
-    return {f"family {each.name}": f"{each.seeds} seeds" for each in families().values()}
+    found = {f"family {each.name}": f"{each.seeds} seeds" for each in families().values()}
+    return found | sources.digests(config)
 
 
 def _of_families(sandbox: SandboxConfig) -> dict[str, str]:

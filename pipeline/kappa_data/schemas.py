@@ -10,9 +10,13 @@ from msgspec import Struct
 
 from kappa_data import records
 from kappa_data.store import Manifest
+from kappa_data.tasks.file_forms import FileTask
+from kappa_data.tasks.seeds_file import SeedsFile
 
 PUBLISHED: tuple[type[Struct], ...] = (
     records.Task,
+    FileTask,
+    SeedsFile,
     records.Slot,
     records.Conversation,
     records.Finding,

@@ -32,6 +32,7 @@ from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import tool_set
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Sealed
+from kappa_data.tasks import catalog
 from kappa_data.teacher import prices
 from kappa_data.teacher.api import ROLES, Teacher
 from kappa_data.teacher.budget import RUN, CapReached
@@ -119,7 +120,7 @@ async def _generate(ctx: Context[GenerateConfig], making: Making) -> Outcome:
     with Journal(ctx.root / JOURNAL) as journal:
         for line in journal.damaged:
             ctx.progress.note(line)
-        async with _teacher(ctx, journal, making.meter) as teacher:
+        async with teacher_of(ctx, journal, making.meter, tasks) as teacher:
             metered = making.meter.over(teacher)
             state = run_of(ctx, metered, journal, sandbox, simulated=simulated)
             await _play_all(ctx, state, slots, tasks, making, teacher)
@@ -215,17 +216,24 @@ async def _sandbox(ctx: Context[GenerateConfig]) -> Sandbox | None:
 
 
 @asynccontextmanager
-async def _teacher(
-    ctx: Context[GenerateConfig], journal: Journal, meter: Meter
+async def teacher_of(
+    ctx: Context[GenerateConfig],
+    journal: Journal,
+    meter: Meter,
+    tasks: Mapping[str, Task],
 ) -> AsyncIterator[Teachers]:
+    """Who is asked, by the settings; the embedded one knows `tasks` and what the families make."""
     config = ctx.config
     if is_embedded(config):
         # Its tokenizer takes seconds to load, which a run with a real model need not wait for.
         from kappa_data.teacher.embedded import Embedded
 
+        def known(task_id: str) -> Task:
+            return tasks[task_id] if task_id in tasks else catalog.task(task_id)
+
         ctx.progress.note(NOTE)
         async with (
-            Embedded(sloppy=config.sloppy, resources=ctx.resources) as server,
+            Embedded(sloppy=config.sloppy, tasks=known, resources=ctx.resources) as server,
             Teachers.at(
                 server.base_url,
                 timeout=config.timeout,

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -26,7 +26,7 @@ from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out, warning
 from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.stage import Context, Outcome
-from kappa_data.tasks import mix_table
+from kappa_data.tasks import mix_table, sources
 from kappa_data.tasks.catalog import Family, families, select
 from kappa_data.tasks.mix import NONE, Mix, check_shares
 from kappa_data.tasks.mixed import Mixed
@@ -47,13 +47,18 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
+    able = sources.with_material(able, ctx.config.seeds)
+    brought = sources.of_files(ctx.config.task_files, sandbox)
     known = list(load_personas(ctx.resources))
     mix: Mix | Mixed
     if ctx.config.slots:
-        mix = Mixed(ctx.config, able, conditions, known)
+        mix = Mixed(ctx.config, [*able, *sources.as_families(brought)], conditions, known)
         tasks = mix.tasks
     else:
-        mix, tasks = Mix(ctx.config, conditions, known), _make_tasks(able, ctx.config)
+        mix = Mix(ctx.config, conditions, known)
+        tasks = [*_make_tasks(able, ctx.config), *(each.task for each in brought)]
+        # An order that mixes the families, so that a pilot of the first few sees several.
+        random.Random(f"plan:{ctx.config.seed}").shuffle(tasks)
     _check_tools(tasks, tool_set(ctx.sandbox.tools))
     calling = [task for task in tasks if task.tools]
     unverified = Counter(task.family for task in calling if sandbox is None)
@@ -67,7 +72,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     with ctx.progress.task("plan", total=len(tasks)) as bar:
         refusals = asyncio.run(_verify_all(tasks, sandbox, bar.advance))
     good = [task for task in tasks if task.id not in refusals]
-    splits = assign_splits([task.id for task in good], ctx.config)
+    splits = assign_splits(good, able, ctx.config)
     planned = [(task, mix.slots(task, splits[task.id])) for task in good]
     with ctx.writer("tasks", TaskText) as texts, ctx.writer("slots", Slot) as slots:
         for task, own in planned:
@@ -142,14 +147,25 @@ def by_programs(
     return able, lacking
 
 
-def assign_splits(task_ids: list[str], config: PlanConfig) -> dict[str, Split]:
+def assign_splits(
+    tasks: Sequence[Task], chosen: Iterable[Family], config: PlanConfig
+) -> dict[str, Split]:
     """The split of each task, by a hash of its id: more tasks never move a task to another split.
 
-    Where so few tasks are planned that none fell into train, all go there.
+    Tasks that belong together (a trap and its control) are in one split: what is learnt from one
+    would be asked by the other. Where so few tasks are planned that none fell into train, all go
+    there.
     """
-    splits = {task_id: _split(task_id, config) for task_id in task_ids}
+    together = {family.name: family.together for family in chosen if family.together > 1}
+
+    def first_of(task: Task) -> str:
+        if size := together.get(task.family):
+            return f"{task.family}/{task.seed - task.seed % size}"
+        return task.id
+
+    splits = {task.id: _split(first_of(task), config) for task in tasks}
     if SPLITS[0] not in splits.values():
-        return dict.fromkeys(task_ids, SPLITS[0])
+        return dict.fromkeys(splits, SPLITS[0])
     return splits
 
 
@@ -162,12 +178,10 @@ def _split(task_id: str, config: PlanConfig) -> Split:
 
 
 def _make_tasks(chosen: list[Family], config: PlanConfig) -> list[Task]:
-    """Tasks in an order that mixes the families, so that a pilot of the first few sees several."""
     tasks = []
     for family in chosen:
         seeds = range(min(config.tasks, family.seeds))
         tasks += [family.make(seed) for seed in seeds]
-    random.Random(f"plan:{config.seed}").shuffle(tasks)
     return tasks
 
 

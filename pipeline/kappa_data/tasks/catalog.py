@@ -20,6 +20,7 @@ from msgspec import Struct
 import kappa_data.tasks.families as folder
 from kappa_data.errors import UsageError
 from kappa_data.records import Task
+from kappa_data.tasks.own_material import Material
 
 GROUP = "kappa_data.families"
 _WANTED = ("NAME", "GROUP", "TOOLS", "PROGRAMS", "SEEDS", "make")
@@ -52,6 +53,8 @@ class Family(Struct, frozen=True):
     """one of GROUPS"""
     together: int = 1
     """so many neighbouring seeds belong together, such as a trap and its control"""
+    make_from: Callable[[int, Material], Task] | None = None
+    """makes its tasks about a user's own material; where that has nothing for it, as `make` does"""
 
 
 def families() -> dict[str, Family]:
@@ -122,4 +125,5 @@ def family_of(module: ModuleType, place: str) -> Family:
         seeds=module.SEEDS,
         group=module.GROUP,
         together=getattr(module, "TOGETHER", 1),
+        make_from=getattr(module, "make_from", None),
     )

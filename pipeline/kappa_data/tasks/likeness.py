@@ -6,11 +6,11 @@ Two tasks that differ in names and figures alone teach one thing twice, so both 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from kappa_data.near_duplicates import near_duplicates
+from kappa_data.near_duplicates import UInt64s, jaccard, near_duplicates, shingles
 from kappa_data.records import Task, canonical_json
 
 THRESHOLD = 0.8
@@ -58,3 +58,25 @@ def substance(task: Task) -> str:
 def masked(text: str) -> str:
     """`text` with one sign for every name and one for every number."""
     return _NAME.sub("N", _NUMBER.sub("0", text))
+
+
+class Known:
+    """Tasks that there are, to hold a new one against."""
+
+    def __init__(self, tasks: Iterable[Task] = ()) -> None:
+        self._sets: list[tuple[str, UInt64s]] = []
+        for task in tasks:
+            self.add(task)
+
+    def add(self, task: Task) -> None:
+        """The task is there from now on."""
+        self._sets.append((task.id, shingles(substance(task), NGRAM)))
+
+    def near(self, task: Task) -> str:
+        """The task that this one nearly repeats, and how much, in words; '' where it is new."""
+        own = shingles(substance(task), NGRAM)
+        if not len(own):
+            return ""
+        scored = ((jaccard(own, each), name) for name, each in self._sets)
+        best, name = max(scored, default=(0.0, ""))
+        return f"a near-duplicate of {name} ({best:.2f})" if best >= THRESHOLD else ""

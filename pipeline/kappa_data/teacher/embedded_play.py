@@ -5,9 +5,11 @@ which wish of the user is dealt with, who speaks, what is special. It finds its 
 messages, and says the same at the same place whatever came before: of a tool's result it sees only
 whether the user denied the call.
 
-Metadata beside `slot` and `role`, all optional: `turn`, the number of the user's wish from 0;
-`replies`, how many messages of the user belong to it beside the first; `persona`, who speaks now;
-`special`, the kind of a special conversation; `denied`, where a call of this turn was denied.
+A writer of tasks is told by `write` and `seed` of which family and number (blueprints.py), and by
+`repair` how often its task was refused. Other metadata beside `slot` and `role`, all optional:
+`turn`, the number of the user's wish from 0; `replies`, how many messages of the user belong to it
+beside the first; `persona`, who speaks now; `special`, the kind of a special conversation;
+`denied`, where a call of this turn was denied.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from kappa_data.records import (
 )
 from kappa_data.sandbox.toolset import DENIED
 from kappa_data.tasks.verify import call_groups
+from kappa_data.teacher import blueprints
 from kappa_data.teacher.draw import draw, label, pick
 from kappa_data.teacher.embedded_wire import Said
 from kappa_data.teacher.sloppy import (
@@ -135,6 +138,8 @@ class Player:
             return self._user(slot, self._task(task_id), messages, told)
         if role == "tool":
             return self._tool(slot, messages)
+        if role == "writer" and "write" in told:
+            return self._blueprint(slot, messages, told)
         if role == "writer":
             return self._writer(slot, name, messages)
         if role == "judge":
@@ -183,6 +188,13 @@ class Player:
             words = self._voice.speak(persona, _shielded(text), kind=kind, seed=f"{key}.{at}")
             voiced.append(_HELD.sub(r"\1", words))
         return _json(key, {"texts": voiced})
+
+    def _blueprint(self, slot: str, messages: Sequence[Said], told: Mapping[str, str]) -> Play:
+        """A task of a family, as a new one; asked again, another draw decides on its faults."""
+        key = f"{slot}|write|{told.get('repair', '0')}.{len(messages)}"
+        task = self._task(f"{told['write']}/{_number(told, 'seed', 0)}")
+        kind = self._sloppy.kind(key, blueprints.KINDS)
+        return Play(blueprints.blueprint(task, kind), key, kind)
 
     def _assistant(
         self,
