@@ -25,6 +25,7 @@ from kappa_data.records import (
     Withheld,
 )
 from kappa_data.resources import Resources
+from kappa_data.stages.plan import assign_splits
 from kappa_data.store import read_shard
 from kappa_data.tasks import mix_table
 from kappa_data.tasks.balance import Balance
@@ -464,9 +465,7 @@ def test_a_price_gives_the_cost(played: Path) -> None:
 
 
 def test_a_trap_and_its_control_are_in_one_split() -> None:
-    pair = Family(
-        "pair", "", (), (), lambda seed: _task("pair", seed), 400, "sycophancy", together=2
-    )
+    pair = fake("pair", "sycophancy", seeds=400, together=2)
     config = PlanConfig(validation=0.3, test=0.3)
     splits = assign_splits([pair.make(seed) for seed in range(400)], [pair], config)
     assert all(splits[f"pair/{n}"] == splits[f"pair/{n + 1}"] for n in range(0, 400, 2))

@@ -13,6 +13,7 @@ import pytest
 
 from kappa_data.errors import UsageError
 from kappa_data.records import CommandCheck
+from kappa_data.resources import Resources
 from kappa_data.sandbox import Limits
 from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.tasks import evaluation, seeds_file, sources
@@ -21,6 +22,7 @@ from kappa_data.tasks.catalog import families
 from kappa_data.tasks.families import code_questions
 from kappa_data.tasks.material.code_facts import facts_of
 
+RESOURCES = Resources(None)
 CODE = {
     "lib/__init__.py": "",
     "lib/one.py": (
@@ -149,7 +151,7 @@ def test_prompts_are_known_again_whatever_their_signs(tmp_path: Path) -> None:
     short = "Compute the sum of the first nine primes"
     (tmp_path / "a.txt").write_text(f"{long}\n\n{short}\n\ntoo short\n")
     pq.write_table(pa.table({"n": [1], "q": [[long]]}), tmp_path / "b.parquet")
-    known = evaluation.of_files([str(tmp_path / "a.txt")])
+    known = evaluation.of_files([str(tmp_path / "a.txt")], RESOURCES)
     assert known.too_short == 1
     plain = msgspec.structs.replace(families()["maths"].make(0), goals=(), reference=())
 
@@ -162,7 +164,9 @@ def test_prompts_are_known_again_whatever_their_signs(tmp_path: Path) -> None:
     # 12 words in a row of a long prompt, 7 of a short one, are anybody's.
     assert said(" ".join(long.split()[:12]) + " sleeps") == ""
     assert said(" ".join(short.split()[:7]) + " numbers") == ""
-    assert said(long, evaluation.of_files([str(tmp_path / "b.parquet")]))
+    # From the docstring of HumanEval/0: it ships.
+    assert said("Check if in given list of numbers, are any two numbers closer to each other than")
+    assert said(long, evaluation.of_files([str(tmp_path / "b.parquet")], RESOURCES))
     with pytest.raises(UsageError, match="holds no prompt"):
         (tmp_path / "c.md").write_text("few words")
-        evaluation.of_files([str(tmp_path / "c.md")])
+        evaluation.of_files([str(tmp_path / "c.md")], RESOURCES)

@@ -12,6 +12,7 @@ from kappa_data.config import Settings
 from kappa_data.errors import UsageError
 from kappa_data.progress import Progress
 from kappa_data.records import Task
+from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out
 from kappa_data.sandbox.toolset import tool_set
@@ -36,7 +37,9 @@ class Chosen:
     against: Sequence[str]
 
 
-def check(chosen: Chosen, settings: Settings, progress: Progress) -> dict[str, Any]:
+def check(
+    chosen: Chosen, settings: Settings, resources: Resources, progress: Progress
+) -> dict[str, Any]:
     """What was found, as plain values; `exit_code` 1 where something is refused.
 
     UsageError: no such file or family. SandboxDown: no box can be had.
@@ -45,7 +48,7 @@ def check(chosen: Chosen, settings: Settings, progress: Progress) -> dict[str, A
         raise UsageError("tasks check: name files with tasks, or task families")
     named = [name for name in chosen.names if not _is_file(name)]
     made = sources.with_material(select(named, "tasks check"), settings.plan.seeds)
-    known = evaluation.of_files(chosen.against)
+    known = evaluation.of_files(chosen.against, resources)
     if known.too_short:
         progress.note(f"tasks: {known.too_short} prompts of under 8 words are not compared")
     sandbox = box_of(settings)

@@ -105,7 +105,7 @@ def write(
     pieces = _pieces(wanted, progress)
     file = prices.load(config.prices)
     price = generate.price_of(config, file)
-    against = evaluation.of_files(wanted.against)
+    against = evaluation.of_files(wanted.against, resources)
     gate = Gate(box_of(settings), tool_set(settings.sandbox.tools), against)
     with disk.disk_errors(root), disk.lock(root):
         (root / JOURNAL).parent.mkdir(parents=True, exist_ok=True)

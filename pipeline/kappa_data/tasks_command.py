@@ -86,6 +86,7 @@ def check(
     found = task_check.check(
         task_check.Chosen(names, measured, played, against or ()),
         settings_under(common, flags),
+        resources_of(common),
         progress.for_stderr(common.quiet or common.json),
     )
     if not common.json:

@@ -3,7 +3,8 @@
 A prompt of 13 words or more is repeated by a text that shares 13 words in a row with it (the length
 that GPT-3's decontamination took at least: Brown et al. 2020, appendix C), a shorter one by a text
 that shares 8. Signs and case do not count. A prompt of fewer than 8 words says too little, and is
-counted alone. No evaluation set ships with this package: name the files of those that matter.
+counted alone. Of some public evaluations the hashes of their n-grams ship with this package
+(scripts/write_evaluation.py says whose); others are named as files.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ from kappa_data import strict_json
 from kappa_data.errors import UsageError
 from kappa_data.near_duplicates import UInt64s, shingles
 from kappa_data.records import Task
+from kappa_data.resources import Resources
 from kappa_data.tasks.reading import as_text, open_regular, read_bounded
 
 LONG, SHORT = 13, 8
 """words in a row; SHORT for the prompts that have fewer than LONG"""
+SHIPPED = "data/seeds/evaluation"
 WHAT = "a file with evaluation prompts: .txt, .md, .jsonl or .parquet"
 MAX_TEXT = 256 * 2**20
 MAX_LINE = 16 * 2**20
@@ -57,6 +60,19 @@ class Evaluation:
             length: np.unique(np.concatenate(each)) for length, each in found.items() if each
         }
 
+    def save(self, name: str, path: Path) -> None:
+        """Writes one set's n-grams, as hashes, for `load`."""
+        arrays: dict[str, Any] = {f"{length}": each for length, each in self._grams[name].items()}
+        np.savez(path, prompts=np.array([self.prompts[name]]), **arrays)
+
+    def load(self, name: str, path: Path) -> None:
+        """Adds a set that `save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            self.prompts[name] = int(arrays["prompts"][0])
+            self._grams[name] = {
+                length: arrays[f"{length}"] for length in (LONG, SHORT) if f"{length}" in arrays
+            }
+
     def overlap(self, task: Task) -> str:
         """Which words of which set the task repeats; '' where none are."""
         for text in _texts(task) if self._grams else ():
@@ -70,9 +86,14 @@ class Evaluation:
         return ""
 
 
-def of_files(paths: Iterable[str]) -> Evaluation:
-    """The prompts of these files. UsageError: one cannot be read, or holds no prompt at all."""
+def of_files(paths: Iterable[str], resources: Resources) -> Evaluation:
+    """The prompts of these files, beside what ships.
+
+    UsageError: a file cannot be read, or holds no prompt at all.
+    """
     evaluation = Evaluation()
+    for shipped in resources.names(SHIPPED, ".npz"):
+        evaluation.load(PurePosixPath(shipped).stem, resources.path(shipped))
     for each in paths:
         evaluation.add(each, _prompts(Path(each).expanduser(), each))
         if not evaluation.prompts[each]:
