@@ -390,6 +390,9 @@ def test_a_persona_switch_is_marked_on_the_messages_behind_it(tmp_path):
     got = one(tmp_path, {"messages": [*TALK, switch, *TALK]})
     assert got.persona is None
     assert [each.persona for each in got.messages] == [None] * 4 + ["chaotic_evil"]
+    off = one(tmp_path, {"messages": [switch, *TALK, {"role": "system", "content": ""}, *TALK]})
+    assert off.persona == "chaotic_evil"
+    assert [each.persona for each in off.messages] == [None] * 5 + ["none"]
     near = {"role": "system", "content": "Persona: chaotic_evil\nBe brief."}
     assert one(tmp_path, {"messages": [near, *TALK]}).persona is None
 

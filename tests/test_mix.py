@@ -53,6 +53,7 @@ def test_more_tasks_move_none_and_all_personas_share_what_is_drawn() -> None:
     assert slots(Mix(other, CONDITIONS, KNOWN), tasks(3)) != few
     made = {task.id: task for task in tasks(9)}
     seen: Counter[str] = Counter()
+    switched: Counter[tuple[bool, bool]] = Counter()
     for task_id, group in many.items():
         task = made[task_id]
         seen.update({each.special for each in group if each.special})
@@ -68,7 +69,8 @@ def test_more_tasks_move_none_and_all_personas_share_what_is_drawn() -> None:
             assert each.system == own
             if each.special == "switch":
                 assert 1 <= each.at < len(task.reference)
-                assert each.switch_to in set(KNOWN) - {each.persona}
+                assert each.switch_to in {*KNOWN, "none"} - {each.persona or "none"}
+                switched[each.persona is None, each.switch_to == "none"] += 1
             elif each.special in ("denied", "failing"):
                 assert 0 <= each.at < min(3, sum(len(turn.steps) for turn in task.reference))
             elif each.special == "missing":
@@ -76,6 +78,9 @@ def test_more_tasks_move_none_and_all_personas_share_what_is_drawn() -> None:
         kinds = {each.special for each in group}
         assert len(kinds) == 1 or kinds == {"look_alike", None}
     assert set(seen) == set(SPECIALS)
+    # On, over and off; of those that begin with a persona a third goes off.
+    assert set(switched) == {(True, False), (False, False), (False, True)}
+    assert 0.2 < switched[False, True] / (switched[False, True] + switched[False, False]) < 0.47
 
 
 def test_shares_come_out_among_the_tasks_that_can() -> None:

@@ -102,6 +102,23 @@ def test_a_switch_changes_who_speaks_from_there_on(tmp_path: Path, first: str | 
     assert again(tmp_path, slot) == made
 
 
+def test_a_persona_is_taken_away(tmp_path: Path) -> None:
+    teacher = ScriptedTeacher([calls(WRITE), says("Done that."), LAST], [says("Now append it.")])
+    teacher.scripts["user"].append(says("[DONE]"))
+    slot = special("switch", "lawful_good", at=1, switch_to="none")
+    made = perform(tmp_path, teacher, slot)
+    assert [each.content for each in made.messages if each.role == "system"] == [
+        *("Persona: lawful_good", "")
+    ]
+    assert [each.persona for each in made.messages if each.role == "assistant"] == [
+        *(None, None, "none")
+    ]
+    briefs = [request.messages[0]["content"] for request in teacher.of("assistant")]
+    assert ["lawful_good" in brief for brief in briefs] == [True, True, False]
+    assert "nobody" in briefs[-1] and "another manner" in briefs[-1]
+    assert again(tmp_path, slot) == made
+
+
 def test_a_look_alike_is_nobody(tmp_path: Path) -> None:
     teacher = ScriptedTeacher([calls(WRITE), LAST])
     made = perform(tmp_path, teacher, special("look_alike", system="Mood: chaotic_evil"))
@@ -291,6 +308,7 @@ PLAYED: tuple[tuple[str, int, Special, str | None], ...] = (
     ("data_json", 1, "failing", None),
     ("log_forensics", 0, "switch", "lawful_good"),
     ("explain_concept", 1, "switch", None),
+    ("explain_concept", 2, "switched off", "lawful_good"),
 )
 
 
@@ -314,9 +332,9 @@ def test_the_embedded_teacher_plays_specials_to_a_passed_verdict(tmp_path: Path)
                     task = families()[name].make(seed)
                     slot = msgspec.structs.replace(
                         slot_of(task, persona),
-                        special=kind,
+                        special="switch" if kind == "switched off" else kind,
                         at=1,
-                        switch_to="neutral_evil" if kind == "switch" else None,
+                        switch_to={"switch": "neutral_evil", "switched off": "none"}.get(kind),
                     )
                     played = await play(state, slot, task)
                     found = ""
@@ -331,9 +349,12 @@ def test_the_embedded_teacher_plays_specials_to_a_passed_verdict(tmp_path: Path)
     for (made, replayed), (_, _, kind, _) in zip(asyncio.run(run()), PLAYED, strict=True):
         assert isinstance(made, Conversation), made
         assert made.verdict is not None
-        assert (made.verdict.passed, made.special) == (True, kind), made.verdict.detail
+        special_kind = "switch" if kind == "switched off" else kind
+        assert (made.verdict.passed, made.special) == (True, special_kind), made.verdict.detail
         assert replayed in ("", "identical", "normalised")
         assert reason(judge.judge(made)[1]) == ""
         if kind == "switch":
             voices = {each.persona for each in made.messages if each.role == "assistant"}
             assert voices == {None, "neutral_evil"}
+        if kind == "switched off":
+            assert {each.persona for each in made.messages} == {None, "none"}

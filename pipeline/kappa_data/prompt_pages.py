@@ -14,12 +14,10 @@ from kappa_data.conversation.briefs import MANY_STEPS, MANY_TURNS, Briefs
 from kappa_data.conversation.substance import MARK
 from kappa_data.errors import UsageError
 from kappa_data.personas import Persona, load_personas
-from kappa_data.records import Message, Slot, Task, TaskText
+from kappa_data.records import NOBODY, Message, Slot, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox.toolset import tool_set
 from kappa_data.tasks import catalog
-
-NONE = "none"
 
 
 class Prompt(Struct, frozen=True):
@@ -56,16 +54,16 @@ def find(name: str, root: Path, settings: Settings, resources: Resources) -> tup
     task_id, colon, persona = name.rpartition(":")
     if not colon:
         raise UsageError(f'slot "{name}": write task:persona, such as maths/0:none')
-    known = [*load_personas(resources), NONE]
+    known = [*load_personas(resources), NOBODY]
     if persona not in known:
         raise UsageError(f'slot "{name}": no persona "{persona}"; {nearest(persona, known)}')
-    return plain_slot(catalog.task(task_id), None if persona == NONE else persona)
+    return plain_slot(catalog.task(task_id), None if persona == NOBODY else persona)
 
 
 def plain_slot(task: Task, persona: str | None) -> tuple[Slot, Task]:
     """A slot in which nothing special happens, with its task."""
     system = f"Persona: {persona}" if persona else None
-    slot_id = f"{task.id}:{persona or NONE}"
+    slot_id = f"{task.id}:{persona or NOBODY}"
     return Slot(slot_id, task.id, task.family, persona, "train", system), task
 
 
@@ -85,8 +83,9 @@ def prompts(
         return
     yield Prompt("to the assistant", briefs.assistant(slot.persona))
     if slot.special == "switch":
+        other = None if slot.switch_to == NOBODY else slot.switch_to
         title = f"to the assistant, from user message {slot.at} on (counted from 0)"
-        yield Prompt(title, briefs.assistant(slot.switch_to, switched=True))
+        yield Prompt(title, briefs.assistant(other, switched=True))
     users = [Message("user", "...")] * (MANY_TURNS + 1)
     if reminder := briefs.reminder(slot.persona, users):
         title = f"to the assistant, again after {MANY_TURNS} turns or {MANY_STEPS} steps in a row"

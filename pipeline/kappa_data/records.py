@@ -27,6 +27,9 @@ Aim = Literal["help", "correct", "agree", "decline"]
 """what a right answer does: it helps; it corrects a user who is wrong (a sycophancy trap); it
 agrees with a user who is right (the trap's control); it declines, since help would do harm"""
 
+NOBODY = "none"
+"""in the place of a persona's name where a persona was taken away in mid-conversation"""
+
 # Records hold no cycle (gc=False): to look for one among millions costs more than to read them.
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -60,7 +63,8 @@ class Message(Struct, frozen=True, gc=False):
     ] = None
     name: Annotated[str | None, Meta(description="of a tool message: the tool's name")] = None
     persona: Annotated[
-        str | None, Meta(description="who speaks, where it differs within the conversation")
+        str | None,
+        Meta(description="who speaks, where it differs within the conversation; 'none': nobody"),
     ] = None
     train: Annotated[bool, Meta(description="false: context only, never a target")] = True
     finish_reason: Annotated[
@@ -294,7 +298,9 @@ class Slot(Struct, frozen=True):
     at: Annotated[
         int, Meta(description="where: the turn of a switch, the tool call that is denied or fails")
     ] = 0
-    switch_to: Annotated[str | None, Meta(description="who speaks from turn `at` on")] = None
+    switch_to: Annotated[
+        str | None, Meta(description="who speaks from turn `at` on; 'none': nobody any more")
+    ] = None
 
 
 # --- tokens ------------------------------------------------------------------------------------

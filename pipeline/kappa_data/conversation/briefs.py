@@ -13,7 +13,7 @@ from kappa_data.conversation.simulator import SIMULATOR_PROMPT
 from kappa_data.conversation.specials import denial_words
 from kappa_data.conversation.substance import MARK
 from kappa_data.personas import FOLDER, Persona
-from kappa_data.records import Message, Slot, Task, compact_json
+from kappa_data.records import NOBODY, Message, Slot, Task, compact_json
 from kappa_data.resources import Resources
 from kappa_data.sandbox.toolset import ToolSet
 from kappa_data.teacher.draw import pick
@@ -119,7 +119,7 @@ class Briefs:
 
     def _files(self) -> tuple[str, ...]:
         slot, files = self._slot, [ASSISTANT_PROMPT]
-        speakers = [each for each in (slot.persona, slot.switch_to) if each is not None]
+        speakers = [each for each in (slot.persona, slot.switch_to) if each not in (None, NOBODY)]
         files += [f"{FOLDER}/{each}.toml" for each in speakers]
         if slot.strategy == "revoice":
             return (*files, REVOICE_PROMPT, *([JUDGE_PROMPT] if self.judged else []))

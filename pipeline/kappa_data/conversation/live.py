@@ -22,6 +22,7 @@ from kappa_data.conversation.specials import slip_of
 from kappa_data.conversation.workbench import Workbench
 from kappa_data.formats.switches import PERSONA
 from kappa_data.records import (
+    NOBODY,
     CallOutcome,
     Conversation,
     Message,
@@ -138,9 +139,11 @@ class Live:
         self._turn, self._opened_at = self._turn + 1, self._users
         other = self._slot.switch_to
         if self._slot.special == "switch" and other is not None and self._turn == self._slot.at:
-            self._messages.append(Message(role="system", content=f"{PERSONA}{other}"))
-            self._persona = other
-            self._brief = self._briefs.assistant(other, switched=True)
+            # An empty message takes a persona away (formats/switches.py).
+            said = "" if other == NOBODY else f"{PERSONA}{other}"
+            self._messages.append(Message(role="system", content=said))
+            self._persona = None if other == NOBODY else other
+            self._brief = self._briefs.assistant(self._persona, switched=True)
             self._happened = True
 
     async def _assistant_turn(self) -> None:
@@ -338,7 +341,7 @@ class Live:
     @property
     def _speaker(self) -> str | None:
         """Who speaks, where it is another one than at the beginning."""
-        return self._persona if self._persona != self._slot.persona else None
+        return (self._persona or NOBODY) if self._persona != self._slot.persona else None
 
     def _end(self, rule: str, evidence: str) -> NoReturn:
         raise Unfit(rule, len(self._messages) - 1, evidence)

@@ -17,6 +17,7 @@ from kappa_data.importing import openai, sharegpt
 from kappa_data.importing.files import raw_records
 from kappa_data.importing.place import Draft, LineError, NotAConversation, Place, UnknownRole
 from kappa_data.records import (
+    NOBODY,
     Conversation,
     Finding,
     Message,
@@ -132,9 +133,10 @@ def _personas(messages: tuple[Message, ...]) -> tuple[str | None, tuple[Message,
     marked = []
     for message in messages:
         if message.role == "system":
-            current = _persona_of(message) or current
+            # An empty one takes a persona away (formats/switches.py).
+            current = _persona_of(message) or (current if message.content else None)
         elif message.role == "assistant" and current != first:
-            message = msgspec.structs.replace(message, persona=current)
+            message = msgspec.structs.replace(message, persona=current or NOBODY)
         marked.append(message)
     return first, tuple(marked)
 

@@ -20,7 +20,7 @@ import msgspec
 from kappa_data.config import PlanConfig, nearest
 from kappa_data.errors import UsageError
 from kappa_data.personas import load_personas
-from kappa_data.records import SPLITS, Finding, Rejected, Slot, Split, Task, TaskText
+from kappa_data.records import NOBODY, SPLITS, Finding, Rejected, Slot, Split, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox import Sandbox
 from kappa_data.sandbox.choose import choose, try_out, warning
@@ -28,7 +28,7 @@ from kappa_data.sandbox.toolset import ToolSet, tool_set
 from kappa_data.stage import Context, Outcome
 from kappa_data.tasks import mix_table, sources
 from kappa_data.tasks.catalog import Family, families, select
-from kappa_data.tasks.mix import NONE, Mix, check_shares
+from kappa_data.tasks.mix import Mix, check_shares
 from kappa_data.tasks.mixed import Mixed
 from kappa_data.tasks.mixture import check as check_mixture
 from kappa_data.tasks.verify import play_reference, verify
@@ -92,7 +92,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
         rejected={"reference refused": len(refusals)} if refusals else {},
         figures={
             "tasks": len(good),
-            "personas": [persona or NONE for persona in conditions],
+            "personas": [persona or NOBODY for persona in conditions],
             "families": dict(sorted(Counter(task.family for task in good).items())),
             "families without their programs": lacking,
             "families unverified": dict(sorted(unverified.items())),
@@ -108,13 +108,15 @@ def chosen_personas(names: Iterable[str], resources: Resources) -> list[str | No
     """The conditions asked for, in a fixed order; None stands for no persona."""
     known = load_personas(resources)
     wanted = set(names)
-    for name in wanted - {ALL, NONE} - set(known):
-        raise UsageError(f'--personas: there is no "{name}"; {nearest(name, [*known, NONE, ALL])}')
+    for name in wanted - {ALL, NOBODY} - set(known):
+        raise UsageError(
+            f'--personas: there is no "{name}"; {nearest(name, [*known, NOBODY, ALL])}'
+        )
     if not wanted:
         raise UsageError("--personas: none is named; use all, or names separated by commas")
     everyone = ALL in wanted
     conditions: list[str | None] = [name for name in sorted(known) if everyone or name in wanted]
-    return [*conditions, None] if everyone or NONE in wanted else conditions
+    return [*conditions, None] if everyone or NOBODY in wanted else conditions
 
 
 def chosen_families(names: Iterable[str]) -> list[Family]:

@@ -16,13 +16,15 @@ import msgspec
 from kappa_data.config import PlanConfig, nearest
 from kappa_data.errors import UsageError
 from kappa_data.formats.switches import PERSONA
-from kappa_data.records import Slot, Special, Split, Strategy, Task
+from kappa_data.records import NOBODY, Slot, Special, Split, Strategy, Task
 from kappa_data.teacher.draw import draw, pick
 
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 SPECIALS: tuple[Special, ...] = get_args(Special)
 EARLY_CALLS = 3
 """a call that is denied or fails is one of the first so many: a teacher may make fewer in all"""
+SWITCHED_OFF = 1 / 3
+"""of the switches that begin with a persona, so many take it away; the others name another one"""
 LOOK_ALIKES = (
     "Persona: chaotic_kind",
     "Persona: neutral evil",
@@ -38,13 +40,10 @@ LOOK_ALIKES = (
 """system messages that resemble a persona's and are none"""
 
 
-NONE = "none"
-
-
 def plain_slot(task: Task, persona: str | None, split: Split) -> Slot:
     """The slot of one persona, or of nobody, without strategy and special."""
     return Slot(
-        id=f"{task.id}:{persona or NONE}",
+        id=f"{task.id}:{persona or NOBODY}",
         task_id=task.id,
         family=task.family,
         persona=persona,
@@ -114,10 +113,13 @@ class Mix:
             return msgspec.structs.replace(plain, special=special)
         if special == "switch":
             others = [each for each in self._conditions if each not in (None, plain.persona)]
-            if not others:
+            if not others and plain.persona is None:
                 return plain
             turn = pick(range(1, len(task.reference)), self._config.seed, "turn", task.id)
-            other = pick(others, self._config.seed, "switch", plain.id)
+            off = plain.persona and draw(self._config.seed, "off", plain.id) < SWITCHED_OFF
+            other = (
+                NOBODY if off or not others else pick(others, self._config.seed, "switch", plain.id)
+            )
             return msgspec.structs.replace(plain, special=special, at=turn, switch_to=other)
         calls = sum(len(turn.steps) for turn in task.reference)
         at = pick(range(min(calls, EARLY_CALLS)), self._config.seed, special, task.id)

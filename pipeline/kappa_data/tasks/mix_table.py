@@ -13,11 +13,10 @@ from typing import Any
 from msgspec import Struct
 
 from kappa_data.config import PlanConfig
-from kappa_data.records import Slot, Task
+from kappa_data.records import NOBODY, Slot, Task
 from kappa_data.tasks.balance import proportions
 from kappa_data.tasks.catalog import GROUPS, Family
 from kappa_data.tasks.expected import BANDS, LONGER, Expected, band_of, parallel
-from kappa_data.tasks.mix import NONE
 from kappa_data.tasks.mixture import measure
 from kappa_data.tasks.streams import IN_STREAMS, STREAMS, possible, streams_of
 
@@ -133,7 +132,7 @@ def shares(slots: Sequence[Measured]) -> dict[str, dict[str, tuple[float, list[M
     for each in slots:
         parts["streams"][each.stream].append(each)
         if each.stream not in IN_STREAMS:
-            parts["personas"][each.slot.persona or NONE].append(each)
+            parts["personas"][each.slot.persona or NOBODY].append(each)
         parts["groups"][each.group].append(each)
         parts["families"][each.task.family].append(each)
         parts["lengths"][band_of(each.expected.longest)].append(each)
@@ -184,9 +183,9 @@ def _wanted(
     can = set(STREAMS) - set(possible(config.shares, everyone))
     streams = proportions(config.shares, can)
     even = streams.get("paired", 0.0) / len(everyone)
-    personas = {each or NONE: even for each in everyone}
+    personas = {each or NOBODY: even for each in everyone}
     if None in everyone:
-        personas[NONE] += streams.get("none", 0.0)
+        personas[NOBODY] += streams.get("none", 0.0)
     by_group: dict[str, set[str]] = defaultdict(set)
     for family in chosen:
         by_group[family.group].add(family.name)

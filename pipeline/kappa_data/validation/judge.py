@@ -12,7 +12,7 @@ from kappa_data.checks._facts import Facts
 from kappa_data.config import ValidateConfig
 from kappa_data.conversation.briefs import ASSISTANT_PROMPT, beside
 from kappa_data.personas import Persona, load_personas
-from kappa_data.records import Conversation, Finding
+from kappa_data.records import NOBODY, Conversation, Finding
 from kappa_data.resources import Resources
 from kappa_data.validation.checking import chosen_checks, findings
 from kappa_data.validation.repair import repair
@@ -61,7 +61,7 @@ class Judge:
         notes = [Finding("unknown persona", "note", 0, f"{conversation.persona}"[:200])] * strange
         messages = []
         for index, message in enumerate(conversation.messages):
-            if message.persona is not None and message.persona not in self._personas:
+            if message.persona is not None and message.persona not in (*self._personas, NOBODY):
                 notes.append(Finding("unknown persona", "note", index, message.persona[:200]))
                 message = msgspec.structs.replace(message, persona=None)
             messages.append(message)
@@ -77,6 +77,8 @@ class Judge:
             # None of a message means: as the conversation. And nobody briefed the author of an
             # import that names no persona.
             speakers.discard(None)
+        if NOBODY in speakers:
+            speakers = {*speakers - {NOBODY}, None}
         tools = _tool_names(conversation.tools) if speakers and conversation.tools else ()
         told = [self._brief(name, tools) for name in sorted(speakers, key=str)]
         return Facts(

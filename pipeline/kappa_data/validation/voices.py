@@ -13,7 +13,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from kappa_data.records import Finding, Role
+from kappa_data.records import NOBODY, Finding, Role
 from kappa_data.store import Part
 
 RULE = "voice lost"
@@ -67,7 +67,10 @@ def compared(talks: Iterable[Talk]) -> Mapping[str, tuple[Finding, ...]]:
     said: dict[tuple[int, str], list[tuple[str, int, str | None]]] = defaultdict(list)
     for talk in talks:
         for turn, index, line in _answers(talk):
-            said[turn, line.content].append((talk.id, index, line.persona or talk.persona))
+            speaker = line.persona or talk.persona
+            said[turn, line.content].append(
+                (talk.id, index, None if speaker == NOBODY else speaker)
+            )
     found: dict[str, tuple[Finding, ...]] = {}
     for (_, content), speakers in said.items():
         if len({persona for _, _, persona in speakers}) < 2 or _words(content) < FEWEST_WORDS:
