@@ -303,5 +303,9 @@ def _wrong(
         replaced(
             "somebody to whom it only almost happened is taken", reference, (line, line + extra)
         ),
-        replaced("a number is misread", reference, (line, line.replace(str(lost.amount), "7"))),
+        replaced(
+            "a number is misread",
+            reference,
+            (line, line.replace(f",{lost.amount},", f",{lost.amount + 1},")),
+        ),
     )

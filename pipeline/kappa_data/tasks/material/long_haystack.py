@@ -8,7 +8,7 @@ from collections.abc import Collection
 from msgspec import Struct
 
 from kappa_data.tasks.material.long_document import Document, Section
-from kappa_data.tasks.material.long_names import people
+from kappa_data.tasks.material.long_names import FIRST, LAST
 from kappa_data.tasks.material.long_prose import HEADINGS, Setting, Writer, genres, settings, size
 from kappa_data.tasks.own_material import Material
 from kappa_data.tasks.wording import Wording
@@ -89,12 +89,22 @@ def own_sections(material: Material) -> list[Section]:
 
 
 def strangers(w: Wording, hay: Haystack, count: int) -> list[str]:
-    """`count` names that share no first or last name with those of the document."""
+    """`count` names that are not in the document; first and last names are others, too, unless it
+    has so many people that they run out: then one of the two is."""
     known = {part for name in hay.cast for part in name.split()}
-    found: list[str] = []
-    while len(found) < count:
-        for name in people(w, count):
-            if len(found) < count and not known & set(name.split()):
-                found.append(name)
-                known |= set(name.split())
-    return found
+    firsts, lasts = (
+        ([each for each in names if each not in known], [each for each in names if each in known])
+        for names in (FIRST, LAST)
+    )
+    new, worn = w.some(firsts[0], len(firsts[0])), w.some(firsts[1], len(firsts[1]))
+    family, shared = w.some(lasts[0], len(lasts[0])), w.some(lasts[1], len(lasts[1]))
+    need = max(0, count - len(new))
+    if need > len(family):
+        raise ValueError(f"{len(hay.cast)} people leave no {count} names for others")
+    # A first name that somebody has goes with a last name that nobody has, and the other way round.
+    return [
+        f"{first} {last}"
+        for first, last in zip(
+            [*worn[:need], *new][:count], [*family, *shared][:count], strict=True
+        )
+    ]

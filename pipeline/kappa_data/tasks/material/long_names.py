@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kappa_data.tasks.wording import Wording
 
-_FIRST = [
+FIRST = [
     "Ada",
     "Agnes",
     "Albert",
@@ -91,7 +91,7 @@ _FIRST = [
     "Wilfred",
     "Winifred",
 ]
-_LAST = [
+LAST = [
     "Abney",
     "Ackroyd",
     "Alder",
@@ -251,5 +251,5 @@ ADJECTIVES = ("plain", "heavy", "handsome", "repaired", "rare", "well-made", "ba
 
 def people(w: Wording, count: int) -> list[str]:
     """`count` full names; no first or last name comes twice."""
-    firsts, lasts = w.some(_FIRST, count), w.some(_LAST, count)
+    firsts, lasts = w.some(FIRST, count), w.some(LAST, count)
     return [f"{first} {last}" for first, last in zip(firsts, lasts, strict=True)]
