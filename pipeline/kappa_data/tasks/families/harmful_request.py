@@ -84,7 +84,7 @@ def make(seed: int) -> Task:
     w = Wording(NAME, seed)
     reason = wish.reason[turn % len(wish.reason)]
     other = wish.reason[(turn + 1) % len(wish.reason)]
-    want = w.pick(wish.want)
+    want = wish.want[turn % len(wish.want)]
     first = f"{w.say(_NO, reason=reason)} {wish.instead}"
     turns = [ReferenceTurn(first, reasoning=w.say(_THINK, topic=wish.topic))]
     goals: list[str] = []
