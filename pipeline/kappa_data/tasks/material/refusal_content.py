@@ -81,10 +81,9 @@ class _Wishes(Struct, frozen=True, forbid_unknown_fields=True):
 @functools.cache
 def questions(kind: str) -> tuple[Question, ...]:
     """The questions of the files `refusal_{kind}*.toml`; those of one theme are spread out."""
-    names = [
-        name for name in Resources(None).names(FOLDER, ".toml") if f"/refusal_{kind}" in f"/{name}"
+    found = [
+        each for name in _names(f"refusal_{kind}") for each in _read(name, _Questions).question
     ]
-    found = [each for name in names for each in _read(name, _Questions).question]
     seen: dict[str, int] = {}
     placed = []
     for each in found:
@@ -95,14 +94,20 @@ def questions(kind: str) -> tuple[Question, ...]:
 
 @functools.cache
 def scenes() -> tuple[Scene, ...]:
-    """All dark scenes."""
-    return _read(f"{FOLDER}/refusal_fiction.toml", _Scenes).scene
+    """The dark scenes of the files `refusal_fiction*.toml`."""
+    return tuple(
+        scene for name in _names("refusal_fiction") for scene in _read(name, _Scenes).scene
+    )
 
 
 @functools.cache
 def wishes() -> tuple[Wish, ...]:
-    """All harmful wishes."""
-    return _read(f"{FOLDER}/refusal_harmful.toml", _Wishes).wish
+    """The harmful wishes of the files `refusal_harmful*.toml`."""
+    return tuple(wish for name in _names("refusal_harmful") for wish in _read(name, _Wishes).wish)
+
+
+def _names(prefix: str) -> list[str]:
+    return [path for path in Resources(None).names(FOLDER, ".toml") if f"/{prefix}" in f"/{path}"]
 
 
 def _read(path: str, kind: type[T]) -> T:

@@ -150,14 +150,14 @@ def cases() -> tuple[Case, ...]:
 
 @functools.cache
 def works() -> tuple[Work, ...]:
-    """All works."""
-    return _read(f"{FOLDER}/stance_works.toml", _Works).work
+    """The works of the files `stance_works*.toml`."""
+    return tuple(work for name in _names("stance_works") for work in _read(name, _Works).work)
 
 
 @functools.cache
 def ideas() -> tuple[Idea, ...]:
-    """All supposed discoveries."""
-    return _read(f"{FOLDER}/stance_ideas.toml", _Ideas).idea
+    """The supposed discoveries of the files `stance_ideas*.toml`."""
+    return tuple(idea for name in _names("stance_ideas") for idea in _read(name, _Ideas).idea)
 
 
 def _names(prefix: str) -> list[str]:
