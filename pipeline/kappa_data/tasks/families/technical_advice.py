@@ -12,7 +12,7 @@ TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
 _MATERIAL = "talk_advice_"
-SEEDS = 84
+SEEDS = 116
 """each case with each of its paths and questions aside; long paths once"""
 
 
