@@ -12,7 +12,7 @@ TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
 _MATERIAL = "talk_howto_"
-SEEDS = 32
+SEEDS = 92
 """each case with each of its paths and questions aside; long paths once"""
 
 

@@ -12,7 +12,7 @@ TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
 _MATERIAL = "talk_advice_"
-SEEDS = 52
+SEEDS = 164
 """each case with each of its paths and questions aside; long paths once"""
 
 
