@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from kappa_data.records import Task
 from kappa_data.tasks.material.refusal_content import questions
-from kappa_data.tasks.material.refusal_tasks import ROUNDS, conversation
+from kappa_data.tasks.material.refusal_tasks import conversation
 
 NAME = "delicate_questions"
 GROUP = "refusal"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
+_ROUNDS = 5
+"""in a further one the same questions would meet again"""
 _KIND = "delicate"
-SEEDS = len(questions(_KIND)) * len(ROUNDS)
+SEEDS = len(questions(_KIND)) * _ROUNDS
 """questions times rounds: alone and before others of its theme"""
 
 _WHY = (
