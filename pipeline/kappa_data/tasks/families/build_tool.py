@@ -9,7 +9,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "build_tool"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 500
+SEEDS = 160
 
 _SET = Set(NAME, "build", PROGRAMS, "Build scripts", packages=True)
 

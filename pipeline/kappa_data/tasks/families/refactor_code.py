@@ -9,7 +9,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "refactor_code"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 500
+SEEDS = 220
 
 _SET = Set(NAME, "refactor", PROGRAMS, "Office scripts", packages=True)
 

@@ -9,7 +9,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "speed_up"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 500
+SEEDS = 260
 
 _SET = Set(NAME, "speed", PROGRAMS, "Data tools", packages=True)
 
