@@ -9,7 +9,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "bash_script"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 500
+SEEDS = 240
 
 _SET = Set(NAME, "bash", PROGRAMS, "Shell tools")
 

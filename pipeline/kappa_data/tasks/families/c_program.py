@@ -12,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "c_program"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("gcc",)
-SEEDS = 40
+SEEDS = 100
 
 _SET = Set(NAME, "c", PROGRAMS, "C programs")
 

@@ -12,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "javascript_module"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("node",)
-SEEDS = 45
+SEEDS = 180
 
 _SET = Set(NAME, "javascript", PROGRAMS, "Node modules")
 
