@@ -1,6 +1,6 @@
 """Small C programs: mended and extended, compiled and run against hidden cases.
 
-Few seeds: two or three exercises in four wordings, with changing neighbours, give no more.
+Few seeds: six exercises in four sets of words, so that none comes up more than 20 times.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "c_program"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("gcc",)
-SEEDS = 40
+SEEDS = 110
 
 _SET = Set(NAME, "c", PROGRAMS, "C programs")
 

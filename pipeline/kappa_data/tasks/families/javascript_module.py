@@ -1,6 +1,6 @@
 """Small JavaScript modules for Node: mended, extended or written, with hidden tests.
 
-Few seeds: two or three exercises in four wordings, with changing neighbours, give no more.
+Few seeds: nine exercises in four sets of words, so that none comes up more than 20 times.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "javascript_module"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("node",)
-SEEDS = 45
+SEEDS = 180
 
 _SET = Set(NAME, "javascript", PROGRAMS, "Node modules")
 

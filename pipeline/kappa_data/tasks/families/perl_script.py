@@ -1,6 +1,6 @@
 """Perl scripts that are mended and extended, run against cases nobody saw.
 
-Few seeds: two or three exercises in four wordings, with changing neighbours, give no more.
+Few seeds: six exercises in four sets of words, so that none comes up more than 20 times.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from kappa_data.tasks.material.code_asking import Set, make_task
 NAME = "perl_script"
 GROUP = "agentic"
 PROGRAMS: tuple[str, ...] = ("perl",)
-SEEDS = 100
+SEEDS = 120
 
 _SET = Set(NAME, "perl", PROGRAMS, "Perl scripts")
 
