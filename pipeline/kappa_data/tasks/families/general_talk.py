@@ -11,7 +11,7 @@ GROUP = "chat"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
 
-SEEDS = 158
+SEEDS = 652
 """topics times plans: two conversations on a topic share at most three questions of five"""
 
 _OPENINGS = (

@@ -11,7 +11,7 @@ NAME = "single_question"
 GROUP = "single_turn"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 480
+SEEDS = 792
 """each fact by itself, then in a pair, then among three: a fact comes three times, and no two
 messages have more than one in common"""
 
@@ -43,6 +43,20 @@ _THREE = (
     "<Quiz time.|Warm-up round.|Settle these for us, please.>\n\n- {0}\n- {1}\n- {2}",
     "a) {0}\nb) {1}\nc) {2}",
 )
+_THOUGHTS = (
+    "The question is {}. The answer should come first, then the one detail that helps.",
+    "{} That is a plain question of fact, so a direct answer and a line of background will do.",
+    "This is about {}. No long text is needed: the answer and a short reason.",
+    "One short question, {}. The answer belongs into the first words.",
+    "Asked is {}. There is a settled answer to that, so there is no need to hedge.",
+)
+_THOUGHTS_OF_SEVERAL = (
+    "The message asks {}. Each gets its own short answer, in the order in which they came.",
+    "Several things at once: {}. They have nothing to do with each other, so separate answers are"
+    " clearest.",
+    "Asked are {}. A line or two for each will do, with one detail that helps.",
+    "Here the questions are {}. I take them one after the other and keep each answer short.",
+)
 _UNSURE = (
     "A look into a reference book will tell you.",
     "That depends on whom you ask. People say this and that about it.",
@@ -56,7 +70,7 @@ def make(seed: int) -> Task:
     number, turn = seed % len(every), seed // len(every) % len(_STEPS)
     asked = [every[(number + step) % len(every)] for step in (0, *_STEPS[turn])]
     reference = ReferenceTurn(
-        _answer(w, [each.answer for each in asked]), reasoning=_thought(asked)
+        _answer(w, [each.answer for each in asked]), reasoning=_thought(w, asked)
     )
     return Task(
         id=f"{NAME}/{seed}",
@@ -82,9 +96,9 @@ def _answer(w: Wording, answers: list[str]) -> str:
     return "\n".join(f"{number}. {answer}" for number, answer in enumerate(answers, 1))
 
 
-def _thought(asked: list[Fact]) -> str:
-    points = listed([fact.point for fact in asked])
-    return f"Asked: {points}. Answer directly, with the one detail that helps."
+def _thought(w: Wording, asked: list[Fact]) -> str:
+    forms = _THOUGHTS if len(asked) == 1 else _THOUGHTS_OF_SEVERAL
+    return w.pick(forms).format(listed([fact.point for fact in asked]))
 
 
 def _wrong(w: Wording, asked: list[Fact]) -> tuple[Attempt, ...]:

@@ -11,7 +11,7 @@ NAME = "single_rewrite"
 GROUP = "single_turn"
 TOOLS: tuple[str, ...] = ()
 PROGRAMS: tuple[str, ...] = ()
-SEEDS = 36
+SEEDS = 126
 """each text once with each of its jobs"""
 
 _COPY = (
