@@ -26,7 +26,7 @@ system:
 	@sh scripts/system-packages.sh $(PYTHON)
 
 demo: setup
-	$(CLEAN) $(BIN)/kappa-data run --personas all --teacher embedded
+	$(CLEAN) $(BIN)/kappa-data run --personas all --slots 240 --teacher embedded
 
 check: setup
 	$(BIN)/ruff format --check .
