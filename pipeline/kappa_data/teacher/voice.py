@@ -31,7 +31,7 @@ from kappa_data.teacher.voices.text import (
 
 # Words of the answer from which a voice has room: the phrases must stay the smaller part, or the
 # median length would leave the range of 0.6 to 1.6 of the plain answer.
-_ROOM_FOR_BOTH = 24
+_ROOM_FOR_BOTH = 40
 _ROOM_FOR_ASIDE = 60
 
 _USER = "_user"
@@ -106,32 +106,18 @@ def _delivered(voice: Voice, answer: str, key: str) -> str:
     topics = nouns(answer)
     words = len(answer.split())
     opener = voice.say("opener", topics, key)
-    mark = voice.say("mark", (), key, "before")
-    closer = "" if asks(answer) else voice.say("closer", topics, key)
-    if words < _ROOM_FOR_BOTH and closer:
+    closer = voice.say("closer", topics, key)
+    if words < _ROOM_FOR_BOTH:
         # One of them; a voice that tests its listener does so after every answer.
         last = voice.structure == "test" or draw(key, "which") < 0.5
-        opener, closer = ("", closer) if last else (opener, "")
-    opener = f"{mark} {opener}".strip()
-    if closer:
-        closer = f"{voice.say('mark', (), key, 'behind')} {closer}".strip()
+        opener, closer = ("", closer) if last and not asks(answer) else (opener, "")
+    opener = f"{voice.say('mark', (), key, 'before')} {opener}".strip()
+    # The mark at the end stands for a closer where there is no room for one.
+    closer = "" if asks(answer) else f"{voice.say('mark', (), key, 'behind')} {closer}".strip()
     phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
     arrange = ARRANGE[voice.structure]
     body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
-    body = _marked(body, phrase, voice.say("mark", (), key, "between"))
     return _framed(opener, body, closer, test=voice.structure == "test")
-
-
-def _marked(body: Sequence[Block], phrase: str, mark: str) -> list[Block]:
-    """The mark before the last paragraph of prose that is neither the first block nor a phrase of
-    the voice itself; with no such paragraph it is not said."""
-    marked = list(body)
-    for at in range(len(marked) - 1, 0, -1):
-        block = marked[at]
-        if mark and block.prose and block.text != phrase:
-            marked[at] = Block(f"{mark} {block.text}", True)
-            break
-    return marked
 
 
 def _framed(opener: str, body: Sequence[Block], closer: str, *, test: bool = False) -> str:
