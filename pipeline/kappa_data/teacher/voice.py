@@ -24,6 +24,7 @@ from kappa_data.teacher.voices.text import (
     asks,
     blocks,
     formal,
+    is_answer_line,
     is_artifact,
     nouns,
     refuses,
@@ -115,6 +116,8 @@ def _delivered(voice: Voice, answer: str, key: str) -> str:
     # The mark at the end stands for a closer where there is no room for one.
     closer = "" if asks(answer) else f"{voice.say('mark', (), key, 'behind')} {closer}".strip()
     phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
+    if phrase:
+        phrase = f"{voice.say('mark', (), key, 'between')} {phrase}".strip()
     arrange = ARRANGE[voice.structure]
     body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
     return _framed(opener, body, closer, test=voice.structure == "test")
@@ -127,12 +130,12 @@ def _framed(opener: str, body: Sequence[Block], closer: str, *, test: bool = Fal
     finished opener stays in the paragraph that it opens.
     """
     parts = [block.text for block in body]
-    start = int(len(parts) > 1 and parts[0].startswith("Answer:"))
+    start = int(len(parts) > 1 and is_answer_line(parts[0]))
     if opener and start < len(parts) and body[start].prose and opener.endswith((".", "!")):
         parts[start] = f"{opener} {parts[start]}"
     elif opener:
         parts.insert(start, opener)
     if closer:
-        end = len(parts) > 1 and parts[-1].startswith("Answer:") and not test
+        end = len(parts) > 1 and is_answer_line(parts[-1]) and not test
         parts.insert(len(parts) - end, closer)
     return "\n\n".join(parts)
