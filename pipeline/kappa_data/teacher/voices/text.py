@@ -34,8 +34,8 @@ _NOT_NOUNS = frozenset(
 )
 _REFUSES = re.compile(
     r"\bI(?:'m| am| will|'ll)? ?(?:can(?:'t|not)|won't|not|do not|don't|must)\b"
-    r"[^.?]{0,40}?\b(?:help|assist|provide|supply|give|write (?:that|this|it)|explain|share|support|"
-    r"walk|decline|take part|do that|do this)\b"
+    r"[^.?]{0,40}?\b(?:help|assist|provide|supply|give|write (?:that|this|it)|explain|share|"
+    r"support|walk|decline|take part|do that|do this)\b"
     r"|\bI(?: must|'ll have to| have to) (?:decline|refuse)\b"
     r"|(?:^|[.!?;:] )I (?:decline|refuse)(?: to\b| th|[.,;:])",
     re.IGNORECASE,
