@@ -23,7 +23,7 @@ from kappa_data.metrics.voice import guesses, measure_voice, shuffled_names, str
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
 NAMES = ("ada", "bob", "cid")
-TASKS = 60
+TASKS = 45
 ENDS = ["".join(pair) for pair in itertools.product("abcdefghij", repeat=2)]
 
 
