@@ -143,7 +143,7 @@ def test_voices_that_differ_are_told_apart() -> None:
         mine = f1(score.persona, [said[at] for at in answers], [guessed[at] for at in answers])
         assert math.isclose(score.f1, mine, abs_tol=1e-6)
         assert score.low <= score.f1 <= score.high
-    assert measure_voice(list(reversed(clean())), NAMES) == voice
+    assert paired(list(reversed(clean())), [*NAMES, NOBODY]) == units
 
 
 def test_a_blanked_voice_is_alarming() -> None:
