@@ -1,6 +1,6 @@
 """The embedded teacher's voices, measured: the yardstick that shows that the measures work.
 
-    python benchmarks/voices.py [--tasks 300] [--show persona]
+    python benchmarks/voices.py [--tasks 300] [--first SEED] [--show persona]
 
 Plays tasks of every family, as many of each, in ten conditions with the embedded teacher's own
 player (no socket and no sandbox: it looks at no result), prints each figure beside its bar, and
@@ -31,11 +31,11 @@ from kappa_data.teacher.sloppy import Sloppy
 from kappa_data.teacher.voice import Voices
 
 
-def chosen(number: int) -> list[str]:
-    """Ids of `number` tasks, as many of each family as can be."""
+def chosen(number: int, first: int = 0) -> list[str]:
+    """Ids of `number` tasks, as many of each family as can be, of the seeds from `first` on."""
     families = list(catalog.families().values())
     ids: list[str] = []
-    seed = 0
+    seed = first
     while len(ids) < number and any(seed < family.seeds for family in families):
         ids += [f"{family.name}/{seed}" for family in families if seed < family.seeds]
         seed += 1
@@ -106,9 +106,10 @@ def show(ids: list[str], persona: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0, metavar="SEED")
     parser.add_argument("--show", metavar="PERSONA")
     options = parser.parse_args()
-    ids = chosen(options.tasks)
+    ids = chosen(options.tasks, options.first)
     if options.show:
         show(ids, options.show)
         return 0

@@ -59,7 +59,8 @@ def measure_diversity(units: Sequence[Unit], personas: Sequence[str]) -> Diversi
     """Of the answers on the tasks that all of `personas` and NOBODY have units of."""
     chosen = [unit for unit in paired(units, [*personas, NOBODY]) if unit.kind == "answer"]
     texts: dict[str, list[list[str]]] = {name: [] for name in (*personas, NOBODY)}
-    for unit in chosen:
+    # Drawn order: by name a longer voice's sample would hold fewer kinds of tasks than a shorter's.
+    for unit in sorted(chosen, key=lambda unit: zlib.crc32(unit.task.encode())):
         texts[unit.persona].append(words(unit.text))
     size = min(sum(map(len, said)) for said in texts.values())
     if not size:

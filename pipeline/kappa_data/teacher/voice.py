@@ -24,6 +24,7 @@ from kappa_data.teacher.voices.text import (
     asks,
     blocks,
     formal,
+    is_answer_line,
     is_artifact,
     nouns,
     refuses,
@@ -31,7 +32,7 @@ from kappa_data.teacher.voices.text import (
 
 # Words of the answer from which a voice has room: the phrases must stay the smaller part, or the
 # median length would leave the range of 0.6 to 1.6 of the plain answer.
-_ROOM_FOR_BOTH = 24
+_ROOM_FOR_BOTH = 40
 _ROOM_FOR_ASIDE = 60
 
 _USER = "_user"
@@ -106,32 +107,20 @@ def _delivered(voice: Voice, answer: str, key: str) -> str:
     topics = nouns(answer)
     words = len(answer.split())
     opener = voice.say("opener", topics, key)
-    mark = voice.say("mark", (), key, "before")
-    closer = "" if asks(answer) else voice.say("closer", topics, key)
-    if words < _ROOM_FOR_BOTH and closer:
+    closer = voice.say("closer", topics, key)
+    if words < _ROOM_FOR_BOTH:
         # One of them; a voice that tests its listener does so after every answer.
         last = voice.structure == "test" or draw(key, "which") < 0.5
-        opener, closer = ("", closer) if last else (opener, "")
-    opener = f"{mark} {opener}".strip()
-    if closer:
-        closer = f"{voice.say('mark', (), key, 'behind')} {closer}".strip()
+        opener, closer = ("", closer) if last and not asks(answer) else (opener, "")
+    opener = f"{voice.say('mark', (), key, 'before')} {opener}".strip()
+    # The mark at the end stands for a closer where there is no room for one.
+    closer = "" if asks(answer) else f"{voice.say('mark', (), key, 'behind')} {closer}".strip()
     phrase = voice.say("aside", topics, key) if words >= _ROOM_FOR_ASIDE else ""
+    if phrase:
+        phrase = f"{voice.say('mark', (), key, 'between')} {phrase}".strip()
     arrange = ARRANGE[voice.structure]
     body = arrange(blocks(answer), phrase, int(draw(key, "style") * 12))
-    body = _marked(body, phrase, voice.say("mark", (), key, "between"))
     return _framed(opener, body, closer, test=voice.structure == "test")
-
-
-def _marked(body: Sequence[Block], phrase: str, mark: str) -> list[Block]:
-    """The mark before the last paragraph of prose that is neither the first block nor a phrase of
-    the voice itself; with no such paragraph it is not said."""
-    marked = list(body)
-    for at in range(len(marked) - 1, 0, -1):
-        block = marked[at]
-        if mark and block.prose and block.text != phrase:
-            marked[at] = Block(f"{mark} {block.text}", True)
-            break
-    return marked
 
 
 def _framed(opener: str, body: Sequence[Block], closer: str, *, test: bool = False) -> str:
@@ -141,12 +130,12 @@ def _framed(opener: str, body: Sequence[Block], closer: str, *, test: bool = Fal
     finished opener stays in the paragraph that it opens.
     """
     parts = [block.text for block in body]
-    start = int(len(parts) > 1 and parts[0].startswith("Answer:"))
+    start = int(len(parts) > 1 and is_answer_line(parts[0]))
     if opener and start < len(parts) and body[start].prose and opener.endswith((".", "!")):
         parts[start] = f"{opener} {parts[start]}"
     elif opener:
         parts.insert(start, opener)
     if closer:
-        end = len(parts) > 1 and parts[-1].startswith("Answer:") and not test
+        end = len(parts) > 1 and is_answer_line(parts[-1]) and not test
         parts.insert(len(parts) - end, closer)
     return "\n\n".join(parts)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from kappa_data.teacher.voices.grammar import Structure
-from kappa_data.teacher.voices.text import Block, formal, sentences
+from kappa_data.teacher.voices.text import Block, formal, is_answer_line, sentences
 
 Arrange = Callable[[Sequence[Block], str, int], list[Block]]
 """(blocks, phrase to put between or "", a number that varies with the seed) -> blocks"""
@@ -77,8 +77,8 @@ def pieces(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
 
 def verdict(blocks: Sequence[Block], phrase: str, turn: int) -> list[Block]:
     """An `Answer:` line comes first; each sentence stands on its own line."""
-    answers = [block for block in blocks if block.text.startswith("Answer:")]
-    rest = [block for block in blocks if not block.text.startswith("Answer:")]
+    answers = [block for block in blocks if is_answer_line(block.text)]
+    rest = [block for block in blocks if not is_answer_line(block.text)]
     lines = [
         Block("\n".join(sentences(block.text)), True) if block.prose else block for block in rest
     ]

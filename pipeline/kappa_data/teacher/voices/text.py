@@ -9,7 +9,12 @@ import msgspec
 from msgspec import Struct
 
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
-_FIXED_LINE = re.compile(r"(\s|[-*+] |\d+[.)] |#|>|\||Answer:)", re.IGNORECASE)
+_FIXED_LINE = re.compile(
+    r"\s|[-*+] |\d+[.)] |#|>|\||(?i:answer):"
+    # A label and what it names, without the end of a sentence, such as "Result: 17".
+    r"|[A-Z][a-z]+: [^\n]*(?<![.!?:])\Z"
+)
+_ANSWER_LINE = re.compile(r"(?:Answer|Result|Finding|Value|Conclusion): *\S[^\n]*\Z")
 _MAIL = re.compile(r"^Subject:", re.MULTILINE | re.IGNORECASE)
 _SPAN = re.compile(r"(`+)[^`].*?\1|\"[^\"\n]*\"|“[^”\n]*”")
 _BRACKETS = re.compile(r"\([^()\n]*\)")
@@ -29,8 +34,10 @@ _NOT_NOUNS = frozenset(
 )
 _REFUSES = re.compile(
     r"\bI(?:'m| am| will|'ll)? ?(?:can(?:'t|not)|won't|not|do not|don't|must)\b"
-    r"[^.?]{0,40}?\b(?:help|assist|provide|supply|give|write|explain|share|support|walk|decline|"
-    r"take part|do that|do this)\b|\bI(?: must|'ll have to| have to)? (?:decline|refuse)\b",
+    r"[^.?]{0,40}?\b(?:help|assist|provide|supply|give|write (?:that|this|it)|explain|share|"
+    r"support|walk|decline|take part|do that|do this)\b"
+    r"|\bI(?: must|'ll have to| have to) (?:decline|refuse)\b"
+    r"|(?:^|[.!?;:] )I (?:decline|refuse)(?: to\b| th|[.,;:])",
     re.IGNORECASE,
 )
 _CONTRACTIONS = (
@@ -67,7 +74,7 @@ def blocks(answer: str) -> list[Block]:
     the number of blank lines between them.
 
     Prose is a paragraph of one line that introduces nothing. Code, lists, tables, headings,
-    quotations, indented text, `Answer:` lines and every paragraph of a mail are fixed.
+    quotations, indented text, lines of a label and a value and every paragraph of a mail are fixed.
     """
     mail = bool(_MAIL.search(answer))
     found: list[Block] = []
@@ -121,6 +128,11 @@ def is_artifact(answer: str) -> bool:
     except msgspec.DecodeError:
         return False
     return True
+
+
+def is_answer_line(text: str) -> bool:
+    """True for a line such as `Answer: 17`, as a task may ask for it at an end of the answer."""
+    return _ANSWER_LINE.match(text) is not None
 
 
 def sentences(text: str) -> list[str]:
