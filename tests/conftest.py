@@ -30,6 +30,10 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C.UTF-8", **more}
 
 
+# Others are read when a library is imported: HF_ENDPOINT, PYTHONPATH, COLUMNS.
+READ_LATER = ("KAPPA_", "OPENAI_", "PATH")
+
+
 class Forking:
     """Runs commands by `forking.py`, which is started where it is first needed."""
 
@@ -100,8 +104,19 @@ def _forking_ends() -> Iterator[None]:
 
 def kappa(*arguments: object, cwd: Path, timeout: float = 180, **environment: str) -> Any:
     """Runs `kappa-data` in `cwd`, in a process of its own."""
-    given = clean_environment(**environment)
-    return _forking.run([*map(str, arguments)], cwd, given, timeout)
+    given, told = clean_environment(**environment), [*map(str, arguments)]
+    if all(name.startswith(READ_LATER) for name in environment):
+        return _forking.run(told, cwd, given, timeout)
+    return subprocess.run(
+        [sys.executable, "-m", "kappa_data", *told],
+        cwd=cwd,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def said(done: subprocess.CompletedProcess[str]) -> Any:

@@ -570,8 +570,8 @@ def test_doctor_names_old_versions_and_the_families_without_their_programs(own_f
         raise NotImplementedError
 
     needing = [
-        Family("b", "", (), ("no-such",), made, 1),
-        Family("a", "", (), ("no-such", "bash"), made, 1),
+        Family("b", "", (), ("no-such",), made, 1, "agentic"),
+        Family("a", "", (), ("no-such", "bash"), made, 1, "agentic"),
     ]
     assert doctor.programs(Bubblewrap(), needing) == [
         ("bash in the sandbox", True, ""),

@@ -24,7 +24,7 @@ from fakes import TASK, FakeSandbox
 from hostile.boxes import results
 from kappa_data.checks import call_arguments
 from kappa_data.checks._facts import Facts
-from kappa_data.config import GenerateConfig, Limits, SandboxConfig
+from kappa_data.config import GenerateConfig, Limits, PlanConfig, SandboxConfig
 from kappa_data.conversation.workbench import Workbench
 from kappa_data.errors import UsageError
 from kappa_data.recipe import GENERATE, PACK, PLAN
@@ -641,9 +641,8 @@ def test_the_order_in_which_files_are_named_changes_nothing(tmp_path):
 
 def test_the_key_has_what_is_in_a_file_and_not_its_place(tmp_path):
     def key(stage: Any, config: SandboxConfig) -> Mapping[str, Any]:
-        settings = (
-            GenerateConfig() if stage is GENERATE else type(stage.name, (msgspec.Struct,), {})()
-        )
+        known = {"generate": GenerateConfig, "plan": PlanConfig}
+        settings = known.get(stage.name, type(stage.name, (msgspec.Struct,), {}))()
         return key_parts(stage, settings, {}, Resources(), config)
 
     here, there = mine(tmp_path / "a"), mine(tmp_path / "b")

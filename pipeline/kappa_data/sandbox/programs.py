@@ -31,9 +31,10 @@ INSIDE = "/opt/python"  # where a copied interpreter stands in the box
 
 # Programs that tasks use; their bytes make the toolchain's digest.
 DECLARED = (
-    "bash", "awk", "base64", "cat", "cmp", "cp", "cut", "date", "diff", "file", "find", "git",
-    "grep", "gzip", "head", "jq", "ls", "make", "mkdir", "mv", "patch", "python3", "rm", "sed",
-    "seq", "sha256sum", "sort", "sqlite3", "tail", "tar", "tee", "tr", "uniq", "wc", "xargs",
+    "bash", "awk", "base64", "cat", "cmp", "cp", "cut", "date", "diff", "file", "find", "gcc",
+    "git", "grep", "gzip", "head", "jq", "ls", "make", "mkdir", "mv", "node", "patch", "perl",
+    "python3", "rm", "sed", "seq", "sha256sum", "sort", "sqlite3", "tail", "tar", "tee", "tr",
+    "uniq", "wc", "xargs",
 )  # fmt: skip
 NOT_COPIED = ("test", "idlelib", "site-packages", "ensurepip", "tkinter", "turtledemo", "lib2to3")
 

@@ -44,7 +44,7 @@ DECLINES = (
     r"|\b(?:stays?|remains?|left|goes|go|comes?|lay|leave) (?:\w+ ){0,3}(?:shut|closed|undone|"
     r"unopened|unfulfilled|unflown|off|alone|cold|down|on the shelf)\b"
     r"|\bstep (?:back|around|away)\b|\bdraw the line\b|\bends? (?:here|at)\b|\bstop(?:s|ping)? "
-    r"(?:here|at)\b|(?:\A|[.!?\n]\s)\W*no\b\s*[.,:;]"
+    r"(?:here|at)\b|(?:\A|[.!?\n]\s)\W{0,8}no\b\s*[.,:;]"
     r"|\b(?:will|can)(?: ?not|['’]t)? be (?:\w+ )?(?:supplied|provided|given|helped|carried)\b"
 )
 """declining, from a formal note to a shrug"""
