@@ -355,7 +355,10 @@ def test_shares_that_are_missed_are_named() -> None:
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check(PlanConfig(slots=10, **settings), {family.name: family for family in WORLD})
+        check(
+            PlanConfig(slots=10, **{"weights": {}, **settings}),
+            {family.name: family for family in WORLD},
+        )
     assert words in str(caught.value)
 
 

@@ -16,8 +16,8 @@ REPO = Path(__file__).parents[1]
 LAYERS = (
     {"errors", "records", "printable", "normal_form"},
     {
-        "config", "config_layers", "config_sandbox", "resources", "arrow", "progress", "engine",
-        "disk", "store", "stage", "remembered", "open_files",
+        "config", "config_layers", "config_plan", "config_sandbox", "resources", "arrow",
+        "progress", "engine", "disk", "store", "stage", "remembered", "open_files",
     },
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
