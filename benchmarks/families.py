@@ -45,8 +45,8 @@ def main() -> None:
         found = alike(made)
         total += family.seeds
         lines.append(
-            f"| `{family.name}` | {family.group} | {family.about} | {family.seeds:,} | {found.tasks} "
-            f"| {len(found.near)} | {100 * found.distinct_openings:.1f} % |"
+            f"| `{family.name}` | {family.group} | {family.about} | {family.seeds:,} "
+            f"| {found.tasks} | {len(found.near)} | {100 * found.distinct_openings:.1f} % |"
         )
         if found.near or found.distinct_openings < FEWEST_OPENINGS:
             short.append(family.name)
