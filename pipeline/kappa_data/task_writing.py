@@ -304,7 +304,8 @@ def _sift(state: _Writing, answers: Sequence[_Answer]) -> int:
         elif each.task is not None and (near := state.known.near(each.task)):
             reasons = (near,)
         if reasons:
-            state.reasons[reasons[0].partition(":")[0]] += 1
+            kind = reasons[0].partition(":")[0].partition(" /")[0]  # a pattern may hold a colon
+            state.reasons[kind] += 1
             refused.append(Refused(state.family.name, each.number, reasons, each.value))
         elif each.task is not None:
             state.known.add(each.task)
