@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -319,7 +320,7 @@ def test_what_cannot_be_had_is_said(name: str) -> None:
 def test_a_full_mix_has_nothing_to_say_and_its_table_counts_what_its_slots_do() -> None:
     mix = mixed(2_000)
     assert mix.notes() == []
-    lines = mix_table.table(PlanConfig(slots=2_000), digest(mix), WORLD)
+    lines = mix_table.table(PlanConfig(slots=2_000), digest(mix), WORLD, EVERYONE, {})
     made = slots_of(mix)
     for table, whole in (("streams", 1.0), ("groups", 1.0), ("lengths", 1.0), ("personas", 0.96)):
         own = [line for line in lines if line.table == table]
@@ -334,9 +335,37 @@ def test_a_full_mix_has_nothing_to_say_and_its_table_counts_what_its_slots_do() 
     assert by_family["kind"] == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("conditions", "shares"),
+    [
+        (["lawful_good", "chaotic_evil", None], {"none": 1.0, "switch": 1.0}),
+        (["lawful_good", "chaotic_evil"], {"switch": 1.0}),
+        ([None], {"paired": 0.5, "none": 0.5}),
+    ],
+)
+def test_what_was_wanted_of_the_streams_is_what_they_can_have(
+    conditions: list[str | None], shares: dict[str, float]
+) -> None:
+    mix = mixed(200, conditions=conditions, shares=shares)
+    lines = mix_table.table(
+        PlanConfig(slots=200, shares=shares), digest(mix), WORLD, conditions, {}
+    )
+    streams = [line for line in lines if line.table == "streams"]
+    assert sum(line.wanted or 0 for line in streams) == pytest.approx(1)
+    for line in streams:
+        assert line.planned == pytest.approx(line.wanted, abs=0.01), line
+
+
+def test_what_did_not_fit_is_not_said_to_be_planned() -> None:
+    chosen = [fake("few", "chat", seeds=2)]
+    mix = mixed(15, chosen, EVERYONE, shares={"paired": 1.0})
+    assert len(mix.tasks) == 1
+    assert not [note for note in mix.notes() if "all" in note]
+
+
 def test_shares_that_are_missed_are_named() -> None:
     chosen = [fake("sums", "reasoning"), fake("who", "identity")]
-    table = mix_table.table(PlanConfig(slots=300), digest(mixed(300, chosen)), chosen)
+    table = mix_table.table(PlanConfig(slots=300), digest(mixed(300, chosen)), chosen, EVERYONE, {})
     (note,) = (line for line in mix_table.notes(table) if "lengths" in line)
     assert "4k 100.0% of 20.0%" in note and "128k 0.0% of 13.0%" in note
 
@@ -465,6 +494,15 @@ def test_a_price_gives_the_cost(played: Path) -> None:
     cost = (2 * totals["prompt_tokens"] + 10 * totals["completion_tokens"]) / 1e6
     assert totals["cost"] == pytest.approx(cost) and totals["currency"] == "EUR"
     assert found["survival"] == {"plan": totals["slots"]}  # no conversation of that model
+
+
+def test_a_file_s_tasks_do_not_all_follow_one_seed_of_a_family_with_controls() -> None:
+    (family,) = [each for each in WORLD if each.name == "trap"]
+    tasks = [
+        msgspec.structs.replace(family.make(0), id=f"trap/written-{number}") for number in range(60)
+    ]
+    splits = assign_splits(tasks, [family], PlanConfig(validation=0.4, test=0.3))
+    assert set(splits.values()) == {"train", "validation", "test"}
 
 
 def test_a_trap_and_its_control_are_in_one_split() -> None:

@@ -13,8 +13,9 @@ import pytest
 from conftest import kappa, said
 from kappa_data.config import PlanConfig
 from kappa_data.errors import UsageError
-from kappa_data.records import Task
+from kappa_data.records import Slot, Task
 from kappa_data.schemas import schema_of
+from kappa_data.store import read_shard
 from kappa_data.tasks import catalog, files, patterns, sources
 from kappa_data.tasks.file_forms import FileTask, in_file, task_of
 
@@ -106,6 +107,20 @@ def test_every_family_goes_through_a_file_unchanged(tmp_path: Path) -> None:
         ('opening = "', 'id = "maths/7"\nopening = "', "that is what the family maths makes"),
         ('opening = "', 'id = "a:b"\nopening = "', "letters, digits"),
         ('opening = "', 'seed = 2026-01-01\nopening = "', "write dates and times as text"),
+        ('tools = ["bash"]', 'tools = ["ba\\u001bsh"]', 'tools: "ba.sh" is no name of one'),
+        ('opening = "', f'programs = ["{"é" * 9_000}"]\nopening = "', "is no name of one"),
+        ('opening = "', 'programs = ["../bin/sh"]\nopening = "', "is no name of one"),
+        (r"['\b(?:2|two)\b']", f"{['two'] * 201}", "patterns: 201; at most 200"),
+        (
+            "verifier = [",
+            "verifier = [" + "{ type = 'file', path = 'a' }," * 99,
+            "101; at most 100",
+        ),
+        (
+            "wrong = [",
+            "wrong = [" + "{ mistake = 'x', answers = ['a', 'b'] }," * 48,
+            "wrong: 51; at most 50",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, old: str, new: str, why: str) -> None:
@@ -223,3 +238,59 @@ def test_check_says_what_is_wrong_with_each_task(tmp_path: Path) -> None:
     assert "the file count.txt is there, has exactly the expected content" in shown.stdout
     again = said(kappa("tasks", "show", "good.toml#1", "--json", cwd=tmp_path))
     assert msgspec.convert(again["task"], Task).opening.startswith("How many lines")
+
+
+def test_the_tasks_of_a_file_are_in_the_mix_each_in_its_group(tmp_path: Path) -> None:
+    """With and without tools in one file, of no named family, and of a shipped one's name; a call
+    with odd arguments is none to stumble over."""
+    odd = {"tool": "read_file", "arguments": {"path": "a.txt", "offset": "x", "limit": -1}}
+    tool = {"tools": ["bash", "read_file"], "fixture": {"a.txt": "one"}}
+    lines = [
+        *({"opening": f"Say {word}."} for word in ("alpha", "beta", "gamma")),
+        *(
+            {"opening": f"Look {word}.", "reference": [{"answer": "yes", "steps": [odd]}]} | tool
+            for word in ("here", "there")
+        ),
+        {"opening": "What is two and two?", "family": "maths", "group": "chat"},
+    ]
+    common = {
+        "verifier": [{"type": "answer", "required": ["yes"]}],
+        "reference": [{"answer": "yes"}],
+    }
+    text = "".join(json.dumps(common | each) + "\n" for each in lines)
+    written(tmp_path, text, "own.jsonl")
+    flags = ["--task-files", "own.jsonl", "--families", "maths", "--personas", "lawful_good"]
+    mix = ["--slots", "40", "--shares", "paired=1", "--groups", "agentic=1,chat=2,reasoning=3"]
+    weights = ["--weights", "own of task files (chat)=2", "--lengthen", "own=1.5"]
+    done = kappa("plan", "--explain", "--json", *flags, *mix, *weights, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = said(done)
+    (shard,) = (tmp_path / result["dir"]).glob("slots-*.parquet")
+    own = {slot.task_id for slot in read_shard(shard, Slot) if "/file-" in slot.task_id}
+    assert own == {f"own/file-{number}" for number in range(1, 6)} | {"maths/file-6"}
+    found = {(each["table"], each["name"]): each for each in result["explain"]["lines"]}
+    assert {name for table, name in found if table == "groups"} == {"agentic", "chat", "reasoning"}
+    slots = {name: each["slots"] for (table, name), each in found.items() if table == "families"}
+    assert slots == {
+        "own of task files (agentic)": 2,
+        "own of task files (chat)": 3,
+        "maths of task files (chat)": 1,
+        "maths": 34,
+    }
+    wanted = found["families", "own of task files (chat)"]["wanted"]
+    assert wanted == pytest.approx(2 / 3)
+    assert found["families", "maths"]["planned"] == 1
+
+
+def test_files_of_one_name_are_in_the_same_order_wherever_they_lie(tmp_path: Path) -> None:
+    orders = []
+    for first, second in (("a", "b"), ("b", "a")):
+        paths = []
+        for folder, word in ((first, "many"), (second, "few")):
+            place = tmp_path / f"{first}{second}" / folder
+            place.mkdir(parents=True)
+            text = MINE.replace("How many", f"Say how {word}")
+            text = text.replace("opening", f'id = "{word}"\nopening', 1)
+            paths.append(str(written(place, text)))
+        orders.append([each.task.id for each in sources.of_files(paths)])
+    assert orders[0] == orders[1]

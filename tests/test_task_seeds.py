@@ -73,11 +73,36 @@ def test_what_a_file_of_seeds_cannot_say_is_an_error(tmp_path: Path) -> None:
         ("topics = [1]", "topics"),
         ('documents = ["nowhere/*.md"]', "nothing is at"),
         ('code = ["nowhere"]', "no folder"),
+        ('documents = ["a**"]', "documents: .*entire path component"),
+        ('documents = ["~nobody-of-this-name/x"]', "documents: .*home directory"),
+        ('documents = ["a\\u0000b"]', "documents: "),
+        ('code = ["~nobody-of-this-name"]', "code: .*home directory"),
         ("", "holds no topics"),
     ):
         (tmp_path / "s.toml").write_text(text)
         with pytest.raises(UsageError, match=why):
             seeds_file.read(tmp_path / "s.toml")
+
+
+def test_documents_of_one_name_are_all_there_and_no_linked_folder_is_entered(
+    tmp_path: Path,
+) -> None:
+    for name in ("here", "one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "README.md").write_text(f"This is {name}.")
+    (tmp_path / "here" / "way_out").symlink_to(tmp_path / "one")
+    outside = ", ".join(f'"{tmp_path}/{name}/README.md"' for name in ("one", "two", "two"))
+    seeds = tmp_path / "here" / "seeds.toml"
+    seeds.write_text(f'documents = ["README.md", {outside}]\n')
+    found = seeds_file.read(seeds).material.documents
+    assert [(each.name, each.text) for each in found] == [
+        ("README.md", "This is here."),
+        ("README.md (2)", "This is one."),
+        ("README.md (3)", "This is two."),
+    ]
+    seeds.write_text('documents = ["*/README.md"]\n')
+    with pytest.raises(UsageError, match="nothing is at"):
+        seeds_file.read(seeds)
 
 
 def test_a_digest_changes_with_the_material_alone(tmp_path: Path) -> None:

@@ -168,6 +168,21 @@ def test_code_of_ones_own_becomes_the_workspace(tmp_path: Path, endpoint: Script
     assert entry.task.fixture["tool.py"].startswith("def turn")
 
 
+def test_what_no_file_may_hold_is_not_written(
+    tmp_path: Path, endpoint: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the file with all that was bought could not be read any more."""
+    made = [families()[FAMILY].make(seed) for seed in (400, 401)]
+    monkeypatch.setattr(files, "MAX_TASK", len(answer_of(made[0])) + 200)
+    long = msgspec.structs.replace(made[1], opening=made[1].opening + " please" * 5_000)
+    endpoint.answers = [answer_of(made[0])]
+    run(tmp_path, 1, asked(endpoint))
+    endpoint.answers = [answer_of(long)] * 9
+    found = run(tmp_path, 2, asked(endpoint))
+    assert (found["tasks"], found["refused"]) == (1, 3)
+    assert len(files.read(tmp_path / "own" / "more.jsonl").entries) == 1
+
+
 def test_a_dry_run_asks_nothing(tmp_path: Path) -> None:
     wanted = Wanted(FAMILY, 7, tmp_path / "more.jsonl")
     found = dry_run(wanted, settings(), Resources(), tmp_path / "data")

@@ -39,6 +39,7 @@ class Case(msgspec.Struct):
     rows: int
     limit: int = 0
     imported: tuple[int, ...] = ()
+    own: tuple[int, ...] = ()  # tasks of a file, one slot each
     over_length: str = "drop"
     seeds: dict[str, int] = msgspec.field(default_factory=lambda: OURS)
 
@@ -49,13 +50,18 @@ class Case(msgspec.Struct):
             for task in range(self.tasks)
             for family in self.lengths
             for persona in ("lawful_good", "none")
+        ] + [
+            Slot(f"own/file-{n}:none", f"own/file-{n}", "own", "none", "train")
+            for n in range(len(self.own))
         ]
 
     def played(self) -> list[Slot]:
         return self.slots()[: self.limit or None]
 
     def samples(self) -> list[Sample]:
-        talks = [(slot.id, slot.split, self.lengths[slot.family]) for slot in self.played()]
+        lengths = self.lengths | {"own": ()}
+        talks = [(slot.id, slot.split, lengths[slot.family]) for slot in self.played()]
+        talks += [(f"own/file-{n}:none", "train", (each,)) for n, each in enumerate(self.own)]
         talks += [(f"import/{n}", "train", (each,)) for n, each in enumerate(self.imported)]
         return [
             sample(id, number, length, split)
@@ -253,3 +259,17 @@ def test_a_small_dataset_is_topped_up_to_its_rows(small: Path) -> None:
     assert after[: len(before)] == before
     old = {each["slot"] for each in before}
     assert len(old) == 2 and not old & {each["slot"] for each in after[len(before) :]}
+
+
+def test_tasks_of_files_fill_rows_and_are_not_multiplied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They count as what was imported does: more tasks per family are no more of them."""
+    lengths = {"maths": (120, 60), "identity": (50,)}
+    found = []
+    for name in ("imported", "own"):
+        case = Case(3, lengths, 40, **{name: (300, 250, 90)})
+        (tmp_path / name).mkdir()
+        found.append(asked(case, tmp_path / name, monkeypatch))
+    assert found[0] == found[1]
+    assert found[0].tasks > 3

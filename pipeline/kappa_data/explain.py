@@ -21,9 +21,9 @@ from kappa_data.config import Settings
 from kappa_data.records import Conversation, Message, Slot, Task
 from kappa_data.resources import Resources
 from kappa_data.stages import generate
-from kappa_data.stages.plan import chosen_families
+from kappa_data.stages.plan import chosen_families, chosen_personas
 from kappa_data.store import Sealed
-from kappa_data.tasks import mix_table
+from kappa_data.tasks import mix_table, sources
 from kappa_data.tasks.expected import Expected
 from kappa_data.tasks.mix_table import Line, Measured
 from kappa_data.teacher import prices
@@ -58,8 +58,11 @@ def explain(root: Path, settings: Settings, resources: Resources, plan: Sealed) 
     """
     planned = planned_of(plan)
     lacking = plan.manifest.figures["families without their programs"]
-    chosen = [each for each in chosen_families(settings.plan.families) if each.name not in lacking]
-    slots = mix_table.measured(settings.plan, planned, chosen)
+    made = [each for each in chosen_families(settings.plan.families) if each.name not in lacking]
+    brought = sources.of_files(settings.plan.task_files)
+    chosen = [*made, *sources.as_families(brought)]
+    conditions = chosen_personas(settings.plan.personas, resources)
+    slots = mix_table.measured(settings.plan, planned, chosen, conditions, sources.in_mix(brought))
     sealed = {
         step.stage.name: step.sealed
         for step in recipe.status(settings, resources, root)
@@ -67,10 +70,10 @@ def explain(root: Path, settings: Settings, resources: Resources, plan: Sealed) 
     }
     left = _left(slots, sealed)
     realised: dict[str, dict[str, float]] = defaultdict(dict)
-    for line in mix_table.lines(settings.plan, left, chosen) if left else ():
+    for line in mix_table.lines(settings.plan, left, chosen, conditions) if left else ():
         realised[line.table][line.name] = line.planned
     return Explained(
-        lines=tuple(mix_table.lines(settings.plan, slots, chosen)),
+        lines=tuple(mix_table.lines(settings.plan, slots, chosen, conditions)),
         realised=realised,
         totals=_totals(slots, settings),
         survival={"plan": len(slots)} | _survival(sealed, {each.slot.id for each in slots}),

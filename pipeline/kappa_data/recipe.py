@@ -110,7 +110,7 @@ def _personas_and_material(resources: Resources) -> list[str]:
 
 PLAN = Stage(
     "plan",
-    4,
+    5,
     _in("plan"),
     ("slots",),
     prompts=_personas_and_material,

@@ -36,7 +36,7 @@ from kappa_data.stages import generate
 from kappa_data.task_check import BOXES, OWN_SEEDS, box_of
 from kappa_data.tasks import brief, evaluation, files, seeds_file
 from kappa_data.tasks.catalog import Family, select
-from kappa_data.tasks.file_forms import Malformed
+from kappa_data.tasks.file_forms import Malformed, in_file
 from kappa_data.tasks.gate import Gate
 from kappa_data.tasks.likeness import Known
 from kappa_data.tasks.written import Refused, Written
@@ -296,15 +296,20 @@ def _sift(state: _Writing, answers: Sequence[_Answer]) -> int:
     """Writes down a batch; how many tasks came of it. Two of one batch may be alike."""
     good: list[tuple[Task, str]] = []
     refused: list[Refused] = []
+    ids = {entry.task.id for entry in state.written.entries}
     for each in answers:
         reasons = each.reasons
-        if each.task is not None and (near := state.known.near(each.task)):
+        if each.task is not None and each.task.id in ids:  # too few words to be held against others
+            reasons = ("a near-duplicate of itself: it is there already",)
+        elif each.task is not None and (near := state.known.near(each.task)):
             reasons = (near,)
         if reasons:
-            state.reasons[reasons[0].partition(":")[0]] += 1
+            kind = reasons[0].partition(":")[0].partition(" /")[0]  # a pattern may hold a colon
+            state.reasons[kind] += 1
             refused.append(Refused(state.family.name, each.number, reasons, each.value))
         elif each.task is not None:
             state.known.add(each.task)
+            ids.add(each.task.id)
             good.append((each.task, state.family.group))
     state.written.append(good, refused)
     return len(good)
@@ -320,7 +325,10 @@ def _task(state: _Writing, value: Any, piece: brief.Piece | None) -> Task:
         told["fixture"] = piece.files | told.get("fixture", {})
     task, _ = files.from_value(told, family.name, 0)
     name = label(canonical_json(task))[:12]
-    return msgspec.structs.replace(task, id=f"{family.name}/written-{name}")
+    named = msgspec.structs.replace(task, id=f"{family.name}/written-{name}")
+    if len(msgspec.json.encode(in_file(named, family.group))) > files.MAX_TASK:
+        raise Malformed(f"a task of more than {files.MAX_TASK // 2**20} MB, which no file may hold")
+    return named
 
 
 def _fault(state: _Writing, value: Any, piece: brief.Piece | None) -> str:

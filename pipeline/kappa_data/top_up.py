@@ -71,8 +71,10 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
     missing = int(packed.manifest.figures["tokens missing"])
     slots = list(plan.read("slots", Slot))
     played = slots[: settings.generate.limit] if settings.generate.limit else slots
-    tokens = _tokens(tokenized, _shortened(packed), {slot.id: slot.family for slot in played})
     tasks_before, slots_before = settings.plan.tasks, settings.plan.slots
+    if not slots_before:  # more tasks per family are no more tasks of files
+        slots, played = ([each for each in some if _is_made(each)] for some in (slots, played))
+    tokens = _tokens(tokenized, _shortened(packed), {slot.id: slot.family for slot in played})
     if rows >= wanted and missing < settings.pack.seq_len:  # all there: the rest is padding
         return TopUp(tasks_before, tasks_before, wanted, rows, 0, slots_before, slots_before)
     if slots_before:
@@ -98,6 +100,12 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
             f"{wanted:,} rows; name more personas, import or add families, or ask for fewer rows"
         )
     return TopUp(low, tasks_before, wanted, rows, missing)
+
+
+def _is_made(slot: Slot) -> bool:
+    """Whether a family made the task, of a seed: no task of a file may have such an id."""
+    name, _, seed = slot.task_id.rpartition("/")
+    return name in families() and seed.isdecimal()
 
 
 def _slots(settings: Settings, slots: list[Slot], played: list[Slot], tokens: Counter[str]) -> int:
@@ -150,7 +158,7 @@ def _shortened(packed: Sealed) -> dict[str, int]:
 def _tokens(
     tokenized: Sealed, shortened: dict[str, int], family_of: dict[str, str]
 ) -> Counter[str]:
-    """Tokens of train by family, as far as they can be packed; "" for what was imported."""
+    """Tokens of train by family, as far as they can be packed; "" for what is of none of them."""
     tokens: Counter[str] = Counter()
     for shard in tokenized.shards("samples"):
         with pq.ParquetFile(shard) as file:

@@ -41,7 +41,6 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     """Seals "slots", "tasks" and "quarantine" (tasks that their own verifier refused)."""
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
     check_shares(ctx.config)
-    check_mixture(ctx.config, families())
     chosen = chosen_families(ctx.config.families)
     sandbox = choose(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
@@ -49,10 +48,16 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
         ctx.progress.note(f"plan: family {name} is left out: the sandbox has no {programs}")
     able = sources.with_material(able, ctx.config.seeds)
     brought = sources.of_files(ctx.config.task_files, sandbox)
+    mixable = [*able, *sources.as_families(brought)]
+    check_mixture(
+        ctx.config,
+        {*families(), *(each.name for each in mixable)},
+        {each.task.family for each in brought},
+    )
     known = list(load_personas(ctx.resources))
     mix: Mix | Mixed
     if ctx.config.slots:
-        mix = Mixed(ctx.config, [*able, *sources.as_families(brought)], conditions, known)
+        mix = Mixed(ctx.config, mixable, conditions, known)
         tasks = mix.tasks
     else:
         mix = Mix(ctx.config, conditions, known)
@@ -80,7 +85,7 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
             texts.write(TaskText(task.id, task.family, text))
             for slot in own:
                 slots.write(slot)
-    table = mix_table.table(ctx.config, planned, able)
+    table = mix_table.table(ctx.config, planned, mixable, conditions, sources.in_mix(brought))
     limits = [*mix.notes(), *(mix_table.notes(table) if ctx.config.slots else [])]
     for line in limits:
         ctx.progress.note(line)
@@ -161,7 +166,8 @@ def assign_splits(
     together = {family.name: family.together for family in chosen if family.together > 1}
 
     def first_of(task: Task) -> str:
-        if size := together.get(task.family):
+        size = together.get(task.family)
+        if size and task.id == f"{task.family}/{task.seed}":  # one of a file may bear the name, too
             return f"{task.family}/{task.seed - task.seed % size}"
         return task.id
 

@@ -137,10 +137,12 @@ def _result(step: ReferenceStep, files: dict[str, str]) -> int:
 
 def _lines(text: str, step: ReferenceStep) -> str:
     first, most = step.arguments.get("offset", 1), step.arguments.get("limit")
+    if not isinstance(first, int) or not isinstance(most, int | None):
+        return ""  # a reference may show a call that the tool refuses
     if first == 1 and most is None:
         return text
-    lines = text.splitlines(keepends=True)[first - 1 :]
-    return "".join(lines if most is None else lines[:most])
+    lines = text.splitlines(keepends=True)[max(first - 1, 0) :]
+    return "".join(lines if most is None else lines[: max(most, 0)])
 
 
 def _shown(text: str) -> int:

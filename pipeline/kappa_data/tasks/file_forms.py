@@ -29,8 +29,14 @@ MAX_PATTERN = 2_000
 MAX_GOALS = 50
 MAX_STEPS = 200
 """tool calls of one turn"""
+MAX_CHECKS = 100
+MAX_PATTERNS = 200
+"""of all checks of a task: each is tried in long texts before it is used"""
+MAX_ATTEMPTS = 50
+"""wrong ones, each of which is played in a box of its own"""
 _ID = re.compile(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*")
 _FAMILY = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+_PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,99}")
 MAX_ID = 120
 
 
@@ -270,6 +276,16 @@ def _check(task: Task) -> None:
             f"the reference has {len(task.reference)} turns; it needs one for the opening and one "
             f"for each goal, {len(task.goals) + 1}"
         )
+    for place, count, most in (
+        ("verifier", len(task.verifier), MAX_CHECKS),
+        ("verifier: patterns", sum(map(_patterns, task.verifier)), MAX_PATTERNS),
+        ("wrong", len(task.wrong), MAX_ATTEMPTS),
+    ):
+        if count > most:
+            raise Malformed(f"{place}: {count}; at most {most}")
+    for place, names in (("tools", task.tools), ("programs", task.programs)):
+        if odd := [each for each in names if not _PROGRAM.fullmatch(each)]:
+            raise Malformed(f'{place}: "{odd[0][:80]}" is no name of one')
     _check_files(task.fixture, "fixture")
     for at, check in enumerate(task.verifier):
         _check_check(check, len(task.reference), bool(task.tools), f"verifier[{at}]")
@@ -278,6 +294,10 @@ def _check(task: Task) -> None:
             if step.tool not in task.tools:
                 hint = nearest(step.tool, task.tools) if task.tools else "it offers none"
                 raise Malformed(f'a step calls "{step.tool}", which tools does not offer; {hint}')
+
+
+def _patterns(check: Check) -> int:
+    return len(check.required) + len(check.forbidden) if isinstance(check, AnswerCheck) else 0
 
 
 def _check_check(check: Check, turns: int, tools: bool, place: str) -> None:

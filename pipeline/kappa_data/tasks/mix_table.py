@@ -59,6 +59,8 @@ class Measured(Struct, frozen=True):
 
     slot: Slot
     task: Task
+    family: str
+    """as the mix calls it: tasks of files are families of their own"""
     group: str
     stream: str
     expected: Expected
@@ -67,29 +69,52 @@ class Measured(Struct, frozen=True):
 
 
 Planned = Sequence[tuple[Task, Sequence[Slot]]]
+Own = Mapping[str, tuple[str, str]]
+"""of tasks of files, by id: the family's name in the mix, and the group"""
 
 
-def measured(config: PlanConfig, planned: Planned, chosen: Iterable[Family]) -> list[Measured]:
+def measured(
+    config: PlanConfig,
+    planned: Planned,
+    chosen: Iterable[Family],
+    conditions: Sequence[str | None],
+    own: Own,
+) -> list[Measured]:
     """Every slot of a plan, with its stream and what is expected of it."""
     known = {family.name: family for family in chosen}
-    stream = streams_of([slot for _, slots in planned for slot in slots])
+    stream = streams_of([slot for _, slots in planned for slot in slots], conditions)
     found = []
     for task, slots in planned:
-        group = known[task.family].group if task.family in known else OTHER
+        made = (task.family, known[task.family].group if task.family in known else OTHER)
+        family, group = own.get(task.id, made)
         each = measure(task, config)
         shows = _references(task)
-        found += [Measured(slot, task, group, stream[slot.id], each, shows) for slot in slots]
+        found += [
+            Measured(slot, task, family, group, stream[slot.id], each, shows) for slot in slots
+        ]
     return found
 
 
-def table(config: PlanConfig, planned: Planned, chosen: Collection[Family]) -> list[Line]:
-    """The lines of TABLES, in this order; `chosen` are the families that the plan could take."""
-    return lines(config, measured(config, planned, chosen), chosen)
+def table(
+    config: PlanConfig,
+    planned: Planned,
+    chosen: Collection[Family],
+    conditions: Sequence[str | None],
+    own: Own,
+) -> list[Line]:
+    """The lines of TABLES, in this order; `chosen` are the families that the plan could take, those
+    of files too, and `conditions` its personas, None for nobody."""
+    return lines(config, measured(config, planned, chosen, conditions, own), chosen, conditions)
 
 
-def lines(config: PlanConfig, slots: Sequence[Measured], chosen: Iterable[Family]) -> list[Line]:
+def lines(
+    config: PlanConfig,
+    slots: Sequence[Measured],
+    chosen: Iterable[Family],
+    conditions: Sequence[str | None],
+) -> list[Line]:
     """The same, of slots that are measured."""
-    wanted = _wanted(config, slots, chosen)
+    wanted = _wanted(config, chosen, conditions)
     found = []
     for name, of_table in shares(slots).items():
         of_group: dict[str, float] = defaultdict(float)
@@ -134,7 +159,7 @@ def shares(slots: Sequence[Measured]) -> dict[str, dict[str, tuple[float, list[M
         if each.stream not in IN_STREAMS:
             parts["personas"][each.slot.persona or NOBODY].append(each)
         parts["groups"][each.group].append(each)
-        parts["families"][each.task.family].append(each)
+        parts["families"][each.family].append(each)
         parts["lengths"][band_of(each.expected.longest)].append(each)
         if each.slot.special and each.stream not in IN_STREAMS:
             parts["specials"][each.slot.special].append(each)
@@ -172,19 +197,19 @@ def as_figures(of: Iterable[Line]) -> dict[str, Any]:
 
 
 def _wanted(
-    config: PlanConfig, slots: Sequence[Measured], chosen: Iterable[Family]
+    config: PlanConfig, chosen: Iterable[Family], conditions: Sequence[str | None]
 ) -> dict[str, dict[str, float]]:
     """What was asked for, of what there is: what cannot be had leaves its share to the others."""
     specials = {kind: each for kind, each in config.specials.items() if kind not in IN_STREAMS}
     if not config.slots:
         return {"specials": specials}
-    conditions = sorted({each.slot.persona for each in slots if each.stream == "paired"}, key=str)
-    everyone = conditions or [None]
-    can = set(STREAMS) - set(possible(config.shares, everyone))
+    can = set(STREAMS) - set(possible(config.shares, conditions))
     streams = proportions(config.shares, can)
-    even = streams.get("paired", 0.0) / len(everyone)
-    personas = {each or NOBODY: even for each in everyone}
-    if None in everyone:
+    if not any(conditions):  # a task for everyone and a task for nobody are the same
+        streams["paired"] = streams.get("paired", 0.0) + streams.pop("none", 0.0)
+    even = streams.get("paired", 0.0) / len(conditions)
+    personas = {each or NOBODY: even for each in conditions}
+    if None in conditions:
         personas[NOBODY] += streams.get("none", 0.0)
     by_group: dict[str, set[str]] = defaultdict(set)
     for family in chosen:

@@ -10,7 +10,7 @@ so that who speaks says nothing about what is asked. No task is in two streams.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -45,14 +45,17 @@ class Picked(Struct, frozen=True):
     number: int
 
 
-def check(config: PlanConfig, known: Mapping[str, Family]) -> None:
-    """UsageError: an unknown name, a number that is no share, or shares that are all 0."""
+def check(config: PlanConfig, known: Collection[str], played: Collection[str] = ()) -> None:
+    """UsageError: an unknown name, a number that is no share, or shares that are all 0.
+
+    `known` are the families of the mix; `played` the names that tasks of files have beside them.
+    """
     for field, names in (
         ("shares", STREAMS),
         ("groups", tuple(GROUPS)),
         ("lengths", tuple(BANDS)),
         ("weights", tuple(known)),
-        ("lengthen", tuple(known)),
+        ("lengthen", (*known, *played)),
     ):
         shares: Mapping[str, float] = getattr(config, field)
         for name, share in shares.items():
@@ -153,7 +156,7 @@ class Mixture:
             left -= size(stream, self._conditions) * len(units.tasks)
             if left < 0:
                 break
-            first = self._accounts[stream].tasks - len(units.tasks)
+            first = self._accounts[stream].tasks
             found += [Picked(task, stream, first + n) for n, task in enumerate(units.tasks)]
         return found
 
@@ -198,10 +201,10 @@ class Mixture:
                     self.dry.append(stream)
             if found is None:
                 return
+            yield found, stream  # first: what is not asked for any more was not given
             self._sources[found.family].take(found)
             self._accounts[stream].give(found)
             self._streams.give(stream, sizes[stream] * len(found.tasks))
-            yield found, stream
 
     def _next(self, stream: Stream) -> Unit | None:
         """The stream's next unit; None where there is none that it could have."""

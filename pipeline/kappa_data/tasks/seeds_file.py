@@ -35,8 +35,8 @@ MAX_DOCUMENT = 4 * 2**20
 MAX_DOCUMENTS = 2_000
 MAX_CODE_FILE = 2**18
 MAX_FOLDER_FILES = 400
-MAX_FOLDER = 4 * 2**20
-"""bytes of a code folder, which becomes the workspace of a task"""
+MAX_FOLDER = 3 * 2**20
+"""bytes of a code folder as JSON: it is the workspace of a task, which has to fit into its file"""
 MAX_TOTAL = 256 * 2**20
 MAX_TOPIC = 300
 LEFT_OUT = frozenset(
@@ -75,14 +75,19 @@ def read(path: Path, place: str = "") -> Read:
     place = place or str(path)
     told = _told(path, place)
     skipped: Counter[str] = Counter()
-    documents: dict[str, str] = {}
+    documents: dict[Path, Document] = {}
+    names: Counter[str] = Counter()
     total = 0
     for pattern in told.documents:
         for found in _matching(path.parent, pattern, place):
             text = _text(found, MAX_DOCUMENT, skipped)
-            if text is not None:
+            if text is not None and found not in documents:
                 total += len(text)
-                documents[_name(found, path.parent)] = text
+                name = _name(found, path.parent)
+                names[name] += 1
+                # Those from elsewhere are called by their own names, which may be the same.
+                name += f" ({names[name]})" if names[name] > 1 else ""
+                documents[found] = Document(name, text)
             if total > MAX_TOTAL or len(documents) > MAX_DOCUMENTS:
                 raise UsageError(
                     f"{place}: documents: more than {MAX_DOCUMENTS:,} or than {size(MAX_TOTAL)}; "
@@ -92,8 +97,7 @@ def read(path: Path, place: str = "") -> Read:
     if not (told.topics or documents or code):
         raise UsageError(f"{place}: holds no topics, documents or code; name {WHAT}")
     topics = tuple(" ".join(each.split())[:MAX_TOPIC] for each in told.topics)
-    known = tuple(Document(name, text) for name, text in documents.items())
-    return Read(Material(topics, known, code), dict(sorted(skipped.items())))
+    return Read(Material(topics, tuple(documents.values()), code), dict(sorted(skipped.items())))
 
 
 def digest(material: Material) -> str:
@@ -119,20 +123,30 @@ def _told(path: Path, place: str) -> SeedsFile:
 
 def _matching(home: Path, pattern: str, place: str) -> list[Path]:
     """The files that a pattern names, sorted; a plain path matches itself."""
-    parts = (home / Path(pattern).expanduser()).parts
-    plain = next((at for at, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
-    top = Path(*parts[:plain])
-    found = top.glob(str(Path(*parts[plain:]))) if plain < len(parts) else iter([top])
-    files = sorted(
-        each
-        for each in found
-        if os.path.lexists(each)
-        and not each.is_dir()
-        and not LEFT_OUT & set(each.parts[len(top.parts) :])
-    )
+    try:
+        parts = (home / Path(pattern).expanduser()).parts
+        plain = next((at for at, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+        top = Path(*parts[:plain])
+        found = top.glob(str(Path(*parts[plain:]))) if plain < len(parts) else iter([top])
+        files = sorted(
+            each
+            for each in found
+            if os.path.lexists(each)
+            and not each.is_dir()
+            and not LEFT_OUT & set(each.parts[len(top.parts) :])
+            and not _through_link(each, top)
+        )
+    except (ValueError, RuntimeError, OSError) as error:  # "a**", "~nobody", a NUL, a name too long
+        raise UsageError(f'{place}: documents: "{pattern[:200]}": {error}') from None
     if not files:
         raise UsageError(f'{place}: documents: nothing is at "{pattern}"; paths start at the file')
     return files
+
+
+def _through_link(path: Path, top: Path) -> bool:
+    """Whether a linked folder below `top` leads to the file: a pattern with `*` enters those."""
+    below = path.relative_to(top).parts[:-1]
+    return any(top.joinpath(*below[:at]).is_symlink() for at in range(1, len(below) + 1))
 
 
 def _name(path: Path, home: Path) -> str:
@@ -140,8 +154,12 @@ def _name(path: Path, home: Path) -> str:
 
 
 def _folder(home: Path, name: str, place: str, skipped: Counter[str]) -> Folder:
-    top = home / Path(name).expanduser()
-    if not top.is_dir():
+    try:
+        top = home / Path(name).expanduser()
+        there = top.is_dir()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise UsageError(f'{place}: code: "{name[:200]}": {error}') from None
+    if not there:
         raise UsageError(f'{place}: code: "{name}" is no folder; paths start at the file')
     files: dict[str, str] = {}
     total = 0
@@ -149,7 +167,7 @@ def _folder(home: Path, name: str, place: str, skipped: Counter[str]) -> Folder:
         text = _text(path, MAX_CODE_FILE, skipped)
         if text is None:
             continue
-        total += len(text.encode())
+        total += len(msgspec.json.encode(text))
         files[str(path.relative_to(top))] = text
         if len(files) > MAX_FOLDER_FILES or total > MAX_FOLDER:
             raise UsageError(

@@ -26,7 +26,8 @@ def of_files(paths: Iterable[str], sandbox: Sandbox | None = None) -> tuple[file
     `sandbox` lacks a program that a task needs.
     """
     found: dict[str, files.Entry] = {}
-    for each in sorted(paths, key=lambda path: (Path(path).name, path)):
+    # By what is in them, where two have one name: the plan's key holds no more than that.
+    for each in sorted(paths, key=lambda path: (Path(path).name, _digest(path))):
         read = files.read(Path(each).expanduser(), each)
         if read.faults:
             first = read.faults[0]
@@ -51,7 +52,7 @@ def as_families(entries: Iterable[files.Entry]) -> list[Family]:
         tasks[entry.task.family, entry.group].append(entry.task)
     return [
         Family(
-            name=f"{name} of task files",  # a shipped family may have the same name
+            name=name_in_mix(name, group),
             about="",
             tools=(),
             programs=(),
@@ -61,6 +62,19 @@ def as_families(entries: Iterable[files.Entry]) -> list[Family]:
         )
         for (name, group), found in tasks.items()
     ]
+
+
+def name_in_mix(family: str, group: str) -> str:
+    """What tasks of files are called as a family of a mix: a shipped one may have the same name,
+    and in one file there may be tasks of several groups."""
+    return f"{family} of task files ({group})"
+
+
+def in_mix(entries: Iterable[files.Entry]) -> dict[str, tuple[str, str]]:
+    """By task id, which of `as_families` has the task, and its group."""
+    return {
+        each.task.id: (name_in_mix(each.task.family, each.group), each.group) for each in entries
+    }
 
 
 def with_material(families: Sequence[Family], seeds: str) -> list[Family]:
@@ -85,14 +99,16 @@ def digests(config: PlanConfig) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     for each in config.task_files:
-        path = Path(each).expanduser()
-        digest = digest_of_file(path, each, files.WHAT)
-        found.setdefault(f"task file {path.name}", []).append(digest)
+        found.setdefault(f"task file {Path(each).expanduser().name}", []).append(_digest(each))
     told = {name: ",".join(sorted(each)) for name, each in found.items()}
     if config.seeds:
         material = seeds_file.read(Path(config.seeds).expanduser(), config.seeds).material
         told["material of the seeds"] = seeds_file.digest(material)
     return told
+
+
+def _digest(path: str) -> str:
+    return digest_of_file(Path(path).expanduser(), path, files.WHAT)
 
 
 def _make(family: Family, material: Material, seed: int) -> Task:

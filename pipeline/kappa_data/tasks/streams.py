@@ -40,8 +40,9 @@ def fits(stream: str, task: Task) -> bool:
     return stream != "switch" or len(task.reference) > 1
 
 
-def streams_of(slots: Sequence[Slot]) -> dict[str, Stream]:
-    """The stream of each slot, by its id, as the slots of the whole plan show it."""
+def streams_of(slots: Sequence[Slot], conditions: Sequence[str | None]) -> dict[str, Stream]:
+    """The stream of each slot, by its id, as the slots of the whole plan show it, which is made for
+    these personas."""
     plain = [slot for slot in slots if slot.special not in IN_STREAMS]
     named = {slot.task_id for slot in plain if slot.persona is not None}
     found: dict[str, Stream] = {}
@@ -49,5 +50,5 @@ def streams_of(slots: Sequence[Slot]) -> dict[str, Stream]:
         if slot.special == "switch" or slot.special == "look_alike":
             found[slot.id] = slot.special
         else:  # where nobody has a persona, all is paired with nobody else
-            found[slot.id] = "paired" if slot.task_id in named or not named else "none"
+            found[slot.id] = "paired" if slot.task_id in named or not any(conditions) else "none"
     return found
