@@ -149,7 +149,7 @@ def by_programs(
             lacking[family.name] = ", ".join(missing)
         else:
             able.append(family)
-    if not able:
+    if lacking and not able:
         raise UsageError(f"no family can run here: programs are missing: {lacking}")
     return able, lacking
 
