@@ -97,6 +97,9 @@ def test_every_family_goes_through_a_file_unchanged(tmp_path: Path) -> None:
         (r"\b(?:2|two)\b", "(2+)+$", "takes too long on hostile text"),
         (r"\b(?:2|two)\b", r"(?:\s*\d*\s*)*x", "takes too long on hostile text"),
         (r"\b(?:2|two)\b", "(2", "no regular expression"),
+        (r"'\b(?:2|two)\b'", r'"\b2"', "holds a backspace"),
+        ('"answer"', '"anser"', r'verifier\[0\].type: there is no "anser"; known: answer, '),
+        ('opening = "', 'aim = "refuse"\nopening = "', "aim: there is no .*known: agree, correct"),
         ("turn = 0", "turn = 2", "turn 2; the reference has 2"),
         ('goals = ["Write the number to count.txt."]', "", "it needs one for the opening"),
         ('tools = ["bash"]', "tools = []", "without tools there is none"),
@@ -205,6 +208,19 @@ def test_a_plan_with_own_tasks_is_played_by_the_embedded_teacher(tmp_path: Path)
         each["stage"]: each for each in said(kappa("status", "--json", cwd=tmp_path))["stages"]
     }
     assert "task file mine.toml" in stages["plan"]["status"]
+
+
+def test_a_plan_of_own_tasks_alone(tmp_path: Path) -> None:
+    written(tmp_path, MINE)
+    flags = ("--families", "none", "--personas", "none")
+    done = kappa("plan", "--json", *flags, "--task-files", "mine.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert said(done)["figures"]["families"] == {"mine": 1}
+    done = kappa("plan", *flags, "--dataset", "nothing", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no --task-files" in done.stderr
+    done = kappa("tasks", "show", "mine.toml", cwd=tmp_path)
+    assert "name one of them: mine.toml#1" in done.stderr
 
 
 def test_check_says_what_is_wrong_with_each_task(tmp_path: Path) -> None:

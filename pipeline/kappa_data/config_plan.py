@@ -18,7 +18,9 @@ class PlanConfig(Struct, frozen=True, forbid_unknown_fields=True):
     personas: Annotated[
         tuple[str, ...], Meta(description="persona names, 'none', or 'all' (all nine and none)")
     ] = ("all",)
-    families: Annotated[tuple[str, ...], Meta(description="task families, or 'all'")] = ("all",)
+    families: Annotated[tuple[str, ...], Meta(description="task families, 'none', 'all'")] = (
+        "all",
+    )
     tasks: Annotated[
         int, Meta(gt=0, description="tasks per family (fewer where a family has fewer)")
     ] = 2

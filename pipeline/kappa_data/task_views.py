@@ -62,21 +62,30 @@ def list_lines(found: Mapping[str, Any]) -> Iterator[str]:
         if each["group"] != group:
             group = each["group"]
             yield f"{group}: {catalog.GROUPS[group]}"
-        needs = [*each["tools"][:1], *each["programs"]]
-        tools = f"   ({', '.join(needs)})" if needs else ""
-        yield f"  {each['name']:<24} {each['seeds']:>6,} seeds   {each['about']}{tools}"
+        marks = ["with tools"] if each["tools"] else []
+        marks += [f"needs {name}" for name in each["programs"]]
+        marks += ["own material"] if each["own_material"] else []
+        noted = f"   ({', '.join(marks)})" if marks else ""
+        yield f"  {each['name']:<24} {each['seeds']:>6,} seeds   {each['about']}{noted}"
     for file in found["files"]:
         unread = f", {len(file['faults'])} that cannot be read" if file["faults"] else ""
-        yield f"{file['file']}: {len(file['tasks'])} tasks{unread}"
+        yield f"{file['file']}: {counted(len(file['tasks']))}{unread}"
         for number, task in enumerate(file["tasks"], 1):
             opening = textwrap.shorten(task["opening"], 60, placeholder=" ...")
             yield f"  #{number:<4} {task['id']:<32} {task['group']:<12} {opening}"
         yield from (f"  {each['place']}: {each['why']}" for each in file["faults"])
 
 
+def counted(tasks: int) -> str:
+    """So many tasks, in words."""
+    return "1 task" if tasks == 1 else f"{tasks:,} tasks"
+
+
 def shown(name: str, settings: Settings) -> dict[str, Any]:
     """The task FAMILY/SEED, or FILE#N: the N-th of a file, from 1. UsageError: there is none."""
     path, hash_sign, number = name.rpartition("#")
+    if not hash_sign and Path(name).suffix in {".jsonl", ".toml"}:
+        raise UsageError(f"tasks show: {name} may hold several; name one of them: {name}#1")
     if not hash_sign:
         return {"task": _made(name, settings), "group": _group(name), "place": ""}
     found = files.read(Path(path).expanduser(), path)
@@ -134,14 +143,17 @@ def check_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for each in found["checked"]:
         near = len(each["near_duplicates"])
         yield (
-            f"{each['name']}: {each['tasks']:,} tasks, {each['played']:,} played in boxes, "
+            f"{each['name']}: {counted(each['tasks'])}, {each['played']:,} played in boxes, "
             f"{len(each['refused'])} refused; near-duplicates: {near}, "
             f"distinct openings: {each['distinct_openings']:.1%}"
         )
         for one in each["refused"]:
             name = " ".join(part for part in (one["place"], one["id"]) if part)
             yield f"  {name}: {'; '.join(one['reasons'])}"
+        told = {one["id"] for one in each["refused"]}
         for task_id, other, score in each["near_duplicates"][:5]:
+            if task_id in told:  # said among its reasons
+                continue
             yield f"  near-duplicate: {task_id} of {other} ({score:.2f})"
         if near > 5:
             yield f"  and {near - 5} more near-duplicates (--json names all)"
@@ -152,7 +164,7 @@ def written_lines(found: Mapping[str, Any], where: str) -> Iterator[str]:
     if found.get("dry_run"):
         price = cost(found["cost"], "free" if found["free"] else found["currency"] or "")
         yield (
-            f"{found['model']} would be asked for {found['requests']:,} tasks of "
+            f"{found['model']} would be asked for {counted(found['requests'])} of "
             f"{found['family']}: about {found['prompt_tokens']:,} prompt tokens and "
             f"{found['completion_tokens']:,} of answers, cost: {price}; repairs come on top"
         )
@@ -160,7 +172,7 @@ def written_lines(found: Mapping[str, Any], where: str) -> Iterator[str]:
     spent = found["spent"]
     beside = " (see .refused.jsonl beside it)" if found["refused"] else ""
     yield (
-        f"{found['file']}: {found['tasks']:,} tasks, {found['new']:,} of them new; "
+        f"{found['file']}: {counted(found['tasks'])}, {found['new']:,} of them new; "
         f"{found['refused']:,} refused{beside}"
     )
     yield from (f"  refused {count} x: {why}" for why, count in found["reasons"].items())
@@ -223,11 +235,16 @@ def _turns(turns: Sequence[ReferenceTurn]) -> Iterator[str]:
     for number, turn in enumerate(turns, 1):
         for step in turn.steps:
             if step.reasoning:
-                yield f"  {number}  thinks: {step.reasoning}"
+                yield from _said(number, f"thinks: {step.reasoning}")
             yield f"  {number}  {step.tool} {_short(compact_json(step.arguments))}"
         if turn.reasoning:
-            yield f"  {number}  thinks: {turn.reasoning}"
-        yield from _wrapped(f"  {number}  says: {_short(turn.answer)}")
+            yield from _said(number, f"thinks: {turn.reasoning}")
+        yield from _said(number, f"says: {_short(turn.answer)}")
+
+
+def _said(number: int, text: str) -> Iterator[str]:
+    first, *more = _wrapped(text, "     ")
+    yield from (f"  {number}  {first[5:]}", *more)
 
 
 def _block(title: str, text: str) -> Iterator[str]:
@@ -235,7 +252,7 @@ def _block(title: str, text: str) -> Iterator[str]:
     yield from _wrapped(_short(text), "  ")
 
 
-def _wrapped(text: str, indent: str = "") -> Iterator[str]:
+def _wrapped(text: str, indent: str) -> Iterator[str]:
     for line in text.splitlines():
         yield from textwrap.wrap(
             line, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  "

@@ -34,6 +34,7 @@ from kappa_data.tasks.mixture import check as check_mixture
 from kappa_data.tasks.verify import play_reference, verify
 
 ALL = "all"
+NONE = "none"
 BOXES = 4
 
 
@@ -42,6 +43,8 @@ def run(ctx: Context[PlanConfig]) -> Outcome:
     conditions = chosen_personas(ctx.config.personas, ctx.resources)
     check_shares(ctx.config)
     chosen = chosen_families(ctx.config.families)
+    if not (chosen or ctx.config.task_files):
+        raise UsageError("--families: none, and no --task-files; one of them gives the tasks")
     sandbox = choose(ctx.sandbox)
     able, lacking = by_programs(chosen, sandbox)
     for name, programs in lacking.items():
@@ -125,8 +128,10 @@ def chosen_personas(names: Iterable[str], resources: Resources) -> list[str | No
 
 
 def chosen_families(names: Iterable[str]) -> list[Family]:
-    """The families asked for, by name."""
+    """The families asked for, by name; `none` alone stands for no family."""
     wanted = set(names)
+    if wanted == {NONE}:
+        return []
     named = select(sorted(wanted - {ALL}), "--families")
     if not wanted:
         raise UsageError("--families: none is named; use all, or names separated by commas")
@@ -149,7 +154,7 @@ def by_programs(
             lacking[family.name] = ", ".join(missing)
         else:
             able.append(family)
-    if not able:
+    if lacking and not able:
         raise UsageError(f"no family can run here: programs are missing: {lacking}")
     return able, lacking
 

@@ -66,7 +66,10 @@ def task(task_id: str) -> Task:
     """Makes the task `family/seed`. UsageError: malformed, or no such family."""
     name, _, seed = task_id.rpartition("/")
     if not name or not re.fullmatch(r"0|[1-9][0-9]{0,17}", seed):
-        raise UsageError(f'task "{task_id}": write family/seed, such as log_forensics/7')
+        raise UsageError(
+            f'task "{task_id}": write family/seed, such as log_forensics/7; a task of a file is '
+            "shown by `kappa-data tasks show FILE#1`, and in a dataset once it is planned"
+        )
     return _family(name, place=f'task "{task_id}"').make(int(seed))
 
 

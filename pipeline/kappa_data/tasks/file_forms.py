@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
@@ -170,8 +170,9 @@ def in_file(task: Task, group: str) -> FileTask:
     )
 
 
-def unknown_key(value: Any) -> str:
-    """The first key that no task has, with where it stands and the nearest name; '' if none."""
+def unknown_name(value: Any) -> str:
+    """The first key that no task has, or word where only some are known (the type of a check, an
+    aim), with where it stands and the nearest name; '' if none."""
     return _unknown(value, msgspec.inspect.type_info(FileTask), "")
 
 
@@ -182,11 +183,15 @@ def _unknown(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
         tags = {each.tag: each for each in kind.types if isinstance(each, _STRUCT) and each.tag}
         tag = value.get("type") if isinstance(value, dict) else None
         plain = [each for each in kind.types if isinstance(each, _STRUCT) and not each.tag]
+        if tags and isinstance(tag, str) and tag not in tags:
+            return _no_such(f"{path}.type", tag, map(str, tags))
         chosen = tags.get(tag) if isinstance(tag, str) else next(iter(plain), None)
         return _unknown(value, chosen, path) if chosen is not None else ""
     if isinstance(kind, msgspec.inspect.VarTupleType) and isinstance(value, list):
         found = (_unknown(each, kind.item_type, f"{path}[{at}]") for at, each in enumerate(value))
         return next((each for each in found if each), "")
+    if isinstance(kind, msgspec.inspect.LiteralType) and isinstance(value, str):
+        return "" if value in kind.values else _no_such(path, value, map(str, kind.values))
     if isinstance(kind, _STRUCT) and isinstance(value, dict):
         fields = {each.encode_name: each.type for each in kind.fields}
         known = [*fields, *([kind.tag_field] if kind.tag_field else [])]
@@ -201,6 +206,10 @@ def _unknown(value: Any, kind: msgspec.inspect.Type, path: str) -> str:
 
 
 _STRUCT = msgspec.inspect.StructType
+
+
+def _no_such(path: str, value: str, known: Iterable[str]) -> str:
+    return f'{path}: there is no "{value[:60]}"; known: {", ".join(sorted(known))}'
 
 
 def _check_names(task_id: str, family: str) -> None:
@@ -313,9 +322,19 @@ def _check_check(check: Check, turns: int, tools: bool, place: str) -> None:
         raise Malformed(f"{place}: turn {check.turn}; the reference has {turns}, from 0")
     if not (check.required or check.forbidden):
         raise Malformed(f"{place}: neither required nor forbidden has a pattern")
+    _check_backspaces((*check.required, *check.forbidden), place)
     longest = max(map(len, (*check.required, *check.forbidden)))
     if longest > MAX_PATTERN:
         raise Malformed(f"{place}: a pattern of {longest} characters; at most {MAX_PATTERN}")
+
+
+def _check_backspaces(found: Iterable[str], place: str) -> None:
+    # What "\b" is in a file where a word boundary is meant: the pattern would match nothing at all.
+    if any("\b" in pattern for pattern in found):
+        raise Malformed(
+            f'{place}: a pattern holds a backspace, which is what "\\b" says; for the end of a '
+            "word write '\\b' (TOML) or \"\\\\b\" (JSON)"
+        )
 
 
 def _check_files(files: Mapping[str, str], place: str) -> None:

@@ -24,7 +24,7 @@ from kappa_data import strict_json
 from kappa_data.errors import UsageError
 from kappa_data.records import AnswerCheck, Task
 from kappa_data.tasks import patterns
-from kappa_data.tasks.file_forms import FileTask, Malformed, task_of, unknown_key
+from kappa_data.tasks.file_forms import FileTask, Malformed, task_of, unknown_name
 from kappa_data.tasks.reading import as_text, open_regular, read_bounded
 
 WHAT = "a file of tasks, .jsonl or .toml"
@@ -95,7 +95,7 @@ def from_value(value: Any, family: str, number: int) -> tuple[Task, str]:
 
     Its patterns are not tried yet: see `unsafe_patterns`.
     """
-    if wrong := unknown_key(value):
+    if wrong := unknown_name(value):
         raise Malformed(wrong)
     try:
         told = msgspec.convert(value, FileTask)
