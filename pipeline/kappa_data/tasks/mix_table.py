@@ -26,7 +26,8 @@ WHY = {
     "streams": "a task for all personas is as many slots as there are personas",
     "personas": "the tasks of their streams ran out",
     "groups": "so few tasks are no finer, or the tasks of a group ran out",
-    "lengths": "tasks are as long as their families make them; weights choose other families",
+    "lengths": "tasks are as long as their families make them, and a long one for all personas is "
+    "larger than a small plan; more slots or other weights help",
     "specials": "so few tasks can that one is more than that",
 }
 """why a share can be missed, by table"""
