@@ -20,7 +20,7 @@ from kappa_data.tasks.likeness import alike
 FEWEST_OPENINGS = 0.95
 HEAD = """# The families
 
-What tasks there are, by `python benchmarks/families.py --page docs/families.md`. Seeds are how many
+What tasks there are; written by `python benchmarks/families.py`. Seeds are how many
 tasks a family is good for. Up to 500 of them were compared with each other over opening, goals,
 files and reference, names and numbers masked: a pair with a Jaccard similarity of 0.8 over word
 5-grams counts as near-duplicates. What a task holds and how to add a family: [tasks.md](tasks.md).
