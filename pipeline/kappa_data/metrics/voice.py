@@ -18,9 +18,10 @@ from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.units import NOBODY, Unit, paired, runs
 
 FOLDS = 5
-RARELY = 4
-"""tasks of the training part that hold an n-gram, at least, for it to count: a word of fewer tells
-the task, with which a classifier would learn its training part by heart"""
+RARELY, SELDOM = 4, 0.1
+"""tasks of the training part that hold an n-gram, at least, for it to count, and their share: one
+that fewer hold tells the task or its topic, and a classifier would learn its training part by
+heart"""
 RESAMPLED = 200
 LATE = 8
 """turns from which a voice counts as late"""
@@ -191,12 +192,14 @@ def strongest(units: Sequence[Unit], most: int) -> dict[str, list[str]]:
 
 
 def _common(counts: Any, tasks: Sequence[str]) -> Gold:
-    """The columns of n-grams that RARELY tasks hold, or half of the tasks where that is less."""
+    """The columns of n-grams that SELDOM of the tasks hold, at least RARELY, or half of the tasks
+    where that is less."""
     names, number = np.unique(tasks, return_inverse=True)
     rows, grams = counts.nonzero()
     held = np.unique(number[rows] * counts.shape[1] + grams)
     holders = np.bincount(held % counts.shape[1], minlength=counts.shape[1])
-    columns: Gold = np.flatnonzero(holders >= min(RARELY, max(len(names) // 2, 1)))
+    few = max(SELDOM * len(names), min(RARELY, max(len(names) // 2, 1)))
+    columns: Gold = np.flatnonzero(holders >= few)
     return columns
 
 
