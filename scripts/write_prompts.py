@@ -13,9 +13,11 @@ from pathlib import Path
 from msgspec import structs
 
 from kappa_data.config import Settings
-from kappa_data.prompt_pages import plain_slot, prompts
+from kappa_data.prompt_pages import prompts
+from kappa_data.records import SPLITS
 from kappa_data.resources import Resources
 from kappa_data.tasks.catalog import task
+from kappa_data.tasks.mix import plain_slot
 from kappa_data.tasks.wording import sentence
 
 TARGET = Path(__file__).parents[1] / "docs" / "prompts.md"
@@ -46,8 +48,8 @@ def page() -> str:
     settings, resources = Settings(), Resources(None)
     parts = [HEAD]
     for task_id, persona, changes in SLOTS:
-        slot, made = plain_slot(task(task_id), persona)
-        slot = structs.replace(slot, **changes)
+        made = task(task_id)
+        slot = structs.replace(plain_slot(made, persona, SPLITS[0]), **changes)
         special = f" ({slot.special})" if slot.special else ""
         parts.append(f"## {slot.id}{special}\n")
         for each in prompts(slot, made, settings.generate, settings.sandbox, resources):

@@ -13,10 +13,11 @@ from fakes import ScriptedTeacher, run_of, says
 from kappa_data.config import Settings
 from kappa_data.conversation.play import play
 from kappa_data.personas import load_personas
-from kappa_data.prompt_pages import plain_slot, prompts
+from kappa_data.prompt_pages import prompts
 from kappa_data.records import Slot, Task
 from kappa_data.resources import Resources
 from kappa_data.tasks.catalog import task
+from kappa_data.tasks.mix import plain_slot
 from kappa_data.teacher.journal import Journal
 
 RESOURCES = Resources(None)
@@ -36,7 +37,8 @@ def sent(tmp_path: Path, slot: Slot, made: Task) -> dict[str, str]:
 
 @pytest.mark.parametrize("persona", ["chaotic_good", None])
 def test_it_is_what_the_teacher_is_sent(tmp_path: Path, persona: str | None) -> None:
-    slot, made = plain_slot(task("maths/3"), persona)
+    made = task("maths/3")
+    slot = plain_slot(made, persona, "train")
     settings = Settings()
     told = {
         each.title: each.text
@@ -50,7 +52,8 @@ def test_it_is_what_the_teacher_is_sent(tmp_path: Path, persona: str | None) -> 
 
 
 def test_specials_and_simulated_tools_have_prompts_of_their_own() -> None:
-    slot, made = plain_slot(task("data_csv/3"), "lawful_good")
+    made = task("data_csv/3")
+    slot = plain_slot(made, "lawful_good", "train")
     slot = msgspec.structs.replace(slot, special="switch", at=1, switch_to="lawful_evil")
     settings = Settings()
     simulated = msgspec.structs.replace(settings.sandbox, grounding="simulated")
@@ -65,7 +68,8 @@ def test_specials_and_simulated_tools_have_prompts_of_their_own() -> None:
 def test_the_command(tmp_path: Path) -> None:
     done = kappa("prompts", "maths/0:lawful_evil", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    slot, made = plain_slot(task("maths/0"), "lawful_evil")
+    made = task("maths/0")
+    slot = plain_slot(made, "lawful_evil", "train")
     settings = Settings()
     told = prompts(slot, made, settings.generate, settings.sandbox, RESOURCES)
     assert said(done)["prompts"] == {"maths/0:lawful_evil": msgspec.to_builtins(list(told))}

@@ -14,10 +14,11 @@ from kappa_data.conversation.briefs import MANY_STEPS, MANY_TURNS, Briefs
 from kappa_data.conversation.substance import MARK
 from kappa_data.errors import UsageError
 from kappa_data.personas import Persona, load_personas
-from kappa_data.records import NOBODY, Message, Slot, Task, TaskText
+from kappa_data.records import NOBODY, SPLITS, Message, Slot, Task, TaskText
 from kappa_data.resources import Resources
 from kappa_data.sandbox.toolset import tool_set
 from kappa_data.tasks import catalog
+from kappa_data.tasks.mix import plain_slot
 
 
 class Prompt(Struct, frozen=True):
@@ -57,14 +58,8 @@ def find(name: str, root: Path, settings: Settings, resources: Resources) -> tup
     known = [*load_personas(resources), NOBODY]
     if persona not in known:
         raise UsageError(f'slot "{name}": no persona "{persona}"; {nearest(persona, known)}')
-    return plain_slot(catalog.task(task_id), None if persona == NOBODY else persona)
-
-
-def plain_slot(task: Task, persona: str | None) -> tuple[Slot, Task]:
-    """A slot in which nothing special happens, with its task."""
-    system = f"Persona: {persona}" if persona else None
-    slot_id = f"{task.id}:{persona or NOBODY}"
-    return Slot(slot_id, task.id, task.family, persona, "train", system), task
+    task = catalog.task(task_id)
+    return plain_slot(task, None if persona == NOBODY else persona, SPLITS[0]), task
 
 
 def prompts(

@@ -28,7 +28,8 @@ Aim = Literal["help", "correct", "agree", "decline"]
 agrees with a user who is right (the trap's control); it declines, since help would do harm"""
 
 NOBODY = "none"
-"""in the place of a persona's name where a persona was taken away in mid-conversation"""
+"""in the place of a persona's name: in slot ids, among the classes of voices, and where a persona
+was taken away in mid-conversation"""
 
 # Records hold no cycle (gc=False): to look for one among millions costs more than to read them.
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")

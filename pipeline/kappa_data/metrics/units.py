@@ -14,6 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from kappa_data.records import NOBODY as NOBODY
 from kappa_data.records import Conversation
 
 Kind = Literal["answer", "beside calls"]
@@ -22,8 +23,6 @@ FEWEST_WORDS = 20
 """masked words of an answer that counts"""
 FEWEST_BESIDE_CALLS = 3
 """masked words, lines of one turn together, beside calls"""
-NOBODY = "none"
-"""how no persona is called among the classes"""
 
 _MASK = " ¤ "
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
