@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
+from kappa_data.config import ReportConfig
 from kappa_data.metrics.diversity import measure_diversity
 from kappa_data.metrics.length import measure_length
 from kappa_data.metrics.measure import Measure
@@ -86,7 +87,7 @@ def measured(found: list[Unit]) -> list[Measure]:
     """All figures with their bars."""
     names = sorted({unit.persona for unit in found} - {NOBODY})
     results = [measure(found, names) for measure in MEASURES]
-    return [each for result in results for each in result.measures()]
+    return [each for result in results for each in result.measures(ReportConfig())]
 
 
 MEASURES = (measure_voice, measure_phrases, measure_length, measure_diversity)

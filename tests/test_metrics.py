@@ -14,6 +14,7 @@ from collections import Counter
 
 import pytest
 
+from kappa_data.config import ReportConfig
 from kappa_data.metrics.diversity import first, measure_diversity, sample
 from kappa_data.metrics.length import measure_length
 from kappa_data.metrics.measure import Measure
@@ -133,7 +134,7 @@ def test_only_whole_tasks_are_paired() -> None:
 
 def test_voices_that_differ_are_told_apart() -> None:
     voice = clean_voice()
-    assert not missed(voice.measures())
+    assert not missed(voice.measures(ReportConfig()))
     assert voice.ten is not None and voice.ten.lowest.f1 > 0.95
     units = paired(clean(), [*NAMES, NOBODY])
     said = [unit.persona for unit in units]
@@ -154,7 +155,9 @@ def test_a_blanked_voice_is_alarming() -> None:
         ),
     )
     voice = measure_voice(blank, NAMES)
-    assert {"lowest F1, with no persona", "persona taken for none"} <= missed(voice.measures())
+    assert {"lowest F1, with no persona", "persona taken for none"} <= missed(
+        voice.measures(ReportConfig())
+    )
     assert voice.ten is not None and voice.ten.lowest.persona in ("bob", NOBODY)
 
 
@@ -183,7 +186,7 @@ def test_a_voice_lost_in_tool_loops_is_alarming() -> None:
             else unit.text
         ),
     )
-    names = missed(measure_voice(blank, NAMES).measures())
+    names = missed(measure_voice(blank, NAMES).measures(ReportConfig()))
     assert "lowest F1 beside calls" in names and "lowest F1, with no persona" not in names
 
 
@@ -234,7 +237,9 @@ def test_too_little_is_no_figure() -> None:
         measure_phrases([], NAMES),
         measure_length([], NAMES),
     ):
-        assert all(each.value is None and not each.missed for each in result.measures())
+        assert all(
+            each.value is None and not each.missed for each in result.measures(ReportConfig())
+        )
     assert measure_diversity([], NAMES).samples == {}
 
 
@@ -242,7 +247,9 @@ def test_too_little_is_no_figure() -> None:
 
 
 def test_a_catchphrase_in_a_fifth_of_the_turns_is_found() -> None:
-    assert "largest share of one phrase" not in missed(measure_phrases(clean(), NAMES).measures())
+    assert "largest share of one phrase" not in missed(
+        measure_phrases(clean(), NAMES).measures(ReportConfig())
+    )
     worn = changed(
         clean(),
         text=lambda unit: (
@@ -252,7 +259,7 @@ def test_a_catchphrase_in_a_fifth_of_the_turns_is_found() -> None:
         ),
     )
     result = measure_phrases(worn, NAMES)
-    assert "largest share of one phrase" in missed(result.measures())
+    assert "largest share of one phrase" in missed(result.measures(ReportConfig()))
     found = {each.persona: each for each in result.phrases}
     assert found["cid"].phrase == "here we go again"
     assert math.isclose(found["cid"].share, 0.2) and math.isclose(found["cid"].brought, 0.2)
@@ -265,7 +272,7 @@ def test_an_opener_that_wears_out_is_found() -> None:
         clean(), text=lambda unit: f"{'oh my dear ' * (unit.persona == 'bob')}{unit.text}"
     )
     result = measure_phrases(worn, NAMES)
-    assert "top opener" in missed(result.measures())
+    assert "top opener" in missed(result.measures(ReportConfig()))
     opener = next(each for each in result.openers if each.persona == "bob")
     assert (opener.phrase, opener.share) == ("oh my dear", 1.0)
 
@@ -279,9 +286,11 @@ def test_a_voice_of_few_words_does_not_survive_without_them() -> None:
             for word in unit.text.split()
         ),
     )
-    assert "F1 lost without the ten strongest" in missed(measure_phrases(thin, NAMES).measures())
+    assert "F1 lost without the ten strongest" in missed(
+        measure_phrases(thin, NAMES).measures(ReportConfig())
+    )
     rich = measure_phrases(made(1, own=10, kinds=50), NAMES)
-    assert "F1 lost without the ten strongest" not in missed(rich.measures())
+    assert "F1 lost without the ten strongest" not in missed(rich.measures(ReportConfig()))
     top = strongest(paired(thin, [*NAMES, NOBODY]), 3)
     assert set(top["ada"]) == {"adaa", "adab", "adac"}
 
@@ -294,11 +303,13 @@ def test_length_is_held_against_no_persona(words_said: int, wrong: str | None) -
     units = changed(clean(), length=lambda unit: words_said if unit.persona == "ada" else 24)
     result = measure_length(units, NAMES)
     assert result.ratios == {"ada": words_said / 24, "bob": 1.0, "cid": 1.0}
-    assert missed(result.measures()) == ({f"median length, {wrong}"} if wrong else set())
+    assert missed(result.measures(ReportConfig())) == (
+        {f"median length, {wrong}"} if wrong else set()
+    )
 
 
 def test_a_persona_that_repeats_itself_is_found() -> None:
-    assert not missed(measure_diversity(clean(), NAMES).measures())
+    assert not missed(measure_diversity(clean(), NAMES).measures(ReportConfig()))
     worn = changed(
         clean(),
         text=lambda unit: (
@@ -308,7 +319,7 @@ def test_a_persona_that_repeats_itself_is_found() -> None:
         ),
     )
     result = measure_diversity(worn, NAMES)
-    assert {"zlib over none's", "distinct-2 over none's"} <= missed(result.measures())
+    assert {"zlib over none's", "distinct-2 over none's"} <= missed(result.measures(ReportConfig()))
     assert result.samples["bob"].repeated == 1.0
 
 

@@ -98,11 +98,9 @@ def release(
         sealed, _ = build(recipe.IMPORTED, made, {}, Resources(), root, Quiet())
         done[f"import:{sealed.dir.name}"] = sealed
     settings = Settings(pack=PackConfig(seq_len=512), release=config or ReleaseConfig())
-    for stage in (recipe.VALIDATE, recipe.DEDUPE, recipe.TOKENIZE, recipe.PACK, recipe.RELEASE):
+    for stage in recipe.STAGES[2:]:
         inputs = {
-            name: each
-            for name, each in done.items()
-            if name.partition(":")[0] in (*stage.inputs, "import" * (stage is recipe.RELEASE))
+            name: each for name, each in done.items() if name.partition(":")[0] in stage.inputs
         }
         options = getattr(settings, stage.name)
         done[stage.name], _ = build(stage, options, inputs, Resources(), root, Quiet())

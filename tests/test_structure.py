@@ -16,8 +16,8 @@ REPO = Path(__file__).parents[1]
 LAYERS = (
     {"errors", "records", "printable", "normal_form"},
     {
-        "config", "config_layers", "config_plan", "config_sandbox", "resources", "arrow",
-        "progress", "engine", "disk", "store", "stage", "remembered", "open_files",
+        "config", "config_layers", "config_plan", "config_report", "config_sandbox", "resources",
+        "arrow", "progress", "engine", "disk", "store", "stage", "remembered", "open_files",
     },
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
@@ -29,12 +29,12 @@ LAYERS = (
     {"top_up"},
     {
         "session", "browse", "terminal", "push", "tool_list", "prompt_pages", "replay_sources",
-        "replay_report", "journal_report", "projection", "dry_run", "dry_run_report", "explain",
-        "explain_report", "task_check", "task_views", "task_writing",
+        "replay_report", "report_view", "journal_report", "projection", "dry_run",
+        "dry_run_report", "explain", "explain_report", "task_check", "task_views", "task_writing",
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",
-        "tasks_command",
+        "tasks_command", "report_command",
         "cli", "__main__",
     },
 )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kappa_data import building, journal_command, machine_commands, tasks_command
+from kappa_data import building, journal_command, machine_commands, report_command, tasks_command
 from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
 from kappa_data.errors import UsageError
 from kappa_data.options import (
@@ -61,7 +61,7 @@ STAGE_FLAGS = {stage: (stage,) for stage in STAGE_HELP} | {
 # What a command decides by itself; for everything before it, what was said last still holds. The
 # sandbox belongs to plan: it comes first, and generate must not ask another question than plan did.
 OWN = {stage: (stage,) for stage in STAGE_HELP} | {"plan": ("plan", "sandbox")}
-EVERYTHING = (*STAGE_HELP, "sandbox")
+EVERYTHING = (*STAGE_HELP, "report", "sandbox")
 
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="forget the settings that earlier commands were given")
@@ -376,5 +376,6 @@ def gc(
 
 
 journal_command.register(app)
+report_command.register(app)
 machine_commands.register(app)
 tasks_command.register(app)

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from kappa_data.config_plan import PlanConfig as PlanConfig
 from kappa_data.config_plan import Share as Share
+from kappa_data.config_report import ReportConfig as ReportConfig
 from kappa_data.config_sandbox import GROUNDINGS as GROUNDINGS
 from kappa_data.config_sandbox import RUN_ONLY as RUN_ONLY
 from kappa_data.config_sandbox import Limits as Limits
@@ -311,6 +312,9 @@ class ReleaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="what the teacher's licence says of its output; '' is said as such")
     ] = ""
     title: Annotated[str, Meta(description="heading of the card; '': the dataset's name")] = ""
+    override: Annotated[
+        str, Meta(description="why it may be pushed though targets are missed; the card says it")
+    ] = ""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -322,6 +326,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     dedupe: DedupeConfig = DedupeConfig()
     tokenize: TokenizeConfig = TokenizeConfig()
     pack: PackConfig = PackConfig()
+    report: ReportConfig = ReportConfig()
     release: ReleaseConfig = ReleaseConfig()
     sandbox: SandboxConfig = SandboxConfig()
 

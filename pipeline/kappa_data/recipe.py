@@ -1,6 +1,6 @@
 """The whole machine on one page: the stages in order, and how a dataset is built up to one of them.
 
-plan ─→ generate ─→ validate ─→ dedupe ─→ tokenize ─→ pack ─→ release
+plan ─→ generate ─→ validate ─→ dedupe ─→ tokenize ─→ pack ─→ report ─→ release
            import ─┘  (conversations from elsewhere: any number, sealed by a command of its own)
 """
 
@@ -142,15 +142,24 @@ VALIDATE = Stage(
 DEDUPE = Stage("dedupe", 5, _in("dedupe"), ("conversations",), ("validate",))
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
+REPORT = Stage(
+    "report",
+    1,
+    _in("report"),
+    ("report",),
+    ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
+    prompts=_personas,
+    whole=True,
+)
 RELEASE = Stage(
     "release",
-    5,
+    6,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
-    ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
+    ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack", "report"),
     prompts=_card,
 )
-STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, RELEASE)
+STAGES = (PLAN, GENERATE, VALIDATE, DEDUPE, TOKENIZE, PACK, REPORT, RELEASE)
 IMPORTED = Stage(IMPORT, 4, _in("import_"), ("conversations",))
 DECLARED = (*STAGES, IMPORTED)
 NAMES = tuple(stage.name for stage in STAGES)

@@ -175,6 +175,13 @@ class ConversationFinding(Struct, frozen=True, gc=False):
     evidence: str
 
 
+class Section(Struct, frozen=True):
+    """One part of a dataset's figures (`metrics/figures.py`), as JSON text."""
+
+    name: str
+    text: str
+
+
 # --- tasks -------------------------------------------------------------------------------------
 
 

@@ -104,7 +104,8 @@ class Stage:
     `prompts` gives the resources that it reads, and `found` what it finds by a folder, an entry
     point or its config (name -> a text that changes with it), such as the task families. `boxed`
     says of a config whether tool calls run: then the sandbox's settings are part of the key, and
-    `in_box`, what is found by them.
+    `in_box`, what is found by them. `whole`: an input counts by its own key too, since more of it
+    is read than its rows: what it refused, its figures.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Stage:
     found: Callable[[Any], Mapping[str, str]] = lambda config: {}
     boxed: Callable[[Any], bool] = lambda config: False
     in_box: Callable[[SandboxConfig], Mapping[str, str]] = lambda sandbox: {}
+    whole: bool = False
 
 
 def key_parts(
@@ -133,7 +135,10 @@ def key_parts(
         "stage": stage.name,
         "version": stage.version,
         "config": identity(config) | boxed,
-        "inputs": {name: each.digest for name, each in sorted(inputs.items())},
+        "inputs": {
+            name: f"{each.manifest.key}:{each.digest}" if stage.whole else each.digest
+            for name, each in sorted(inputs.items())
+        },
         "resources": resources.digests(stage.prompts(resources)) | found,
     }
 

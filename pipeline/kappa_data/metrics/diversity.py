@@ -13,10 +13,11 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from kappa_data.config import ReportConfig
 from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.units import NOBODY, Unit, paired, words
 
-BAR = 1.10
+TITLES = {"zlib": "zlib", "self_repetition": "self-repetition", "distinct": "distinct-2"}
 _SELF = 4
 """words of a run that counts as repeated where another unit has it"""
 
@@ -36,22 +37,24 @@ class Diversity(Struct, frozen=True):
     samples: dict[str, Sample]
     size: int
 
-    def measures(self) -> tuple[Measure, ...]:
+    def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
         """The worst persona of each measure, as a multiple of no persona's."""
         plain = self.samples.get(NOBODY)
-        ratios: dict[str, dict[str, float]] = {"zlib": {}, "self-repetition": {}, "distinct-2": {}}
+        ratios: dict[str, dict[str, float]] = {"zlib": {}, "self_repetition": {}, "distinct": {}}
         if plain:
             for name, each in self.samples.items():
                 if name != NOBODY:
                     ratios["zlib"][name] = each.zlib / plain.zlib
-                    ratios["distinct-2"][name] = plain.distinct / each.distinct
+                    ratios["distinct"][name] = plain.distinct / each.distinct
                     if plain.repeated:
-                        ratios["self-repetition"][name] = each.repeated / plain.repeated
+                        ratios["self_repetition"][name] = each.repeated / plain.repeated
         found = []
-        for title, by_name in ratios.items():
+        for key, by_name in ratios.items():
             worst = max(by_name, key=lambda name: by_name[name], default=None)
             value = by_name[worst] if worst else None
-            found.append(Measure(f"{title} over none's", value, "at most", BAR, worst or ""))
+            bar = getattr(targets, key)
+            name = f"{TITLES[key]} over none's"
+            found.append(Measure(key, name, value, "at most", bar, detail=worst or ""))
         return tuple(found)
 
 

@@ -7,10 +7,9 @@ from statistics import median
 
 from msgspec import Struct
 
+from kappa_data.config import ReportConfig
 from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.units import NOBODY, Unit
-
-SHORTEST, LONGEST = 0.6, 1.6
 
 
 class Length(Struct, frozen=True):
@@ -18,13 +17,27 @@ class Length(Struct, frozen=True):
 
     ratios: dict[str, float]
 
-    def measures(self) -> tuple[Measure, ...]:
-        """The figures with their bars."""
+    def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
+        """The figures with their targets."""
         short = min(self.ratios, key=lambda each: self.ratios[each], default="")
         long = max(self.ratios, key=lambda each: self.ratios[each], default="")
         return (
-            Measure("median length, shortest", self.ratios.get(short), "at least", SHORTEST, short),
-            Measure("median length, longest", self.ratios.get(long), "at most", LONGEST, long),
+            Measure(
+                "shortest",
+                "median length, shortest",
+                self.ratios.get(short),
+                "at least",
+                targets.shortest,
+                detail=short,
+            ),
+            Measure(
+                "longest",
+                "median length, longest",
+                self.ratios.get(long),
+                "at most",
+                targets.longest,
+                detail=long,
+            ),
         )
 
 

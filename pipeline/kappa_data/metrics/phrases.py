@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
+from kappa_data.config import ReportConfig
+from kappa_data.metrics.figures import Worn
 from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.units import NOBODY, Unit, paired, runs
 from kappa_data.metrics.voice import confusion_of, f1_of, grams_of, guesses, strongest
@@ -18,20 +20,6 @@ OPENING = 3
 DELETED = 10
 FEWEST_BESIDE = 400
 """units beside calls, at least, to be looked at by themselves: 5 % of fewer is luck"""
-PHRASE_BAR, OPENER_BAR, ABLATION_BAR = 0.05, 0.10, 0.10
-
-
-class Worn(Struct, frozen=True):
-    """The most frequent phrase of a persona.
-
-    `share`: of its units, those that hold the phrase. `brought`: that minus the share among no
-    persona's units, since what everybody says about a task is no catchphrase; the choice is by it.
-    """
-
-    persona: str
-    phrase: str
-    share: float
-    brought: float
 
 
 class Phrases(Struct, frozen=True):
@@ -42,28 +30,31 @@ class Phrases(Struct, frozen=True):
     openers: tuple[Worn, ...]
     lost: dict[str, float]
 
-    def measures(self) -> tuple[Measure, ...]:
-        """The figures with their bars."""
+    def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
+        """The figures with their targets."""
         worst = max(self.lost, key=lambda name: self.lost[name], default=None)
         return (
-            _worst("largest share of one phrase", self.phrases, PHRASE_BAR),
-            _worst("top opener", self.openers, OPENER_BAR),
+            _worst(
+                "phrase_share", "largest share of one phrase", self.phrases, targets.phrase_share
+            ),
+            _worst("opener_share", "top opener", self.openers, targets.opener_share),
             Measure(
+                "ablation_loss",
                 "F1 lost without the ten strongest",
                 self.lost[worst] if worst else None,
                 "at most",
-                ABLATION_BAR,
-                worst or "",
+                targets.ablation_loss,
+                detail=worst or "",
             ),
         )
 
 
-def _worst(name: str, worn: Sequence[Worn], bar: float) -> Measure:
+def _worst(key: str, name: str, worn: Sequence[Worn], bar: float) -> Measure:
     if not worn:
-        return Measure(name, None, "at most", bar)
+        return Measure(key, name, None, "at most", bar)
     worst = max(worn, key=lambda each: each.brought)
     detail = f'{worst.persona}: "{worst.phrase}", {worst.share:.1%} with what none says'
-    return Measure(name, worst.brought, "at most", bar, detail)
+    return Measure(key, name, worst.brought, "at most", bar, detail=detail)
 
 
 def measure_phrases(units: Sequence[Unit], personas: Sequence[str]) -> Phrases:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
+from kappa_data.config import ReportConfig
 from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.units import NOBODY, Unit, paired, runs
 
@@ -27,8 +28,6 @@ LATE = 8
 """turns from which a voice counts as late"""
 FEWEST_LATE = 20
 """units of each class in late turns, at least, for the loss to mean something"""
-
-F1_BAR, BESIDE_BAR, LATE_BAR, TAKEN_BAR = 0.90, 0.80, 0.05, 0.03
 
 Gold = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -85,26 +84,50 @@ class Voice(Struct, frozen=True):
     shuffled_bar: float
     """chance, and three standard errors"""
 
-    def measures(self) -> tuple[Measure, ...]:
-        """The figures with their bars."""
+    def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
+        """The figures with their targets."""
         taken, lost = self.ten.taken if self.ten else (None, None)
         return (
-            _lowest("lowest F1, personas", self.nine, F1_BAR),
-            _lowest("lowest F1, with no persona", self.ten, F1_BAR),
-            _lowest("lowest F1 beside calls", self.beside_calls, BESIDE_BAR),
-            Measure("F1 lost from turn 8 on", self.late_loss, "at most", LATE_BAR),
-            Measure("no persona taken for one", taken, "at most", TAKEN_BAR),
-            Measure("persona taken for none", lost, "at most", TAKEN_BAR),
-            Measure("shuffled names guessed", self.shuffled, "at most", self.shuffled_bar),
+            _lowest("voice_f1", "lowest F1, personas", self.nine, targets.voice_f1),
+            _lowest("none_f1", "lowest F1, with no persona", self.ten, targets.none_f1),
+            _lowest(
+                "beside_calls_f1",
+                "lowest F1 beside calls",
+                self.beside_calls,
+                targets.beside_calls_f1,
+            ),
+            Measure(
+                "late_loss",
+                f"F1 lost from turn {LATE} on",
+                self.late_loss,
+                "at most",
+                targets.late_loss,
+            ),
+            Measure("none_taken", "no persona taken for one", taken, "at most", targets.none_taken),
+            Measure(
+                "persona_lost", "persona taken for none", lost, "at most", targets.persona_lost
+            ),
+            Measure(
+                "shuffled", "shuffled names guessed", self.shuffled, "at most", self.shuffled_bar
+            ),
         )
 
 
-def _lowest(name: str, told: Told | None, bar: float) -> Measure:
+def _lowest(key: str, name: str, told: Told | None, bar: float) -> Measure:
     if told is None:
-        return Measure(name, None, "at least", bar)
+        return Measure(key, name, None, "at least", bar)
     worst = told.lowest
-    detail = f"{worst.persona}, {worst.low:.3f} to {worst.high:.3f}, {worst.units} units"
-    return Measure(name, worst.f1, "at least", bar, detail)
+    return Measure(
+        key,
+        name,
+        worst.f1,
+        "at least",
+        bar,
+        worst.low,
+        worst.high,
+        worst.units,
+        detail=worst.persona,
+    )
 
 
 def measure_voice(units: Sequence[Unit], personas: Sequence[str]) -> Voice:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ import msgspec
 from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig
 from kappa_data.disk import write_durably
+from kappa_data.metrics.figures import Step, of_sections
 from kappa_data.printable import plain
-from kappa_data.records import SPLITS, Conversation, Row, Split
+from kappa_data.records import SPLITS, Conversation, Row, Section, Split
 from kappa_data.resources import sha256_of
 from kappa_data.stage import Context, Outcome, package_version
 from kappa_data.stages.pack import VOCABULARY
@@ -36,16 +37,6 @@ COUNTED = (
     "split", "source", "persona", "generated persona", "family", "teacher", "model", "grounding",
     "calls",
 )  # fmt: skip
-# The stages in order, and the record sets that come out of each.
-FUNNEL: dict[str, tuple[str, ...]] = {
-    "plan": ("slots",),
-    "generate": ("conversations",),
-    IMPORT: ("conversations", "quarantine"),
-    "validate": ("conversations",),
-    "dedupe": ("conversations",),
-    "tokenize": ("samples",),
-    "pack": SPLITS,
-}
 DEFAULT_LICENSE = ReleaseConfig().license
 # What markdown would act on; an underscore only where it is not within a word.
 MARKUP = re.compile(r"[\\`*\[\]<>|&~$]|(?<!\w)_|_(?!\w)")
@@ -69,6 +60,8 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "trained tokens": sum(each["trained tokens"] for each in packed.figures["splits"].values()),
         "embedded": counts["teacher"]["embedded"],
         "grounding": dict(sorted(counts["grounding"].items())),
+        "missed": ctx.inputs["report"].manifest.figures["missed"],
+        "override": ctx.config.override,
         **{name: packed.figures[name] for name in VOCABULARY},
     }
     folder = ctx.folder / DATASET
@@ -118,6 +111,7 @@ def _card(
     """The dataset card. It says only what holds of these conversations: of generated ones, of
     imported ones, of both. Texts from outside are made one harmless line; YAML escapes its own."""
     packed = ctx.inputs["pack"].manifest
+    report = of_sections(list(ctx.inputs["report"].read("report", Section)))
     imports = [each.manifest for name, each in ctx.inputs.items() if _kind(name) == IMPORT]
     mine = counts["generated persona"]
     body = ctx.resources.render(
@@ -146,7 +140,7 @@ def _card(
         format=_inline(packed.figures["format"]),
         tokenizer=_inline(packed.figures["tokenizer"]),
         train_on=ctx.inputs["tokenize"].manifest.config["train_on"],
-        funnel=_funnel(ctx.inputs),
+        funnel=_funnel(report.funnel),
         version=package_version(),
     )
     filled = {
@@ -178,25 +172,12 @@ def _kind(name: str) -> str:
     return name.partition(":")[0]
 
 
-def _funnel(inputs: Mapping[str, Sealed]) -> list[tuple[str, int, list[tuple[str, int]]]]:
-    """(stage, records that came out, records rejected by reason), all imports as one line.
-
-    What an import could not hold goes on to validate, which counts it by its rule: so it came out
-    of the import here, and no record is rejected twice.
-    """
-    lines = []
-    for stage in FUNNEL:
-        count = 0
-        rejected: Counter[str] = Counter()
-        found = [each for name, each in inputs.items() if _kind(name) == stage]
-        for each in found:
-            count += sum(each.count(name) for name in FUNNEL[stage])
-            rejected.update(each.manifest.rejected)
-        if stage == IMPORT:
-            del rejected["quarantined"]
-        if found:
-            lines.append((stage, count, [(_inline(why), n) for why, n in sorted(rejected.items())]))
-    return lines
+def _funnel(steps: Iterable[Step]) -> list[tuple[str, int, list[tuple[str, int]]]]:
+    """(stage, records that came out, records rejected by reason)."""
+    return [
+        (each.stage, each.out, [(_inline(why), n) for why, n in each.rejected.items()])
+        for each in steps
+    ]
 
 
 def _shares(counter: Counter[str]) -> list[tuple[str, int, str]]:

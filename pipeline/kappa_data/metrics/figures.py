@@ -1,0 +1,84 @@
+"""All figures of a dataset: what the stage `report` seals, and the report and the card show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from kappa_data.metrics.measure import Cell, Measure
+from kappa_data.records import Section
+
+
+class Step(Struct, frozen=True):
+    """One line of the funnel: records that came out of a stage, and those it refused, by reason."""
+
+    stage: str
+    out: int
+    rejected: Mapping[str, int]
+
+
+class Worn(Struct, frozen=True):
+    """A frequent phrase of a persona.
+
+    `share`: of its turns, those that hold the phrase. `brought`: that minus the share among no
+    persona's turns, since what everybody says about a task is no catchphrase; the choice is by it.
+    `examples`: where it stands.
+    """
+
+    persona: str
+    phrase: str
+    share: float
+    brought: float
+    examples: tuple[str, ...] = ()
+
+
+class Share(Struct, frozen=True):
+    """One line of the mix: shares planned (None: nobody asked for any) and got, of the tokens."""
+
+    table: str
+    """persona, group, family or length"""
+    name: str
+    planned: float | None
+    got: float
+    conversations: int
+
+
+class Figures(Struct, frozen=True):
+    """Everything that is measured of one dataset."""
+
+    measures: tuple[Measure, ...]
+    cells: tuple[Cell, ...]
+    funnel: tuple[Step, ...]
+    rules: Mapping[str, int]
+    """findings of validate, by rule"""
+    mix: tuple[Share, ...]
+    confusion: Mapping[str, Mapping[str, Mapping[str, int]]]
+    """[answer or beside calls][who spoke][who was guessed]: units"""
+    phrases: tuple[Worn, ...]
+    openers: tuple[Worn, ...]
+    lengths: Mapping[str, tuple[int, ...]]
+    """tokens of the samples by persona, as ten deciles from the shortest to the longest"""
+    packing: Mapping[str, Mapping[str, float | None]]
+    """by split: rows, samples, tokens, trained tokens, density"""
+    cost: Mapping[str, float]
+    """requests, prompt and completion tokens: of what was made, and of what is kept"""
+
+    @property
+    def missed(self) -> tuple[Measure, ...]:
+        """The measures that fall short."""
+        return tuple(each for each in self.measures if each.missed)
+
+    def sections(self) -> list[Section]:
+        """One JSON text for each field, as the stage stores them."""
+        return [
+            Section(name, msgspec.json.encode(getattr(self, name)).decode())
+            for name in self.__struct_fields__
+        ]
+
+
+def of_sections(sections: list[Section]) -> Figures:
+    """The figures from their sections."""
+    plain = {each.name: msgspec.json.decode(each.text) for each in sections}
+    return msgspec.convert(plain, Figures)
