@@ -57,8 +57,8 @@ def test_run_twice_is_up_to_date(built):
     again = kappa("run", "--json", *SMALL, *FEW, "--teacher", "embedded", cwd=built)
     assert again.returncode == 0, again.stderr
     second = said(again)
-    assert [each["status"] for each in first["stages"]] == ["built"] * 7
-    assert [each["status"] for each in second["stages"]] == ["up-to-date"] * 7
+    assert [each["status"] for each in first["stages"]] == ["built"] * 8
+    assert [each["status"] for each in second["stages"]] == ["up-to-date"] * 8
     assert [each["key"] for each in first["stages"]] == [each["key"] for each in second["stages"]]
     for each in second["stages"]:
         assert set(each) >= {"stage", "key", "dir", "status", "records", "rejected", "seconds"}
@@ -190,7 +190,7 @@ def test_status_says_why(built, tmp_path):
     reasons = {each["stage"]: each["status"] for each in changed["stages"]}
     assert reasons["tokenize"] == "up to date"
     assert reasons["pack"] == "seq_len: 131072 -> 4096"
-    assert reasons["release"] == "waits for pack"
+    assert reasons["release"] == "waits for report"
 
 
 def test_a_changed_threshold_that_changes_nothing_is_cut_off_early(built, tmp_path):

@@ -21,7 +21,7 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
-STAGES = ("plan", "generate", "validate", "dedupe", "tokenize", "pack", "release")
+STAGES = ("plan", "generate", "validate", "dedupe", "tokenize", "pack", "report", "release")
 LONGER = ("generate", "validate", "tokenize", "pack", "release")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,10 @@ class Released(Struct, frozen=True):
 def push(release: Path, target: str, options: Options, progress: Progress) -> dict[str, Any]:
     """Sends the dataset in `release` to `target`; a summary with what was said to the user.
 
-    Raises UsageError for a target that is neither a repository nor a folder, and for embedded,
-    simulated or unsafe-local data without its flag; EnvironmentLacks where there is no token, no
-    network or no right to write.
+    Raises UsageError for a target that is neither a repository nor a folder, for embedded,
+    simulated or unsafe-local data without its flag, and where a target of the report is missed and
+    nobody said why it may go; EnvironmentLacks where there is no token, no network or no right to
+    write.
     """
     released = msgspec.json.decode((release / MANIFEST).read_bytes(), type=Released)
     size = sum(each["bytes"] for each in released.files.values())
@@ -55,8 +57,11 @@ def push(release: Path, target: str, options: Options, progress: Progress) -> di
     what = f"{len(released.files) + 1} files, {size / 1e6:.1f} MB"
     kind = "Hub repository" if is_repository(target) else "folder"
     summary = {"target": target, "files": len(released.files) + 1, "bytes": size}
+    gates = _gates(released.figures)
     if options.dry_run:
-        return summary | {"status": "dry-run", "said": f"would send {what} to the {kind} {target}"}
+        said = f"would send {what} to the {kind} {target}; {gates}"
+        return summary | {"status": "dry-run", "said": said}
+    progress.note(f"push: {gates}")
     if kind == "Hub repository":
         progress.note(f"push: {what} to the Hub repository {target}")
         url = _to_hub(release, target, options)
@@ -93,6 +98,19 @@ def _check_allowed(released: Released, options: Options) -> None:
         if count and not allowed:
             noun = "conversation" if count == 1 else "conversations"
             raise UsageError(f"push: {count} {noun} {what}; {instead}")
+    missed = released.figures["missed"]
+    if missed and not released.figures["override"]:
+        raise UsageError(
+            f"push: {len(missed)} target{'s' * (len(missed) > 1)} missed: {'; '.join(missed)}; "
+            "see `kappa-data report` and mend the data, or say --override WHY, which the card shows"
+        )
+
+
+def _gates(figures: Mapping[str, Any]) -> str:
+    """What the report says of the targets, in words."""
+    missed, unknown = len(figures["missed"]), figures["too little"]
+    first = f"{missed} missed, pushed all the same" if missed else "no target is missed"
+    return f"{first}; of {unknown} there is too little to say" if unknown else first
 
 
 def is_repository(target: str) -> bool:

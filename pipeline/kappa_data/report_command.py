@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kappa_data.building import build, resources_of, settings_of
-from kappa_data.options import Common, command
+from kappa_data.options import Common, command, where_flags
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +20,10 @@ def register(app: typer.Typer) -> None:
         gate: Annotated[
             bool, typer.Option("--gate", help="end with 1 where a target is missed")
         ] = False,
+        by: Annotated[
+            str | None,
+            typer.Option(help="persona, family, strategy, turn, place or split: figures by group"),
+        ] = None,
     ) -> dict[str, Any]:
         """Measure the dataset and hold every figure against its target."""
         from kappa_data import report_view, session
@@ -34,7 +38,10 @@ def register(app: typer.Typer) -> None:
         sealed = session.current(common.root, "report", settings_of(common), resources_of(common))
         figures = of_sections(list(sealed.read("report", Section)))
         if not common.json:
-            report_view.print_report(figures)
+            if by is None:
+                report_view.print_report(figures, where_flags(common))
+            else:
+                report_view.print_cells(figures, by)
         return {
             **report_view.as_json(figures),
             "dir": str(sealed.dir),

@@ -46,6 +46,13 @@ def shown(key: str, value: float | None) -> str:
     return f"{value:.2%}" if 0 < abs(value) < 0.1 else f"{value:.1%}"
 
 
+def between(key: str, low: float | None, high: float | None) -> str:
+    """An interval in words; '' where there is none."""
+    if low is None or high is None:
+        return ""
+    return f"{shown(key, low)} to {shown(key, high)}"
+
+
 class Measure(Struct, frozen=True):
     """`value` is None where there is too little to measure: the target is then neither kept nor
     missed."""

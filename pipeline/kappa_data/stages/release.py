@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ import msgspec
 from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig
 from kappa_data.disk import write_durably
-from kappa_data.metrics.figures import Step, of_sections
+from kappa_data.metrics.figures import Figures, Step, Worn, of_sections
+from kappa_data.metrics.measure import between, in_order, shown
 from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Section, Split
+from kappa_data.report_page.charts import card_images
 from kappa_data.resources import sha256_of
 from kappa_data.stage import Context, Outcome, package_version
 from kappa_data.stages.pack import VOCABULARY
@@ -30,6 +32,7 @@ from kappa_data.store import MANIFEST, Sealed
 
 CARD = "data/seeds/card.md.j2"
 DATASET = "dataset"
+IMAGES = "images"
 NONE = "none"
 IMPORT = "import"
 CALLS = "with calls"
@@ -48,6 +51,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
     for split in SPLITS:
         ctx.adopt(f"{DATASET}/packed/{split}", ctx.inputs["pack"], split)
     packed = ctx.inputs["pack"].manifest
+    report = of_sections(list(ctx.inputs["report"].read("report", Section)))
     figures = {
         "conversations": counts["split"].total(),
         "imported": counts["source"][IMPORT],
@@ -60,13 +64,15 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "trained tokens": sum(each["trained tokens"] for each in packed.figures["splits"].values()),
         "embedded": counts["teacher"]["embedded"],
         "grounding": dict(sorted(counts["grounding"].items())),
-        "missed": ctx.inputs["report"].manifest.figures["missed"],
+        "missed": [each.words for each in report.missed],
+        "too little": sum(each.value is None for each in report.measures),
         "override": ctx.config.override,
         **{name: packed.figures[name] for name in VOCABULARY},
     }
     folder = ctx.folder / DATASET
+    images = _write_images(folder, report)
     ctx.sets()  # writes the file of an empty split, which the manifest has to list
-    write_durably(folder / "README.md", _card(ctx, counts, figures).encode())
+    write_durably(folder / "README.md", _card(ctx, counts, figures, report, images).encode())
     manifest = {
         "title": _title(ctx),
         "kappa_data": package_version(),
@@ -103,15 +109,27 @@ def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]
     return counts
 
 
+def _write_images(folder: Path, report: Figures) -> list[dict[str, str]]:
+    """Draws the figures that can be drawn; path within the dataset and description of each."""
+    found = []
+    for name, alt, data in card_images(report):
+        path = f"{IMAGES}/{name}.png"
+        (folder / IMAGES).mkdir(exist_ok=True)
+        write_durably(folder / path, data)
+        found.append({"path": path, "alt": alt})
+    return found
+
+
 def _card(
     ctx: Context[ReleaseConfig],
     counts: Mapping[str, Counter[str]],
     figures: Mapping[str, Any],
+    report: Figures,
+    images: Sequence[Mapping[str, str]],
 ) -> str:
     """The dataset card. It says only what holds of these conversations: of generated ones, of
     imported ones, of both. Texts from outside are made one harmless line; YAML escapes its own."""
     packed = ctx.inputs["pack"].manifest
-    report = of_sections(list(ctx.inputs["report"].read("report", Section)))
     imports = [each.manifest for name, each in ctx.inputs.items() if _kind(name) == IMPORT]
     mine = counts["generated persona"]
     body = ctx.resources.render(
@@ -141,6 +159,8 @@ def _card(
         tokenizer=_inline(packed.figures["tokenizer"]),
         train_on=ctx.inputs["tokenize"].manifest.config["train_on"],
         funnel=_funnel(report.funnel),
+        **_measured(report, ctx.config.override),
+        images=images,
         version=package_version(),
     )
     filled = {
@@ -178,6 +198,37 @@ def _funnel(steps: Iterable[Step]) -> list[tuple[str, int, list[tuple[str, int]]
         (each.stage, each.out, [(_inline(why), n) for why, n in each.rejected.items()])
         for each in steps
     ]
+
+
+def _measured(report: Figures, override: str) -> dict[str, Any]:
+    """What the card says of the report's figures."""
+    measures = [each for _, own in in_order(report.measures) for each in own]
+    missed = [_inline(each.words) for each in report.missed]
+    return {
+        "kept": sum(each.state == "kept" for each in measures),
+        "measures": [
+            {
+                "name": _inline(each.name),
+                "value": shown(each.key, each.value),
+                "between": between(each.key, each.low, each.high),
+                "target": f"{each.bound} {shown(each.key, each.bar)}",
+                "state": f"**{each.state}**" if each.missed else each.state,
+            }
+            for each in measures
+        ],
+        "phrases": [
+            (_inline(each.persona), _inline(each.phrase), f"{each.share:.1%}")
+            for each in _first_of_each(report.phrases)
+            if each.phrase
+        ],
+        "missed": missed,
+        "override": _inline(override) if missed else "",
+    }
+
+
+def _first_of_each(phrases: Iterable[Worn]) -> Iterable[Worn]:
+    """The first phrase of each persona: the most frequent one."""
+    return {each.persona: each for each in reversed(list(phrases))}.values()
 
 
 def _shares(counter: Counter[str]) -> list[tuple[str, int, str]]:
