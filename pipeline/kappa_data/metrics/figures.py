@@ -60,6 +60,11 @@ class Figures(Struct, frozen=True):
     openers: tuple[Worn, ...]
     lengths: Mapping[str, tuple[int, ...]]
     """tokens of the samples by persona, as ten deciles from the shortest to the longest"""
+    turns: Mapping[str, int]
+    """conversations that are kept, by how many messages of the user they answer"""
+    alike: Mapping[str, Mapping[str, float]]
+    """by pair of personas ("chaotic_evil, none"), on the tasks that both have: pairs that were
+    compared, share of them that are near-duplicates, mean similarity; empty: nobody compared"""
     packing: Mapping[str, Mapping[str, float | None]]
     """by split: rows, samples, tokens, trained tokens, density"""
     cost: Mapping[str, float]

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 Bound = Literal["at least", "at most"]
 State = Literal["kept", "missed", "too little"]
-By = Literal["persona", "family", "strategy", "turn", "place", "split"]
+By = Literal["persona", "family", "strategy", "special", "turn", "place", "split"]
 """what a figure is broken down by; `place`: an answer, or beside calls (in a tool loop)"""
 
 
@@ -71,7 +71,9 @@ class Measure(Struct, frozen=True):
     made: float | None = None
     """the same over all that the teacher made, where `value` is over what is left of it"""
     detail: str = ""
-    """the persona, phrase or pair that the value is about"""
+    """the persona, phrase or pair that the value is about; why there is no value"""
+    examples: tuple[str, ...] = ()
+    """ids of a few conversations that count against it"""
 
     @property
     def missed(self) -> bool:
@@ -113,3 +115,5 @@ class Cell(Struct, frozen=True):
     low: float | None = None
     high: float | None = None
     number: int = 0
+    made: float | None = None
+    """as of a Measure"""

@@ -119,6 +119,8 @@ def measured(ctx: Context[ReportConfig], talks: list[Talk], units: list[Unit]) -
         phrases=phrases.phrases,
         openers=phrases.openers,
         lengths={},
+        turns={},
+        alike={},
         packing=packing(ctx.inputs["pack"]),
         cost={},
     )
