@@ -22,7 +22,7 @@ LAYERS = (
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
         "importing", "conversation", "packing", "metrics", "near_duplicates", "strict_json", "show",
-        "replay",
+        "replay", "report_page",
     },
     {"stages"},
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
@@ -47,6 +47,7 @@ HEAVY = {
     "aiohttp",
     "huggingface_hub",
     "sklearn",
+    "matplotlib",
 }
 
 
