@@ -47,6 +47,7 @@ HEAVY = {
     "aiohttp",
     "huggingface_hub",
     "sklearn",
+    "matplotlib",
 }
 
 
