@@ -30,9 +30,15 @@ def load() -> None:
     """Imports what the commands import, and nothing that starts a thread."""
     import aiohttp  # noqa: F401
     import datasets  # noqa: F401
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg  # noqa: F401
     import openai
     import openai.resources.chat
     import openai.resources.responses  # noqa: F401
+    import sklearn.feature_extraction.text
+    import sklearn.model_selection
+    import sklearn.pipeline
+    import sklearn.svm  # noqa: F401
 
     import kappa_data
     import kappa_data.stages
