@@ -99,7 +99,7 @@ def substances(asked: Iterable[Asked]) -> dict[str, SubstanceOf]:
 
 def biases(asked: Sequence[Asked]) -> dict[str, Bias]:
     """By question, what the order does."""
-    found = {}
+    found: dict[str, Bias] = {}
     for kind in KINDS:
         said = [each.voice if kind == "voice" else each.substance for each in asked]
         opinions = [each for each in said if each is not None]

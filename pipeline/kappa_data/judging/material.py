@@ -133,6 +133,8 @@ class _Reader:
         turns = sum(message.role == "user" for message in talk.messages)
         passed = None if talk.verdict is None else talk.verdict.passed
         for asked, speaker, text in _answers(talk):
+            if speaker not in self._names and speaker != NOBODY:
+                continue  # of what was rejected: a persona that is not there any more
             if sum(map(len, asked)) + len(text) > MOST_CHARS:
                 self._found.too_long += 1
                 continue

@@ -109,9 +109,7 @@ def _places(answers: Iterable[Answer]) -> dict[tuple[str, int, tuple[str, ...]],
     return found
 
 
-def _of_persona(
-    name: str, wanted: Sequence[str], places: Sequence[Place], seed: int
-) -> list[Pair]:
+def _of_persona(name: str, wanted: Sequence[str], places: Sequence[Place], seed: int) -> list[Pair]:
     """One pair for each name in `wanted`, or for another where that one has none left. A task comes
     again only where all others have come as often."""
     pools: dict[str, list[Pair]] = defaultdict(list)
