@@ -45,7 +45,9 @@ def share(count: int, total: int) -> Share:
     part, spread = count / total, Z * Z / total
     middle = (part + spread / 2) / (1 + spread)
     half = Z * math.sqrt(part * (1 - part) / total + spread / (4 * total)) / (1 + spread)
-    return Share(count, total, part, max(middle - half, 0.0), min(middle + half, 1.0))
+    low = middle - half if count else 0.0  # exactly: rounding leaves a trace of either end
+    high = middle + half if count < total else 1.0
+    return Share(count, total, part, low, high)
 
 
 def agreement(labels: Sequence[tuple[str, str]]) -> Agreement:
