@@ -185,9 +185,14 @@ def test_who_looks_at_the_texts_never_flips(data: Data, stub: Stub) -> None:
     assert spent["requests"] == len(stub.bodies) == found.questions
     assert all(bias.flipped.count == 0 for bias in found.bias.values())
     assert all(bias.first.count * 2 == bias.first.total for bias in found.bias.values())
-    assert all(each.voice == each.substance for each in found.pairs if not each.rejected)
-    wrong = Counter(each.substance for each in found.pairs)
-    assert set(wrong) <= {"own", "other"}
+    compared = [each for each in found.pairs if not each.rejected]
+    talks = [(frozenset((each.own, each.other)), each.turn) for each in compared]
+    assert {each.voice for each in compared} <= {"own", "other"}
+    # Of two that are a pair of either speaker's, substance was asked once.
+    twice = [each for at, each in enumerate(compared) if talks[at] in talks[:at]]
+    assert twice
+    assert [each for each in compared if each.substance is None] == twice
+    assert all(each.voice == each.substance for each in compared if each not in twice)
     # It calls the worse one wrong: by the verifier, of each rejected pair one is.
     table = found.wrong_and_verifier.table
     assert sum(table["wrong"].values()) == found.preferred_over_rejected.pairs
@@ -318,7 +323,7 @@ def test_pairs_are_of_the_same_words_of_the_user_over_many_tasks() -> None:
     random.Random(1).shuffle(mixed)
     assert {each.id for each in draw_pairs(mixed, PERSONAS, 12, 0)} == {each.id for each in drawn}
     assert {each.id for each in draw_pairs(answers, PERSONAS, 12, 1)} != {each.id for each in drawn}
-    assert len({each.id for each in drawn}) == len(drawn) == 12 * 9
+    assert len({(each.persona, each.id) for each in drawn}) == len(drawn) == 12 * 9
     lefts = sum(each.own_is_left for each in drawn)
     assert 25 < lefts < 83  # a fair coin leaves this once in 10^7
     for name in PERSONAS:

@@ -31,7 +31,8 @@ Guessed = Mapping[tuple[str, int], str]
 
 
 class Asked(Struct, frozen=True):
-    """A pair and what was said of it; None: that question was not asked."""
+    """A pair and what was said of it; None: that question was not asked, or it was of the same two
+    answers as a pair of the other speaker's, where its opinion counts."""
 
     pair: Pair
     voice: Opinion | None
@@ -149,7 +150,7 @@ def with_verifier(asked: Iterable[Asked]) -> Agreement:
 
 def over_rejected(asked: Iterable[Asked]) -> Preference:
     """Whether what the verifier rejected is taken for the worse help."""
-    return _preference((each, True) for each in asked if each.pair.rejected)
+    return _preference((each, True) for each in asked if each.pair.rejected and each.substance)
 
 
 def over_flagged(asked: Iterable[Asked]) -> Preference:
@@ -157,7 +158,9 @@ def over_flagged(asked: Iterable[Asked]) -> Preference:
     return _preference(
         (each, each.pair.own.flagged)
         for each in asked
-        if not each.pair.rejected and each.pair.own.flagged != each.pair.other.flagged
+        if each.substance
+        and not each.pair.rejected
+        and each.pair.own.flagged != each.pair.other.flagged
     )
 
 

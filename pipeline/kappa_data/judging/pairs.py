@@ -35,13 +35,13 @@ class Pair(Struct, frozen=True):
 
     @property
     def id(self) -> str:
-        """The same for the same two answers, whatever else was drawn."""
-        return label("pair", self.persona, self.own.talk, self.other.talk, self.own.turn)
+        """Of the two answers, whichever of them is `own` and whatever else was drawn."""
+        return label("pair", *sorted((self.own.talk, self.other.talk)), self.own.turn)
 
     @property
     def own_is_left(self) -> bool:
         """Where the persona's own answer stands."""
-        return draw(self.id, "side") < 0.5
+        return (draw(self.id, "side") < 0.5) == (self.own.talk < self.other.talk)
 
     @property
     def left(self) -> Answer:

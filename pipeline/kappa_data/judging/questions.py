@@ -52,8 +52,16 @@ class Question(Struct, frozen=True):
 
     @property
     def slot(self) -> str:
-        """Its name in the journal: as of a slot, a task and who is asked about."""
-        return f"judge-{self.kind}/{self.pair.id}:{self.pair.persona}"
+        """Its name in the journal: as of a slot, a task and on whose behalf it is asked."""
+        return f"judge-{self.kind}/{self.pair.id}:{self.persona or NOBODY}"
+
+    @property
+    def persona(self) -> str | None:
+        """On whose behalf it is asked; of substance the same whichever answer is the pair's own."""
+        if self.kind == "voice":
+            return self.pair.persona
+        speakers = {self.pair.own.speaker, self.pair.other.speaker} - {NOBODY}
+        return min(speakers, default=None)
 
 
 class Replies(Struct, frozen=True):
@@ -85,9 +93,11 @@ class Opinion(Struct, frozen=True):
 
 
 def questions(pairs: Sequence[Pair]) -> list[Question]:
-    """All questions about the pairs: whose voice, but of what was rejected; and which is better."""
-    found = [Question("voice", pair) for pair in pairs if not pair.rejected]
-    return found + [Question("substance", pair) for pair in pairs]
+    """All questions about the pairs: whose voice, but of what was rejected; and which is better,
+    once where the same two answers make a pair of either speaker's."""
+    voices = [Question("voice", pair) for pair in pairs if not pair.rejected]
+    once = {pair.id: Question("substance", pair) for pair in reversed(pairs)}
+    return [*voices, *reversed(once.values())]
 
 
 def messages(
@@ -109,8 +119,7 @@ def messages(
 
 def files(question: Question) -> tuple[str, ...]:
     """The prompt files that the question is made from."""
-    name = question.pair.persona
-    own = () if question.kind == "substance" or name == NOBODY else (f"{FOLDER}/{name}.toml",)
+    own = (f"{FOLDER}/{question.persona}.toml",) if question.kind == "voice" else ()
     return (PROMPTS[question.kind], *own)
 
 

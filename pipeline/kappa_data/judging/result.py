@@ -87,7 +87,8 @@ class Judged(Struct, frozen=True):
     """One pair: two conversations, and what the judge said of their answers at a turn.
 
     `voice`: who was taken for `persona`: own, other; `substance`: whose help is better: own, other,
-    equal; null: no opinion, or it was not asked. `rejected`: the verifier rejected `own`.
+    equal; null: no opinion, or it was not asked. Of the same two answers substance is asked once,
+    also where they are a pair of either speaker's. `rejected`: the verifier rejected `own`.
     """
 
     persona: str

@@ -41,7 +41,7 @@ from kappa_data.judging.result import Result
 from kappa_data.metrics.voice import guesses
 from kappa_data.personas import Persona, load_personas
 from kappa_data.progress import Progress
-from kappa_data.records import NOBODY, Slot
+from kappa_data.records import Slot
 from kappa_data.resources import Resources
 from kappa_data.stage import Context
 from kappa_data.stages import generate
@@ -224,9 +224,8 @@ async def _ask_all(
 
 async def ask(run: Run, question: Question, personas: Mapping[str, Persona]) -> Replies:
     """Both orders of one question, from the journal where they are there. Drained, CapReached."""
-    name = None if question.pair.persona == NOBODY else question.pair.persona
     task = question.slot.rpartition(":")[0]
-    slot = Slot(question.slot, task, "judge", name, "train")
+    slot = Slot(question.slot, task, "judge", question.persona, "train")
     asking = Asking(run, slot, run.digest_of(files(question)))
     values: list[dict[str, str] | None] = []
     malformed = refused = 0
@@ -280,11 +279,15 @@ def _result(
     config: GenerateConfig,
 ) -> Result:
     said = {
-        (question.kind, question.pair.id): opinion(question.kind, each)
+        (question.kind, question.pair.id, question.pair.persona): opinion(question.kind, each)
         for question, each in replies
     }
     asked = [
-        figures.Asked(pair, said.get(("voice", pair.id)), said.get(("substance", pair.id)))
+        figures.Asked(
+            pair,
+            said.get(("voice", pair.id, pair.persona)),
+            said.get(("substance", pair.id, pair.persona)),
+        )
         for pair in drawn.pairs
     ]
     embedded = generate.is_embedded(config)
