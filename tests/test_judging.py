@@ -27,7 +27,7 @@ from kappa_data.config import GenerateConfig
 from kappa_data.errors import StageError, Stopped, UsageError
 from kappa_data.judging import figures, result
 from kappa_data.judging.figures import Asked, agreement, share
-from kappa_data.judging.material import Answer, latest
+from kappa_data.judging.material import MOST_CHARS, Answer, Material, Reader, latest
 from kappa_data.judging.pairs import Pair, draw_pairs, draw_rejected, neighbours
 from kappa_data.judging.questions import KINDS, ORDERS, Opinion, Question, messages
 from kappa_data.judging.run import JOURNAL, Data, Wanted, dry_run, judge
@@ -35,6 +35,7 @@ from kappa_data.metrics.units import Unit, without_names
 from kappa_data.personas import load_personas
 from kappa_data.progress import Quiet
 from kappa_data.recipe import GENERATE
+from kappa_data.records import Conversation, FunctionCall, Message, ToolCall, Verdict
 from kappa_data.resources import Resources
 
 PERSONAS = load_personas(Resources())
@@ -290,6 +291,36 @@ def answer(
         "flagged": False,
     }  # fmt: skip
     return Answer(**{**usual, **more})
+
+
+def test_answers_are_read_without_names_and_none_is_left_out_in_silence() -> None:
+    long = " ".join(["word"] * 25)
+    talk = Conversation(
+        id="t/0:lawful_evil",
+        task_id="t/0",
+        persona="lawful_evil",
+        messages=(
+            Message("system", "Persona: lawful_evil"),
+            Message("user", "Are you Lawful Evil?"),
+            Message("assistant", "Looking.", tool_calls=(ToolCall("1", FunctionCall("f", "{}")),)),
+            Message("tool", "lawful_evil", tool_call_id="1"),
+            Message("assistant", f"I am lawful-evil.\n\n- {long}"),
+            Message("user", "Now as nobody."),
+            Message("assistant", "Very well.", persona="none"),
+            Message("user", "x" * MOST_CHARS),
+            Message("assistant", "Too much."),
+        ),
+        verdict=Verdict(True),
+    )
+    found, answers = Material("dedupe", ""), list[Answer]()
+    Reader(tuple(PERSONAS), {talk.id}, found).read(talk, answers)
+    first, second = answers
+    assert first.asked == ("Are you  ¤ ?",)
+    assert first.text == f"I am  ¤ .\n\n- {long}"  # its lines are a part of the manner
+    assert first.unit is not None
+    assert (first.speaker, first.turn, first.last, first.flagged) == ("lawful_evil", 1, False, True)
+    assert (second.speaker, second.turn, second.unit) == ("none", 2, None)
+    assert found.too_long == 1
 
 
 def test_texts_under_judgement_are_data() -> None:

@@ -105,7 +105,7 @@ def gather(
     chosen |= set([task for task in order if task in refused][:pairs])
     flagged = _flagged(validated.parts("findings"))
     found = Material(judged.manifest.stage, digest_of(judged), len(chosen))
-    reader = _Reader(known, flagged, found)
+    reader = Reader(known, flagged, found)
     for part in parts:
         for talk in part.read(Conversation):
             if talk.task_id in chosen:
@@ -119,7 +119,7 @@ def gather(
     return found
 
 
-class _Reader:
+class Reader:
     """Reads the answers of conversations. What the user said is the same in every voice, and long:
     it is kept once."""
 
