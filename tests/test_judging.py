@@ -69,6 +69,7 @@ class Stub(ThreadingHTTPServer):
     def __init__(self, answer: Callable[[str, str, str], str]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer, self.bodies, self.seconds = answer, list[dict[str, Any]](), 0.0
+        self.failing = 0
 
     @property
     def base_url(self) -> str:
@@ -89,6 +90,9 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.bodies.append(body)
         time.sleep(self.server.seconds)
+        if self.server.failing and len(self.server.bodies) % self.server.failing == 0:
+            self._send({"error": {"message": "overloaded"}}, 503)
+            return
         system, shown = body["messages"][0]["content"], json.loads(body["messages"][1]["content"])
         kind = "voice" if "# The speaker" in system else "substance"
         message = {"role": "assistant", "content": self.server.answer(kind, shown["A"], shown["B"])}
@@ -100,9 +104,9 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: object) -> None:
         pass
 
-    def _send(self, value: dict[str, Any]) -> None:
+    def _send(self, value: dict[str, Any], status: int = 200) -> None:
         content = json.dumps(value).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -260,6 +264,18 @@ def test_caps_hold_and_the_same_command_goes_on(data: Data, stub: Stub) -> None:
     assert 7 < there <= 7 + 3 * 3
     found, spent = judge(FEW, data, stub.config(), Quiet())
     assert spent["requests"] == found.questions - there
+
+
+def test_what_failed_in_passing_is_asked_again(data: Data, stub: Stub) -> None:
+    stub.failing = 5
+    with pytest.raises(Stopped, match=r"answers failed: [0-9]+ x overload; .* goes on"):
+        judge(FEW, data, stub.config(concurrency=1), Quiet())
+    there = sum(journalled(data.root).values())
+    assert there == len(stub.bodies) - len(stub.bodies) // 5
+    assert result.load(data.root) is None
+    stub.failing = 0
+    found, spent = judge(FEW, data, stub.config(), Quiet())
+    assert spent["requests"] == found.questions - there > 0
 
 
 def test_what_has_not_been_checked_is_not_judged(data: Data, tmp_path: Path) -> None:
