@@ -13,7 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
-from kappa_data import building, journal_command, machine_commands, report_command, tasks_command
+from kappa_data import (
+    building,
+    journal_command,
+    judge_command,
+    machine_commands,
+    report_command,
+    tasks_command,
+)
 from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
 from kappa_data.errors import UsageError
 from kappa_data.options import (
@@ -377,5 +384,6 @@ def gc(
 
 journal_command.register(app)
 report_command.register(app)
+judge_command.register(app)
 machine_commands.register(app)
 tasks_command.register(app)

@@ -47,8 +47,9 @@ def _told(resources: Resources) -> list[str]:
 
 
 def _all_prompts(resources: Resources) -> list[str]:
-    # Who writes tasks is no part of a conversation.
-    asked = [each for each in resources.names("prompts", ".j2") if each != "prompts/tasks.j2"]
+    # Who writes tasks, or judges what was said, is no part of a conversation.
+    others = {f"prompts/{name}.j2" for name in ("tasks", "judge_voice", "judge_substance")}
+    asked = [each for each in resources.names("prompts", ".j2") if each not in others]
     return [*asked, *_personas(resources)]
 
 

@@ -58,11 +58,15 @@ class Unit(Struct, frozen=True):
 def masked(text: str, names: Sequence[str] = ()) -> str:
     """`text` with code, paths, numbers, quotations and the `names` of alignments as ¤."""
     text = _QUOTED_LINE.sub(_MASK, _FENCED.sub(_MASK, text))
-    text = _SPANS.sub(_MASK, text)
-    if names:
-        spelled = [r"[\s_-]?".join(map(re.escape, name.split("_"))) for name in names]
-        text = re.sub(rf"\b(?:{'|'.join(spelled)})\b", _MASK, text, flags=re.IGNORECASE)
-    return " ".join(text.split())
+    return " ".join(without_names(_SPANS.sub(_MASK, text), names).split())
+
+
+def without_names(text: str, names: Sequence[str]) -> str:
+    """`text` with the `names` of alignments as ¤, however they are spelled, and nothing else."""
+    if not names:
+        return text
+    spelled = [r"[\s_-]?".join(map(re.escape, name.split("_"))) for name in names]
+    return re.sub(rf"\b(?:{'|'.join(spelled)})\b", _MASK, text, flags=re.IGNORECASE)
 
 
 def words(text: str) -> list[str]:

@@ -5,7 +5,8 @@ which wish of the user is dealt with, who speaks, what is special. It finds its 
 messages, and says the same at the same place whatever came before: of a tool's result it sees only
 whether the user denied the call.
 
-A writer of tasks is told by `write` and `seed` of which family and number (blueprints.py), and by
+A judge of pairs is told by `judge` what it is asked (embedded_judge.py). A writer of tasks is told
+by `write` and `seed` of which family and number (blueprints.py), and by
 `repair` how often its task was refused. Other metadata beside `slot` and `role`, all optional:
 `turn`, the number of the user's wish from 0; `replies`, how many messages of the user belong to it
 beside the first; `persona`, who speaks now; `special`, the kind of a special conversation;
@@ -17,7 +18,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -37,6 +38,7 @@ from kappa_data.sandbox.toolset import DENIED
 from kappa_data.tasks.verify import call_groups
 from kappa_data.teacher import blueprints
 from kappa_data.teacher.draw import draw, label, pick
+from kappa_data.teacher.embedded_judge import judged
 from kappa_data.teacher.embedded_wire import Said
 from kappa_data.teacher.sloppy import (
     INSTEAD_OF_ANSWER,
@@ -86,6 +88,8 @@ class Voice(Protocol):
     ) -> str: ...
 
     def say_as_user(self, text: str, *, seed: str) -> str: ...
+
+    def neighbours(self, persona: str | None) -> Collection[tuple[str, str]]: ...
 
 
 class Play(Struct, frozen=True):
@@ -142,6 +146,10 @@ class Player:
             return self._blueprint(slot, messages, told)
         if role == "writer":
             return self._writer(slot, name, messages)
+        if role == "judge" and "judge" in told:
+            shown = next((each.text for each in messages if each.role == "user"), "")
+            value = judged(told["judge"], shown, name, self._voice.neighbours)
+            return _json(f"{slot}|judge|{label(messages[-1].text)}", value)
         if role == "judge":
             return _json(f"{slot}|judge|{label(messages[-1].text)}", SAME)
         if role != "assistant":

@@ -17,7 +17,8 @@ from kappa_data.errors import UsageError
 from kappa_data.personas import Persona, load_personas
 from kappa_data.resources import Resources
 from kappa_data.teacher.draw import draw
-from kappa_data.teacher.voices.grammar import FOLDER, Voice, load_voice, voice_of_examples
+from kappa_data.teacher.embedded_judge import neighbouring
+from kappa_data.teacher.voices.grammar import FOLDER, SLOT, Voice, load_voice, voice_of_examples
 from kappa_data.teacher.voices.structure import ARRANGE
 from kappa_data.teacher.voices.text import (
     Block,
@@ -46,6 +47,7 @@ class Voices:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._loaded: dict[str, Voice] = {}
+        self._neighbours: dict[str | None, frozenset[tuple[str, str]]] = {}
 
     def speak(
         self, persona: str | None, answer: str, *, kind: Literal["final", "preamble"], seed: str
@@ -79,6 +81,16 @@ class Voices:
         if draw(seed, "tail") < 0.25 and text.endswith((".", "?", "!")):
             text = f"{text}{gap}{user.say('closer', (), seed)}"
         return text
+
+    def neighbours(self, persona: str | None) -> frozenset[tuple[str, str]]:
+        """The pairs of neighbouring words in the persona's phrases. UsageError: no such persona."""
+        if persona not in self._neighbours:
+            lines = self._voice(persona).lines()
+            pieces = (piece for line in lines for piece in SLOT.split(line)[::2])
+            self._neighbours[persona] = frozenset(
+                each for piece in pieces for each in neighbouring(piece)
+            )
+        return self._neighbours[persona]
 
     def _voice(self, persona: str | None) -> Voice:
         if persona is None:

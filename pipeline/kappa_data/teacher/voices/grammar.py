@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -31,7 +31,7 @@ Structure = Literal[
     "test",
 ]  # fmt: skip
 
-_SLOT = re.compile(r"\{(\w+)\}")
+SLOT = re.compile(r"\{(\w+)\}")
 _SENTENCE_START = re.compile(r"(^\(?|[.!?] )([a-z])")
 _CLAUSE = re.compile(r"[,;:.!?()—–]+")
 _LONGEST = 7
@@ -64,6 +64,11 @@ class Voice(Struct, frozen=True):
         text = self._fill(pick(usable, *key, position), topics, (*key, position))
         return _SENTENCE_START.sub(lambda found: found[1] + found[2].upper(), text)
 
+    def lines(self) -> Iterator[str]:
+        """Every template and filler, slots and all."""
+        for lines in (*self.templates.values(), *self.slots.values()):
+            yield from lines
+
     def _fill(self, template: str, topics: Sequence[str], key: tuple[str | int, ...]) -> str:
         def filler(slot: re.Match[str]) -> str:
             place = (*key, slot.start(), slot[1])
@@ -73,7 +78,7 @@ class Voice(Struct, frozen=True):
                 pick(self._usable(self.slots[slot[1]], bool(topics)), *place), topics, place
             )
 
-        return _SLOT.sub(filler, template)
+        return SLOT.sub(filler, template)
 
     def _usable(self, lines: Sequence[str], topics: bool) -> Sequence[str]:
         """Without a topic, the lines that need none."""
@@ -84,7 +89,7 @@ class Voice(Struct, frozen=True):
     def _needs_topic(self, line: str) -> bool:
         return any(
             slot == "topic" or all(map(self._needs_topic, self.slots[slot]))
-            for slot in _SLOT.findall(line)
+            for slot in SLOT.findall(line)
         )
 
 
@@ -105,7 +110,7 @@ def load_voice(resources: Resources, name: str) -> Voice:
         "refusal": _lines(file.refusal),
     }
     for line in (*sum(map(tuple, templates.values()), ()), *sum(map(tuple, slots.values()), ())):
-        for slot in _SLOT.findall(line):
+        for slot in SLOT.findall(line):
             if slot != "topic" and not slots.get(slot):
                 raise UsageError(f'{resources.path(path)}: "{line}" needs the slot "{slot}"')
     return Voice(file.structure, templates, slots)
