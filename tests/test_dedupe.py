@@ -185,7 +185,7 @@ def test_exact_twins_differ_in_ids_and_reasoning_only(tmp_path):
     assert (twin.id, twin.stage, twin.findings[0].rule) == ("b", "dedupe", "duplicate")
     assert twin.findings[0].evidence == "the same as a"
     assert twin.conversation is not None and twin.conversation.id == "b"
-    assert sealed.manifest.figures == {"in": 3, "out": 2}
+    assert {"in": 3, "out": 2}.items() <= sealed.manifest.figures.items()
     assert sealed.manifest.rejected == {"duplicate": 1}
 
 
@@ -276,7 +276,8 @@ def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
             assert sealed.manifest.sets[name].digest == each.digest, (workers, name)
         again = list(sealed.read("quarantine", Rejected))
         assert again == told
-        assert sealed.manifest.figures == {"in": 180, "out": 70}
+        assert sealed.manifest.figures == whole.manifest.figures
+        assert {"in": 180, "out": 70}.items() <= sealed.manifest.figures.items()
         assert not list(sealed.dir.glob("*.tmp"))
         for shard in shards:  # what a later stage goes by
             records = list(store.read_shard(shard, Conversation))
