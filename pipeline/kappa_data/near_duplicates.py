@@ -129,7 +129,8 @@ def signatures(found: Hashes, threshold: float, seed: int) -> Signatures:
             found.values, ends, PERMUTATIONS, seed
         )
         # Through arrays, since numpy asks every number of a list for its type: four times the time.
-        values = np.array([array.array("I", row) for row in matrix.to_rows()], dtype=np.uint64)
+        rows_of = b"".join(array.array("I", row) for row in matrix.to_rows())
+        values = np.frombuffer(rows_of, np.uint32).reshape(-1, PERMUTATIONS).astype(np.uint64)
         grouped = values.reshape(len(full), -1, rows)
         bands[full] = _folded(np.moveaxis(grouped, 2, 0))
         low[full] = mixed(values).astype(np.uint8)

@@ -24,6 +24,8 @@ BATCH = 256
 BATCH_CHARS = 1 << 18  # the arrays of a batch stay in a core's own cache
 POWERS = 1 << 18  # so many are computed once: 4 MB
 CHUNK = 8  # bytes of a word that are hashed at once
+SPARSE = 1 / 16  # up to so many further bytes a sign, words that are not ASCII are folded alone
+SHORT_WORD, ODD_WORDS = 40, 1 << 14  # longest word that is remembered folded, and how many are
 PHRASE, STANDS_FOR_IT = "\ufdfa", "\uf8ff"  # an Arabic phrase, a sign of private use
 
 UInt64s = np.ndarray[Any, np.dtype[np.uint64]]
@@ -132,8 +134,24 @@ def _folded(text: str, signs: bool) -> bytes:
     """The text's bytes with its words between single-byte spaces, any number of them."""
     if text.isascii():
         return text.encode().translate(_ascii(signs))
-    folded = normalised(text) if signs else plain(text)
-    return folded.encode(errors="surrogatepass")
+    if len(text.encode(errors="surrogatepass")) > len(text) * (1 + SPARSE):
+        folded = normalised(text) if signs else plain(text)
+        return folded.encode(errors="surrogatepass")
+    # Neither a normal form nor a small letter depends on what stands beyond white space.
+    parts = [
+        each
+        if each.isascii()
+        else (_remembered if len(each) <= SHORT_WORD else _folded_word)(each, signs)
+        for each in text.split()
+    ]
+    return " ".join(parts).encode(errors="surrogatepass").translate(_ascii(signs))
+
+
+def _folded_word(word: str, signs: bool) -> str:
+    return normalised(word) if signs else plain(word)
+
+
+_remembered = functools.lru_cache(maxsize=ODD_WORDS)(_folded_word)
 
 
 @functools.cache
