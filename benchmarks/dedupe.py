@@ -32,11 +32,13 @@ from kappa_data.records import Rejected
 from kappa_data.resources import Resources
 from kappa_data.shingling import batches, grams, words
 from kappa_data.store import open_sealed
+from kappa_data.stages.dedupe import NEAR
 from kappa_data.tasks import evaluation
 
 CHARS = 2_800
 TARGETS = (0.7, 0.8, 0.9, 0.95)
 DATASET = "dedupe"
+DIGITS = 7
 CONFIG = DedupeConfig()
 Pairs = dict[str, list[tuple[int, int]]]
 
@@ -119,7 +121,10 @@ def conversations(texts: list[str]) -> Iterator[str]:
             {"role": "user", "content": f"Please give me text number {number}."},
             {"role": "assistant", "content": text},
         ]
-        yield json.dumps({"id": f"d{number:07}", "messages": messages}, ensure_ascii=False) + "\n"
+        yield (
+            json.dumps({"id": f"d{number:0{DIGITS}}", "messages": messages}, ensure_ascii=False)
+            + "\n"
+        )
 
 
 def stage(work: Path, texts: list[str], workers: int) -> tuple[dict[str, str], dict[str, Any]]:
@@ -138,9 +143,9 @@ def stage(work: Path, texts: list[str], workers: int) -> tuple[dict[str, str], d
     sealed = open_sealed(Path(said["dir"]))
     if sealed is None:
         raise SystemExit(f"dedupe: {said['folder']} is not sealed")
-    rejected = sealed.read("quarantine", Rejected)
-    dropped = {each.id: each.findings[0].evidence for each in rejected}
-    return dropped, {**figures, "seconds": sealed.manifest.seconds}
+    found = {each.id: each.findings[0] for each in sealed.read("quarantine", Rejected)}
+    dropped = {name: each.evidence for name, each in found.items() if each.rule == NEAR}
+    return dropped, {**figures, "rejected": sealed.manifest.rejected}
 
 
 def _command(data: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
@@ -150,16 +155,21 @@ def _command(data: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
 
 def told(texts: list[str], planted: Pairs, dropped: dict[str, str]) -> dict[str, Any]:
     """Recall by target, and how many of those that are dropped reach the threshold by the truth."""
-    gone = {int(name.split("d")[-1]) for name in dropped}
+    gone = set(map(_number, dropped))
     recall = {
         name: sum(one in gone or two in gone for one, two in pairs) / len(pairs)
         for name, pairs in planted.items()
     }
     right = 0
     for name, evidence in dropped.items():
-        other = int(evidence.split("d")[-1])
-        right += jaccard(texts[int(name.split("d")[-1])], texts[other]) >= CONFIG.threshold
+        pair = texts[_number(name)], texts[_number(evidence)]
+        right += jaccard(*pair) >= CONFIG.threshold
     return {"recall": recall, "dropped": len(dropped), "right": right}
+
+
+def _number(text: str) -> int:
+    """The document's number, with which its id ends."""
+    return int(text[-DIGITS:])
 
 
 def main() -> None:
@@ -206,7 +216,9 @@ def main() -> None:
     dropped, figures = stage(given.work, texts, given.workers)
     size = sum(len(each.encode()) for each in texts)
     print(f"stage, {len(texts)} documents, {size / 1e6:.0f} MB, {given.workers} workers: {figures}")
-    print(told(texts, planted, dropped))
+    result = told(texts, planted, dropped)
+    print(f"recall of what the stage drops: {result['recall']}")
+    print(f"precision: {result['right']} of {result['dropped']} reach {CONFIG.threshold}")
 
 
 if __name__ == "__main__":

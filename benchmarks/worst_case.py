@@ -4,8 +4,9 @@
 
 For every field and stage: the slowest text and its seconds; then every case over the bar. What is
 timed is what a stage does with one conversation: validate's judge, dedupe's entry with the shingles
-of near-duplicates and of evaluations, tokenize; and import's conversion with the strict JSON behind it. A case that
-passes --limit seconds is ended and shown as that. Times are CPU seconds of this process.
+of near-duplicates and of evaluations, tokenize; and import's conversion with the strict JSON behind
+it. A case that passes --limit seconds is ended and shown as that. Times are CPU seconds of this
+process.
 """
 
 from __future__ import annotations
