@@ -31,8 +31,8 @@ from kappa_data.near_duplicates import Signatures, joined, signatures
 from kappa_data.records import Rejected
 from kappa_data.resources import Resources
 from kappa_data.shingling import batches, grams, words
-from kappa_data.store import open_sealed
 from kappa_data.stages.dedupe import NEAR
+from kappa_data.store import open_sealed
 from kappa_data.tasks import evaluation
 
 CHARS = 2_800
