@@ -4,8 +4,9 @@
 
 For every field and stage: the slowest text and its seconds; then every case over the bar. What is
 timed is what a stage does with one conversation: validate's judge, dedupe's entry with the shingles
-of near-duplicates, tokenize; and import's conversion with the strict JSON behind it. A case that
-passes --limit seconds is ended and shown as that. Times are CPU seconds of this process.
+of near-duplicates and of evaluations, tokenize; and import's conversion with the strict JSON behind
+it. A case that passes --limit seconds is ended and shown as that. Times are CPU seconds of this
+process.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from kappa_data.config import TokenizeConfig, ValidateConfig
+from kappa_data.contamination import Contamination, tables
 from kappa_data.formats.samples import choices
 from kappa_data.formats.vocabulary import encode
 from kappa_data.importing import openai
 from kappa_data.near_duplicates import near_duplicates
 from kappa_data.records import Conversation, Message, canonical_json
 from kappa_data.resources import Resources
-from kappa_data.stages.dedupe import entry_of
+from kappa_data.stages.dedupe import contaminated_in, entry_of
 from kappa_data.stages.tokenize import tokenize
+from kappa_data.tasks import evaluation
 from kappa_data.validation.judge import Judge
 
 NGRAM = 5
@@ -231,8 +234,16 @@ def _send(pipe: int, stage: str, seconds: float) -> None:
     os.write(pipe, f"{stage}={seconds}\n".encode())
 
 
+@functools.cache
+def _known() -> Contamination:
+    return Contamination(*tables(evaluation.of_files([], Resources())))
+
+
 def _compared(conversation: Conversation) -> object:
-    return near_duplicates([entry_of(conversation).text], threshold=0.8, ngram=NGRAM, seed=0)
+    entry = entry_of(conversation)
+    texts = [entry.text, entry.spoken]
+    near = [near_duplicates([each], threshold=0.8, ngram=NGRAM, seed=0) for each in texts]
+    return near, contaminated_in([conversation], _known())
 
 
 def measure(text: str, field: Case, judge: Judge, chosen: Any, report: Report) -> None:

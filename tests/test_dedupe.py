@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kappa_data import store
-from kappa_data.config import DedupeConfig
+from kappa_data.config import DedupeConfig, SandboxConfig
+from kappa_data.errors import UsageError
 from kappa_data.near_duplicates import PERMUTATIONS, near_duplicates, rows_per_band
 from kappa_data.progress import Quiet
+from kappa_data.recipe import DEDUPE
 from kappa_data.records import (
     Conversation,
+    ConversationFinding,
     FunctionCall,
     Message,
     Provenance,
@@ -28,9 +32,10 @@ from kappa_data.records import (
     Verdict,
 )
 from kappa_data.resources import Resources
-from kappa_data.stage import Context, Outcome, Stage, build
+from kappa_data.stage import Context, Outcome, Stage, build, key_of, key_parts
 from kappa_data.stages import dedupe
 from kappa_data.store import Sealed
+from kappa_data.voice_likeness import similarities
 
 
 def shingles(text: str, n: int = 5) -> set[tuple[str, ...]]:
@@ -136,7 +141,7 @@ def test_bands_find_pairs_right_at_the_threshold():
 
 # --- the stage ---------------------------------------------------------------------------------
 
-WORKERS = (1, 3)
+WORKERS = (1, 2, 3)
 TEXT = "First I open the log, then I count its lines, and last I name the three slowest requests."
 OTHER = "No logs are needed for that: the answer is in the manual, chapter four, under the picture."
 GENERATED = Provenance(source="generate", grounding="executed", teacher="embedded")
@@ -185,7 +190,7 @@ def test_exact_twins_differ_in_ids_and_reasoning_only(tmp_path):
     assert (twin.id, twin.stage, twin.findings[0].rule) == ("b", "dedupe", "duplicate")
     assert twin.findings[0].evidence == "the same as a"
     assert twin.conversation is not None and twin.conversation.id == "b"
-    assert sealed.manifest.figures == {"in": 3, "out": 2}
+    assert {"in": 3, "out": 2}.items() <= sealed.manifest.figures.items()
     assert sealed.manifest.rejected == {"duplicate": 1}
 
 
@@ -240,20 +245,27 @@ def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
     """Twins stand parts apart: what is kept, and what is not, is found over all of them."""
     draw = random.Random(8)
     given = []
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("What did nine tired carpenters build beside the old mill?")
     for number in range(60):
         text = words(draw, 60)
         near = " ".join(changed(draw, text, 1))
         personas = (None, "lawful_evil")
         given += [
-            conversation(f"{number:02}-a", " ".join(text), persona=personas[number % 2]),
-            conversation(f"{number:02}-b", near, persona=personas[number % 2 if number % 3 else 0]),
+            conversation(f"{number:02}-a", " ".join(text), persona=personas[number % 2],
+                         task_id=f"{number}"),
+            conversation(f"{number:02}-b", near, persona=personas[number % 2 if number % 3 else 0],
+                         task_id=f"{number}"),
             conversation(f"{number:02}-c", " ".join(text), question=f"How does {number:02}-a work?",
                          persona=personas[number % 2]),
         ]  # fmt: skip
     draw.shuffle(given)
+    given += [conversation(f"{at}-q", f"w{at}", question=prompts.read_text()) for at in range(3)]
+    draw.shuffle(given)
 
     def deduped(name: str, workers: int) -> Sealed:
-        return run(tmp_path / name, *given, config=DedupeConfig(workers=workers))
+        config = DedupeConfig(workers=workers, against=(str(prompts),))
+        return run(tmp_path / name, *given, config=config)
 
     monkeypatch.setattr(store, "RECORDS_PER_GROUP", 9)
     whole = deduped("whole", 1)
@@ -264,8 +276,12 @@ def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
     }
     assert left == expected  # c is a's exact twin; b its near one, where one persona says both
     assert {each.id for each in told} == {each.id for each in given} - expected
-    assert whole.manifest.rejected == {"duplicate": 60, "near-duplicate": 50}
-    assert all(each.findings[0].evidence.endswith(f"{each.id[:2]}-a") for each in told)
+    assert whole.manifest.rejected == {"contaminated": 3, "duplicate": 60, "near-duplicate": 50}
+    assert all(
+        each.findings[0].evidence.endswith(f"{each.id[:2]}-a") or each.id[-1] == "q"
+        for each in told
+    )
+    assert whole.count("findings") == 10  # b and a of one task in two voices
 
     monkeypatch.setattr(store, "PART_BYTES", 1_000)
     for workers in WORKERS:
@@ -276,9 +292,111 @@ def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
             assert sealed.manifest.sets[name].digest == each.digest, (workers, name)
         again = list(sealed.read("quarantine", Rejected))
         assert again == told
-        assert sealed.manifest.figures == {"in": 180, "out": 70}
+        assert sealed.manifest.figures == whole.manifest.figures
+        assert {"in": 183, "out": 70}.items() <= sealed.manifest.figures.items()
         assert not list(sealed.dir.glob("*.tmp"))
         for shard in shards:  # what a later stage goes by
             records = list(store.read_shard(shard, Conversation))
             beside = shard.with_suffix(".sha256").read_bytes()
             assert beside == b"".join(map(store.digest_of_record, records))
+
+
+# --- voices, evaluations -----------------------------------------------------------------------
+
+
+def test_voices_that_are_alike_are_told_and_stay(tmp_path):
+    """Said text is compared, and neither calls nor code; only of one task, between personas."""
+    draw = random.Random(3)
+    base = words(draw, 80)
+    near = " ".join(changed(draw, base, 1))
+    code = "\n```\n" + " ".join(words(draw, 400)) + "\n```"
+    other = " ".join(words(draw, 80))
+    given = [
+        conversation("a", " ".join(base), task_id="t", persona="lawful_good"),
+        conversation("b", near, task_id="t", persona="lawful_evil"),
+        conversation("c", other + code, task_id="t"),
+        conversation("d", " ".join(words(draw, 80)) + code, task_id="t", persona="true_neutral"),
+        conversation("e", near, task_id="another", persona="neutral_good"),
+        conversation("f", near, persona="chaotic_evil"),
+        conversation("g", "Few words.", task_id="t", persona="chaotic_good"),
+    ]
+    sealed = run(tmp_path, *given)
+    assert kept(sealed) == list("abcdefg")
+    (row,) = sealed.read("findings", ConversationFinding)
+    similarity = exact(" ".join(base), near)
+    assert similarity >= 0.8
+    assert row == ConversationFinding(
+        "a", "alike across personas", "note", -1, f"Jaccard {similarity:.2f} with b"
+    )
+    told = sealed.manifest.figures["across personas"]
+    assert (told["pairs"], told["alike"]) == (6, 1)
+    assert told["mean"] == pytest.approx(similarity / 6, abs=1e-4)
+    assert told["personas"]["lawful_evil / lawful_good"] == {
+        "pairs": 1, "alike": 1, "mean": round(similarity, 4)
+    }  # fmt: skip
+    assert told["personas"]["lawful_good / none"] == {"pairs": 1, "alike": 0, "mean": 0.0}
+
+
+def test_a_voice_that_is_gone_is_not_compared(tmp_path):
+    text = " ".join(words(random.Random(1), 60))
+    sealed = run(
+        tmp_path,
+        conversation("a", text, task_id="t", persona="lawful_good"),
+        conversation("b", text, task_id="t", persona="lawful_good"),
+        conversation("c", text, task_id="t"),
+    )
+    assert kept(sealed) == ["a", "c"]
+    assert sealed.manifest.figures["across personas"]["pairs"] == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sets(st.integers(0, 12), min_size=1), min_size=1, max_size=6))
+def test_similarities_are_those_of_sets(sets):
+    found = similarities([np.array(sorted(each), dtype=np.uint64) for each in sets])
+    for (a, one), (b, two) in itertools.product(enumerate(sets), repeat=2):
+        assert found[a, b] == len(one & two) / len(one | two)
+
+
+def test_many_ngrams_are_counted_in_pieces(monkeypatch):
+    monkeypatch.setattr("kappa_data.voice_likeness.COLUMNS", 7)
+    found = similarities([np.arange(0, 100, dtype=np.uint64), np.arange(50, 200, dtype=np.uint64)])
+    assert found[0, 1] == 50 / 200
+
+
+def test_what_repeats_an_evaluation_goes_whatever_its_split(tmp_path):
+    question = "What did nine tired carpenters build beside the old mill?"
+    (tmp_path / "own.txt").write_text(f"{question}\n")
+    given = [
+        conversation("a", question=f"Tell me: {question.upper()}", split="test"),
+        conversation("b", OTHER, question="What did nine tired carpenters build?"),
+        conversation("c", question="Q?"),
+    ]
+    config = DedupeConfig(against=(str(tmp_path / "own.txt"),))
+    sealed = run(tmp_path / "data", *given, config=config)
+    assert kept(sealed) == ["b", "c"]  # c is a's near twin, and a is no reason to drop it
+    (gone,) = sealed.read("quarantine", Rejected)
+    (finding,) = gone.findings
+    assert (gone.id, finding.rule, finding.message) == ("a", "contaminated", 0)
+    assert finding.evidence == (
+        'repeats a prompt of own.txt: "what did nine tired carpenters build beside the"'
+    )
+    assert sealed.manifest.rejected == {"contaminated": 1}
+    assert kept(run(tmp_path / "other", *given[:1])) == ["a"]
+
+
+def test_the_key_holds_what_evaluations_say_and_not_where_they_lie(tmp_path):
+    paths = [tmp_path / name / "own.txt" for name in "abc"]
+    texts = ("What did nine tired carpenters build beside the old mill?",) * 2
+    for path, text in zip(paths, (*texts, texts[0].replace("old", "new")), strict=True):
+        path.parent.mkdir()
+        path.write_text(text)
+
+    def key(*against: Path) -> str:
+        config = DedupeConfig(against=tuple(map(str, against)))
+        return key_of(key_parts(DEDUPE, config, {}, Resources(), SandboxConfig()))
+
+    assert key(paths[0]) == key(paths[1]) != key(paths[2])
+    assert key(paths[0], paths[2]) == key(paths[2], paths[1])
+    assert len({key(), key(paths[0]), key(paths[0], paths[2])}) == 3
+    with pytest.raises(UsageError, match="No such file"):
+        key(tmp_path / "none.txt")

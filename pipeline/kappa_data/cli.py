@@ -55,7 +55,7 @@ STAGE_HELP = {
     "plan": "Draw up the slots: every verified task, for every persona.",
     "generate": "Let the teacher play the slots, with tools that really run.",
     "validate": "Check every conversation; what is wrong goes to quarantine with the reason.",
-    "dedupe": "Remove duplicates and near-duplicates, within each persona.",
+    "dedupe": "Remove duplicates within each persona, and what repeats an evaluation.",
     "tokenize": "Render conversations to the tokens that the server sends, with loss masks.",
     "pack": "Pack samples into rows of --seq-len tokens, evenly; none is cut unless you say so.",
     "release": "Write the release folder: parquet by split, dataset card, manifest.",

@@ -191,11 +191,19 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DedupeConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """What counts as a near-duplicate."""
+    """What counts as a near-duplicate, and which evaluations may not be repeated."""
 
     threshold: Annotated[float, Meta(gt=0.0, le=1.0, description="Jaccard similarity")] = 0.8
     ngram: Annotated[Positive, Meta(description="words per shingle")] = 5
     seed: Annotated[int, Meta(description="draws the hash functions of MinHash")] = 0
+    against: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="files with evaluation prompts (.txt, .md, .jsonl, .parquet): what repeats"
+            " one goes, as with the evaluations that ship"
+        ),
+        RUN_ONLY,  # the key holds what is in the files, and not where they lie
+    ] = ()
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 

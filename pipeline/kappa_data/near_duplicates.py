@@ -6,14 +6,12 @@ into bands (Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, 3.4) give t
 candidate is compared exactly with the text that is *kept*, so that a chain of small changes does
 not pull a whole family down.
 
-Shingles are compared by 64-bit hashes: two of a million different shingles collide with a chance of
-about 3 in 100 million.
+Shingles are compared by their 64-bit hashes (shingling.py).
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
+import array
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -22,21 +20,21 @@ from typing import Any, NamedTuple
 import numpy as np
 import rensa
 
-from kappa_data.normal_form import normalize
+from kappa_data.shingling import (
+    MIX_1,
+    Hashes,
+    UInt64s,
+    batches,
+    distinct,
+    grams,
+    mixed,
+    words,
+)
 
 PERMUTATIONS = 256
 RECALL_AT_THRESHOLD = 0.99
-BATCH = 256
-POWERS = 1 << 18  # so many are computed once: 4 MB
-PHRASE, STANDS_FOR_IT = "\ufdfa", "\uf8ff"  # an Arabic phrase, a sign of private use
 
-UInt64s = np.ndarray[Any, np.dtype[np.uint64]]
 UInt8s = np.ndarray[Any, np.dtype[np.uint8]]
-
-# Odd constants of the finalizer of splitmix64 (Steele, Lea, Flood 2014).
-_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
-_BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
 
 
 def near_duplicates(
@@ -51,8 +49,10 @@ def near_duplicates(
     the threshold is missed with a probability of at most 1 - RECALL_AT_THRESHOLD, one above it with
     a smaller one.
     """
-    sets = [shingles(text, ngram) for text in texts]
-    return compare(signatures(sets, threshold, seed), sets.__getitem__, threshold)
+    found = [grams(words(batch), ngram) for batch in batches(texts)]
+    sets = [distinct(each.of(at)) for each in found for at in range(len(each.starts) - 1)]
+    parts = [signatures(each, threshold, seed) for each in found]
+    return compare(joined(parts, threshold), sets.__getitem__, threshold)
 
 
 class Signatures(NamedTuple):
@@ -116,25 +116,32 @@ def jaccard(a: UInt64s, b: UInt64s) -> float:
     return common / (len(a) + len(b) - common)
 
 
-def signatures(sets: Sequence[UInt64s], threshold: float, seed: int) -> Signatures:
-    """The signatures of sets of shingles."""
+def signatures(found: Hashes, threshold: float, seed: int) -> Signatures:
+    """The signatures of texts by the hashes of their shingles, which may come more than once."""
     rows = rows_per_band(threshold)
-    bands = np.zeros((len(sets), PERMUTATIONS // rows), dtype=np.uint64)
-    low = np.zeros((len(sets), PERMUTATIONS), dtype=np.uint8)
-    for start in range(0, len(sets), BATCH):
-        full = [at for at in range(start, min(start + BATCH, len(sets))) if len(sets[at])]
-        if not full:
-            continue
-        flat = np.concatenate([sets[at] for at in full])
-        ends = itertools.accumulate((len(sets[at]) for at in full), initial=0)
+    count = len(found.starts) - 1
+    bands = np.zeros((count, PERMUTATIONS // rows), dtype=np.uint64)
+    low = np.zeros((count, PERMUTATIONS), dtype=np.uint8)
+    full = np.flatnonzero(np.diff(found.starts))
+    if len(full):
+        ends = np.append(found.starts[full], found.starts[-1]).astype(np.uint64)
         matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-            flat, np.fromiter(ends, dtype=np.uint64), PERMUTATIONS, seed
+            found.values, ends, PERMUTATIONS, seed
         )
-        values = np.array(matrix.to_rows(), dtype=np.uint64)
+        # Through arrays, since numpy asks every number of a list for its type: four times the time.
+        rows_of = b"".join(array.array("I", row) for row in matrix.to_rows())
+        values = np.frombuffer(rows_of, np.uint32).reshape(-1, PERMUTATIONS).astype(np.uint64)
         grouped = values.reshape(len(full), -1, rows)
         bands[full] = _folded(np.moveaxis(grouped, 2, 0))
-        low[full] = _mixed(values).astype(np.uint8)
+        low[full] = mixed(values).astype(np.uint8)
     return Signatures(bands, low)
+
+
+def joined(parts: Sequence[Signatures], threshold: float) -> Signatures:
+    """The signatures of several lists of texts as those of one."""
+    nothing = Hashes(np.zeros(0, dtype=np.uint64), np.zeros(1, dtype=np.int64))
+    bands, low = zip(signatures(nothing, threshold, 0), *parts, strict=True)
+    return Signatures(np.concatenate(bands), np.concatenate(low))
 
 
 def _shared(bands: UInt64s) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -146,78 +153,10 @@ def _shared(bands: UInt64s) -> np.ndarray[Any, np.dtype[np.bool_]]:
     return shared
 
 
-def shingles(text: str, ngram: int) -> UInt64s:
-    """Sorted hashes of the distinct word n-grams of a text; none where it has fewer words.
-
-    The hash of a piece of the text is the difference of two prefix sums (Karp, Rabin 1987, modulo
-    2^64 over random values for the bytes), so that no word is ever touched by itself.
-    """
-    data = np.frombuffer(normalised(text).encode(errors="surrogatepass"), dtype=np.uint8)
-    spaces = np.flatnonzero(data == ord(" "))
-    count = len(spaces) + 2 - ngram
-    if not len(data) or count < 1:
-        return np.zeros(0, dtype=np.uint64)
-    powers, inverses = _powers(len(data))
-    values = _byte_values().take(data)
-    values *= powers
-    sums = np.zeros(len(data) + 1, dtype=np.uint64)
-    np.cumsum(values, out=sums[1:])
-    starts = np.concatenate(([0], spaces[: count - 1] + 1))
-    ends = np.concatenate((spaces[ngram - 1 :], [len(data)]))
-    hashes = _mixed((sums.take(ends) - sums.take(starts)) * inverses.take(starts))
-    hashes.sort()
-    # np.unique builds a hash table first, at twice the time.
-    return hashes[np.concatenate(([True], hashes[1:] != hashes[:-1]))]
-
-
-def normalised(text: str) -> str:
-    """NFKC, lower case, one space for any white space.
-
-    The one sign that NFKC would spell out as 18 letters stays a sign: a megabyte of it would take
-    seconds.
-    """
-    return " ".join(normalize("NFKC", text.replace(PHRASE, STANDS_FOR_IT)).lower().split())
-
-
-@functools.cache
-def _byte_values() -> UInt64s:
-    """A random-looking value for each byte: the first 256 of splitmix64."""
-    return _mixed(np.arange(1, 257, dtype=np.uint64) * np.uint64(_BASE))
-
-
-def _powers(count: int) -> tuple[UInt64s, UInt64s]:
-    """The first `count` powers of the base and of its inverse, modulo 2^64."""
-    if count > POWERS:  # a text that long is rare, and need not be remembered
-        return _both_powers(count)
-    powers, inverses = _first_powers()
-    return powers[:count], inverses[:count]
-
-
-@functools.cache
-def _first_powers() -> tuple[UInt64s, UInt64s]:
-    return _both_powers(POWERS)
-
-
-def _both_powers(count: int) -> tuple[UInt64s, UInt64s]:
-    return _powers_of(_BASE, count), _powers_of(pow(_BASE, -1, 2**64), count)
-
-
-def _powers_of(base: int, count: int) -> UInt64s:
-    factors = np.full(count, base, dtype=np.uint64)
-    factors[0] = 1
-    return np.cumprod(factors)
-
-
 def _folded(parts: Iterable[UInt64s]) -> UInt64s:
     """One hash for each place, over the parts in their order."""
     first, *others = parts
-    total = _mixed(first)
+    total = mixed(first)
     for part in others:
-        total = _mixed(total * _MIX_1 + part)
+        total = mixed(total * MIX_1 + part)
     return total
-
-
-def _mixed(value: UInt64s) -> UInt64s:
-    value = (value ^ (value >> _SHIFTS[0])) * _MIX_1
-    value = (value ^ (value >> _SHIFTS[1])) * _MIX_2
-    return value ^ (value >> _SHIFTS[2])

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from kappa_data.config import PlanConfig, SandboxConfig, Settings, TokenizeConfig
+from kappa_data.config import DedupeConfig, PlanConfig, SandboxConfig, Settings, TokenizeConfig
 from kappa_data.disk import BUILDING
 from kappa_data.progress import Progress
 from kappa_data.records import SPLITS
@@ -101,6 +101,19 @@ def _tokenizer(config: TokenizeConfig) -> dict[str, str]:
     return {"tokenizer": digest(folder_of(config.tokenizer))}
 
 
+def _evaluations(resources: Resources) -> list[str]:
+    return resources.names("data/seeds/evaluation", ".npz")
+
+
+def _against(config: DedupeConfig) -> dict[str, str]:
+    """The user's own files with evaluation prompts: what they hold, not where they lie."""
+    if not config.against:
+        return {}
+    from kappa_data.tasks.evaluation import digests
+
+    return digests(config.against)
+
+
 def _card(resources: Resources) -> list[str]:
     return ["data/seeds/card.md.j2"]
 
@@ -140,7 +153,15 @@ VALIDATE = Stage(
     boxed=lambda config: config.replay,
     in_box=_in_boxes,
 )
-DEDUPE = Stage("dedupe", 5, _in("dedupe"), ("conversations",), ("validate",))
+DEDUPE = Stage(
+    "dedupe",
+    6,
+    _in("dedupe"),
+    ("conversations",),
+    ("validate",),
+    prompts=_evaluations,
+    found=_against,
+)
 TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 REPORT = Stage(

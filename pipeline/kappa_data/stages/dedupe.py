@@ -1,24 +1,29 @@
-"""dedupe: of conversations that say the same, one is kept.
+"""dedupe: of conversations that say the same, one is kept, and none that repeats an evaluation.
 
-First exact: the same roles, texts, calls (names and arguments), tools and persona, whatever the ids
-and the reasoning. Then near: the same persona, and assistant's text and call arguments that reach
-the Jaccard threshold. The same task in nine voices is on purpose, so personas are never compared.
-Splits are: a twin of a test conversation must not be trained on.
+First what repeats the prompt of an evaluation goes (contamination.py), whatever its split. Then
+exact duplicates: the same roles, texts, calls (names and arguments), tools and persona, whatever
+the ids and the reasoning. Then near ones: the same persona, and assistant's text and call arguments
+that reach the Jaccard threshold. The same task in nine voices is on purpose, so personas are never
+compared for that. Splits are: a twin of a test conversation must not be trained on.
 
 Which one is kept does not depend on the order of reading: verified before unverified, then tools
 that really ran, then the smaller id.
 
+Of what is kept, the voices that did one task are compared (voice_likeness.py), and nothing is
+removed for that: two that are alike are a finding.
+
 Every process describes its part of the conversations: a few hundred bytes for each, and on disk the
-shingles, for the few that have to be compared exactly.
+shingles, for those that have to be compared exactly.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -27,22 +32,31 @@ import xxhash
 from msgspec import Struct
 
 from kappa_data.config import DedupeConfig
+from kappa_data.contamination import Contamination, Text, tables, texts_in
 from kappa_data.engine import map_ordered
-from kappa_data.near_duplicates import BATCH, Signatures, UInt64s, compare, shingles, signatures
+from kappa_data.near_duplicates import Signatures, compare, joined, signatures
 from kappa_data.records import (
+    NOBODY,
     Conversation,
+    ConversationFinding,
     Finding,
     FunctionCall,
     Grounding,
+    Message,
     Rejected,
     Role,
 )
+from kappa_data.shingling import BATCH, BATCH_CHARS, UInt64s, distinct, grams, words
 from kappa_data.stage import Context, Outcome
 from kappa_data.store import Part, Piece, ShardWriter
+from kappa_data.tasks import evaluation
+from kappa_data.voice_likeness import RULE, Likeness, Voice, without_code
 
-EXACT, NEAR = "duplicate", "near-duplicate"
-SHINGLES = "shingles-{:05d}.tmp"
+CONTAMINATED, EXACT, NEAR = "contaminated", "duplicate", "near-duplicate"
+SHINGLES, VOICES = "shingles-{:05d}.tmp", "voices-{:05d}.tmp"
+PROMPTS = ("asked.tmp", "all-text.tmp")
 REMEMBERED = 1_000  # sets of shingles that are kept in memory
+EVIDENCE_CHARS = 200
 
 Place = tuple[int, int]  # a conversation: number of its part, position in the part
 
@@ -58,6 +72,7 @@ class Said(Struct, frozen=True, gc=False):
 
     role: Role
     content: str
+    reasoning: str | None
     tool_calls: tuple[Called, ...]
     name: str | None
     persona: str | None
@@ -82,6 +97,7 @@ class Compared(Struct, frozen=True, gc=False):
     messages: tuple[Said, ...]
     tools: str | None
     persona: str | None
+    task_id: str | None
     provenance: Grounded
     verdict: Passed | None
 
@@ -92,7 +108,10 @@ class Entry(Struct, frozen=True, gc=False):
     preference: tuple[bool, bool, str]
     group: tuple[str, ...]  # who speaks: near-duplicates are looked for within it
     whole: bytes
+    task: str | None
     text: str = ""
+    spoken: str = ""
+    """the text alone, where it may be compared with that of another voice"""
 
     @property
     def id(self) -> str:
@@ -100,13 +119,33 @@ class Entry(Struct, frozen=True, gc=False):
         return self.preference[-1]
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Arrays of hashes, one after the other in a file."""
+
+    path: Path
+    starts: tuple[int, ...]  # and where the last one ends
+
+    @functools.cached_property
+    def _all(self) -> UInt64s:
+        # A file of no bytes cannot be mapped.
+        return np.memmap(self.path, np.uint64, "r") if self.starts[-1] else np.zeros(0, np.uint64)
+
+    def of(self, index: int) -> UInt64s:
+        """One of them."""
+        return self._all[self.starts[index] : self.starts[index + 1]]
+
+
 class Described(Struct, frozen=True):
-    """One part: its entries without their texts, their signatures, and where their shingles are."""
+    """One part: its entries without their texts, which of them are contaminated, signatures, and
+    where the hashes are: of what is compared within a persona (with repetitions) and of what is
+    compared across (without)."""
 
     entries: list[Entry]
+    contaminated: dict[int, Finding]
     signatures: Signatures
-    shingles: Path
-    starts: UInt64s  # in the file, and where the last one ends
+    shingles: Stored
+    voices: Stored
 
 
 class Kept(Struct, frozen=True):
@@ -117,7 +156,7 @@ class Kept(Struct, frozen=True):
 
 
 def run(ctx: Context[DedupeConfig]) -> Outcome:
-    """Seals "conversations", in the order of validate, and "quarantine"."""
+    """Seals "conversations", in the order of validate, "quarantine" and "findings"."""
     source = ctx.inputs["validate"]
     total, workers = source.count("conversations"), ctx.config.workers
     parts = list(enumerate(source.parts("conversations")))
@@ -125,12 +164,16 @@ def run(ctx: Context[DedupeConfig]) -> Outcome:
     written: list[Kept] = []
     with ctx.progress.task("dedupe", total=total) as bar:
         bar.say("comparing")
-        work = partial(describe, ctx.config, ctx.folder)
-        for each in map_ordered(work, parts, workers=workers):
-            described.append(each)
+        with _prompts(ctx) as names:
+            work = partial(describe, ctx.config, ctx.folder, names)
+            for each in map_ordered(work, parts, workers=workers):
+                described.append(each)
         found = duplicates(described, ctx.config)
+        likeness = Likeness(ctx.config.threshold)
+        _write_findings(ctx, alike_across(described, found, likeness))
         for each in described:
-            each.shingles.unlink()
+            each.shingles.path.unlink()
+            each.voices.path.unlink()
         bar.say("writing")
         items = [(number, part, found.get(number, {})) for number, part in parts]
         for kept in map_ordered(partial(write, ctx.folder), items, workers=workers):
@@ -139,41 +182,104 @@ def run(ctx: Context[DedupeConfig]) -> Outcome:
     ctx.gather("conversations", Conversation, [each.conversations for each in written])
     ctx.gather("quarantine", Rejected, [each.quarantine for each in written])
     rejected = Counter(each.rule for part in found.values() for each in part.values())
-    figures = {"in": total, "out": total - rejected.total()}
+    figures = {"in": total, "out": total - rejected.total(), "across personas": likeness.figures()}
     return Outcome(rejected=dict(sorted(rejected.items())), figures=figures)
 
 
-def describe(config: DedupeConfig, folder: Path, numbered: tuple[int, Part]) -> Described:
-    """Everything that has to be known of one part; its shingles go into a file in `folder`."""
+@contextmanager
+def _prompts(ctx: Context[DedupeConfig]) -> Iterator[list[str]]:
+    """The names of the evaluations; within it, what they are known by lies in the folder."""
+    known = evaluation.of_files(ctx.config.against, ctx.resources)
+    names, *found = tables(known)
+    for name, table in zip(PROMPTS, found, strict=True):
+        with (ctx.folder / name).open("wb") as file:
+            np.save(file, table)
+    yield names
+    for name in PROMPTS:
+        (ctx.folder / name).unlink()
+
+
+def _write_findings(ctx: Context[DedupeConfig], rows: Iterable[ConversationFinding]) -> None:
+    with ctx.writer("findings", ConversationFinding) as writer:
+        for each in rows:
+            writer.write(each)
+
+
+def describe(
+    config: DedupeConfig, folder: Path, names: Sequence[str], numbered: tuple[int, Part]
+) -> Described:
+    """Everything that has to be known of one part; its hashes go into files in `folder`."""
     number, part = numbered
-    path = folder / SHINGLES.format(number)
+    asked, all_text = (np.load(folder / name, mmap_mode="r") for name in PROMPTS)
+    contamination = Contamination(names, asked, all_text)
     entries: list[Entry] = []
-    lengths: list[int] = []
-    found = [signatures([], config.threshold, config.seed)]
-    conversations = part.read_some(Compared)
-    with path.open("wb") as file:
-        while batch := [entry_of(each) for each in islice(conversations, BATCH)]:
-            sets = [shingles(each.text, config.ngram) for each in batch]
-            found.append(signatures(sets, config.threshold, config.seed))
-            entries += [msgspec.structs.replace(each, text="") for each in batch]
-            lengths += map(len, sets)
-            for each in sets:
-                file.write(each.tobytes())
-    starts = np.cumsum([0, *lengths], dtype=np.uint64)
-    bands, low = (np.concatenate(each) for each in zip(*found, strict=True))
-    return Described(entries, Signatures(bands, low), path, starts)
+    contaminated: dict[int, Finding] = {}
+    found: list[Signatures] = []
+    paths = [folder / each.format(number) for each in (SHINGLES, VOICES)]
+    starts = [0], [0]
+    with paths[0].open("wb") as shingles, paths[1].open("wb") as voices:
+        for batch in _batches(part.read_some(Compared)):
+            for at, finding in contaminated_in(batch, contamination).items():
+                contaminated[len(entries) + at] = finding
+            made = [entry_of(each) for each in batch]
+            rows = grams(words([each.text for each in made]), config.ngram)
+            found.append(signatures(rows, config.threshold, config.seed))
+            shingles.write(rows.values.tobytes())
+            starts[0].extend((rows.starts[1:] + starts[0][-1]).tolist())
+            rows = grams(words([each.spoken for each in made]), config.ngram)
+            for at in range(len(made)):
+                own = distinct(rows.of(at))
+                voices.write(own.tobytes())
+                starts[1].append(starts[1][-1] + len(own))
+            entries += [msgspec.structs.replace(each, text="", spoken="") for each in made]
+    stored = [Stored(path, tuple(each)) for path, each in zip(paths, starts, strict=True)]
+    return Described(entries, contaminated, joined(found, config.threshold), *stored)
+
+
+def _batches(conversations: Iterable[Compared]) -> Iterator[list[Compared]]:
+    batch: list[Compared] = []
+    chars = 0
+    for each in conversations:
+        batch.append(each)
+        chars += sum(len(message.content) for message in each.messages)
+        if len(batch) == BATCH or chars >= BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
+
+
+def contaminated_in(
+    conversations: Sequence[Conversation | Compared], contamination: Contamination
+) -> dict[int, Finding]:
+    """By position, the finding of each conversation that repeats a prompt of an evaluation."""
+    texts = [text for at, each in enumerate(conversations) for text in _texts(at, each)]
+    found: dict[int, Finding] = {}
+    for text, said in contamination.found(texts):
+        evidence = said[:EVIDENCE_CHARS]
+        found.setdefault(text.conversation, Finding(CONTAMINATED, "reject", text.message, evidence))
+    return found
+
+
+def _texts(at: int, conversation: Conversation | Compared) -> Iterator[Text]:
+    """All that is said in a conversation."""
+    messages: Sequence[Message | Said] = conversation.messages
+    for index, message in enumerate(messages):
+        yield Text(at, index, message.role == "user", message.content)
+        if message.reasoning:
+            yield Text(at, index, False, message.reasoning)
+        for call in message.tool_calls:
+            for each in texts_in(call.function.arguments):
+                yield Text(at, index, False, each)
 
 
 def duplicates(
     described: Sequence[Described], config: DedupeConfig
 ) -> dict[int, dict[int, Finding]]:
     """For each conversation that is not kept, by its part and its position in it: the finding that
-    names the one that is."""
-    places = sorted(
-        ((number, at) for number, part in enumerate(described) for at in range(len(part.entries))),
-        key=lambda place: _entry(described, place).preference,
-    )
-    found: dict[int, dict[int, Finding]] = defaultdict(dict)
+    names the one that is, or the prompt that it repeats."""
+    found = {number: dict(part.contaminated) for number, part in enumerate(described)}
+    places = sorted(_left(described, found), key=lambda place: _entry(described, place).preference)
     first: dict[bytes, str] = {}
     groups: dict[tuple[str, ...], list[Place]] = defaultdict(list)
     for number, at in places:
@@ -192,6 +298,36 @@ def duplicates(
     return found
 
 
+def alike_across(
+    described: Sequence[Described], gone: dict[int, dict[int, Finding]], likeness: Likeness
+) -> list[ConversationFinding]:
+    """What is found where two voices say nearly the same of one task; `likeness` counts."""
+    tasks: dict[str, list[Place]] = defaultdict(list)
+    for place in _left(described, gone):
+        entry = _entry(described, place)
+        if entry.task is not None and len(entry.group) == 1:
+            tasks[entry.task].append(place)
+    rows = []
+    for task in sorted(tasks):
+        voices = [
+            Voice(entry.id, entry.group[0] or NOBODY, described[number].voices.of(at))
+            for number, at in tasks[task]
+            for entry in (described[number].entries[at],)
+        ]
+        for pair in likeness.add(voices):
+            evidence = f"Jaccard {pair.similarity:.2f} with {pair.first.id}"
+            rows.append(ConversationFinding(pair.second.id, RULE, "note", -1, evidence))
+    return rows
+
+
+def _left(described: Sequence[Described], gone: dict[int, dict[int, Finding]]) -> Iterator[Place]:
+    """The places of all conversations that are not gone."""
+    for number, part in enumerate(described):
+        for at in range(len(part.entries)):
+            if at not in gone.get(number, ()):
+                yield number, at
+
+
 def _near(
     described: Sequence[Described], group: Sequence[Place], threshold: float
 ) -> list[tuple[int, int, float]]:
@@ -204,10 +340,7 @@ def _near(
     @functools.lru_cache(maxsize=REMEMBERED)
     def shingles_of(index: int) -> UInt64s:
         number, at = group[index]
-        start, end = described[number].starts[at : at + 2].tolist()
-        return np.fromfile(
-            described[number].shingles, dtype=np.uint64, count=end - start, offset=8 * start
-        )
+        return distinct(described[number].shingles.of(at))
 
     return compare(Signatures(bands, low), shingles_of, threshold)
 
@@ -222,10 +355,11 @@ def entry_of(conversation: Conversation | Compared) -> Entry:
     verdict = conversation.verdict
     speakers = {each.persona for each in conversation.messages if each.persona}
     group = (conversation.persona or "", *sorted(speakers))
-    said = []
+    said, spoken = [], []
     for message in conversation.messages:
         if message.role == "assistant":
             said.append(message.content)
+            spoken.append(without_code(message.content))
             said += [
                 f"{call.function.name} {call.function.arguments}" for call in message.tool_calls
             ]
@@ -237,7 +371,10 @@ def entry_of(conversation: Conversation | Compared) -> Entry:
         ),
         group=group,
         whole=_whole(conversation, group),
+        task=conversation.task_id,
         text="\n".join(said),
+        # Where the persona changes on the way there is no one voice to compare.
+        spoken="\n".join(spoken) if conversation.task_id and len(group) == 1 else "",
     )
 
 

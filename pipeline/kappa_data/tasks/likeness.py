@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from kappa_data.near_duplicates import UInt64s, jaccard, near_duplicates, shingles
+from kappa_data.near_duplicates import jaccard, near_duplicates
 from kappa_data.records import Task, canonical_json
+from kappa_data.shingling import UInt64s, shingles
 
 THRESHOLD = 0.8
 """Jaccard similarity of word 5-grams from which two tasks are near-duplicates"""
