@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-FEWEST = 16
+FEWEST = 20
 """characters of a run"""
 _RUN = bytes(
     ord("a") if chr(each).isalnum() or chr(each) in "_-" else ord(" ") for each in range(128)
@@ -19,12 +19,13 @@ _DIGIT = bytes(
     ord("0") if chr(each).isdigit() else ord("-") if chr(each) in " -." else each
     for each in range(128)
 ) + bytes(128)
-_NUMBER = re.compile(rb"0(?:[()-]{0,2}0){6,47}")
+_NUMBER = re.compile(rb"0[0()-]{8,80}")
+FEWEST_DIGITS = 9
 _AROUND = 8
 
 
 def runs(text: str) -> Iterator[tuple[int, int]]:
-    """Where letters, digits, _ and - stand 16 or more in a row: start and end."""
+    """Where letters, digits, _ and - stand 20 or more in a row: start and end."""
     form = text.encode("ascii", "replace").translate(_RUN)
     start = form.find(_LONG)
     while start >= 0:
@@ -35,10 +36,14 @@ def runs(text: str) -> Iterator[tuple[int, int]]:
 
 
 def numbers(text: str) -> Iterator[tuple[str, bytes]]:
-    """Pieces of the text that hold seven digits or more in groups, with a bit of what is around.
+    """Pieces of the text that hold nine digits or more, most in groups of two or more, with a bit
+    of what is around.
 
     Beside each its shape: 0 for a digit, - for a blank, a full stop or a hyphen.
     """
     form = text.encode("ascii", "replace").translate(_DIGIT)
+    if b"00-00" not in form and b"00000000" not in form:
+        return
     for found in _NUMBER.finditer(form):
-        yield text[max(0, found.start() - _AROUND) : found.end() + _AROUND], found[0]
+        if found[0].count(b"0") >= FEWEST_DIGITS:
+            yield text[max(0, found.start() - _AROUND) : found.end() + _AROUND], found[0]

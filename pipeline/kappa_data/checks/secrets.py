@@ -102,10 +102,12 @@ def secrets_in(text: str) -> Iterator[Secret]:
 
     Told from placeholders by the issuer's form, and by the entropy of what stands behind it.
     """
+    long = False
     for start, end in runs(text):
+        long = True
         if found := _of_run(text, start, end):
             yield found
-    if "PRIVATE KEY" in text:
+    if long and "PRIVATE KEY" in text:
         for key in _PRIVATE.finditer(text):
             if "-----BEGIN " in text[max(0, key.start() - 40) : key.start()]:
                 if "..." not in key[1] and _entropy(key[1]) >= 3.5:
@@ -114,7 +116,7 @@ def secrets_in(text: str) -> Iterator[Secret]:
         for key in _LINK.finditer(text):
             if not key[1].isalpha() and _random(key[1], 2.5):
                 yield Secret("password in a link", key.start(1), key.end(1), False)
-    if "ecret" in text or "ECRET" in text:
+    if long and ("ecret" in text or "ECRET" in text):
         for key in _AWS.finditer(text):
             before = text[max(0, key.start() - 6) : key.start()].casefold()
             if "aws" in before and _random(key[1], 3.5):
@@ -133,14 +135,14 @@ def _of_run(text: str, start: int, end: int) -> Secret | None:
             live = _random(found[0], 3.0)
         return Secret(issued[0], start, found.end(), True) if live else None
     value = text[start : min(end, start + 200)]
-    if value.islower() and ("_" in value or "-" in value):
+    if value.isalpha() or (value.islower() and ("_" in value or "-" in value)):
         return None  # a name, as most runs of code are
     before = text[max(0, start - 70) : start]
     for kind, near, prefix, pattern in _BEHIND:
         if near in before and prefix.search(before):
             if (found := pattern.match(text, start)) and _random(found[0], 3.0):
                 return Secret(kind, start, found.end(), True)
-    if len(value) < 20 or value.isalpha() or not _ASSIGNED.search(before[-40:]):
+    if not _ASSIGNED.search(before[-40:]):
         return None
     mixed = all(any(map(kind, value)) for kind in (str.isdigit, str.isupper, str.islower))
     hexadecimal = re.fullmatch(r"[0-9a-f]{32,128}", value) is not None

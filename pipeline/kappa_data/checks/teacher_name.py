@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import prose
-from kappa_data.checks._text import evidence, folded
+from kappa_data.checks._text import evidence, folded, pieces
 from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("teacher name", "policy talk")
@@ -68,15 +68,21 @@ _POLICY = re.compile(
     r"|\bsafe[- ]complet(?:e|ion)\b",
     re.IGNORECASE,
 )
-# Each alternative holds one of these: to look for them is far cheaper.
-_PARTS = (
-    "gpt", "claude", "gemini", "gemma", "bard", "llama", "stral", "qwen", "tongyi", "deepseek",
-    "kimi", "glm", "grok", "copilot", "bing", "phi-", "command r", "nemotron", "ernie", "hunyuan",
-    " o1", " o3", " o4", "trained", "ed by ", "built by", "made by", "made me", "built me",
-    "run by", "ed me", " maker", "creator", "developer", " at ",
-)  # fmt: skip
-_STOCK_PARTS = ("model", "cut", "train", "llm", "my last", "my latest", "my most", "update")
-_POLICY_PARTS = ("polic", "guideline", "allowed content", "refuse", "comply", "decline", "safe-", "safe c")
+# Each alternative holds one of these words: to look for them is far cheaper.
+_NAMES = frozenset(
+    b"open openai anthropic google deepmind meta microsoft mistral mixtral alibaba deepseek "
+    b"moonshot zhipu z x xai cohere nvidia amazon baidu tencent minimax 01 ai21 inflection hugging "
+    b"huggingface ibm apple chat chatgpt gpt gpt2 gpt3 gpt4 gpt4o gpt5 claude gemini gemma bard "
+    b"llama llama2 llama3 llama4 qwen qwen2 qwen3 qwen4 tongyi kimi glm chatglm grok copilot bing "
+    b"phi command nemotron ernie hunyuan o1 o3 o4".split()
+)
+_STOCK_WORDS = frozenset(
+    b"model llm cutoff cut training trained update ends stops goes extends runs".split()
+)
+_POLICY_WORDS = frozenset(
+    b"policy policies guidelines rules terms allowed disallowed refuse comply decline safe "
+    b"safecomplete".split()
+)
 _TALKS_OF_MODELS = re.compile(
     r"\b(?:language model|LLM|AI model|chat ?bot|machine learning|fine-?tun\w+|knowledge cut|training (?:data|set))",
     re.IGNORECASE,
@@ -132,10 +138,10 @@ class _Around:
 
 def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, str] | None:
     """The first finding of a text: rule, severity, evidence."""
-    plain = folded(text)
-    names = any(part in plain for part in _PARTS)
-    stock = any(part in plain for part in _STOCK_PARTS)
-    policy = thought and any(part in plain for part in _POLICY_PARTS)
+    said = set(pieces(text))
+    names = not _NAMES.isdisjoint(said)
+    stock = not _STOCK_WORDS.isdisjoint(said)
+    policy = thought and not _POLICY_WORDS.isdisjoint(said)
     if not (names or stock or policy):
         return None
     own = prose(text)
