@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 FEWEST = 20
 """characters of a run"""
-_RUN = bytes(
-    ord("a") if chr(each).isalnum() or chr(each) in "_-" else ord(" ") for each in range(128)
-) + b" " * 128
+_RUN = (
+    bytes(ord("a") if chr(each).isalnum() or chr(each) in "_-" else ord(" ") for each in range(128))
+    + b" " * 128
+)
 _LONG = b"a" * FEWEST
 _DIGIT = bytes(
     ord("0") if chr(each).isdigit() else ord("-") if chr(each) in " -." else each

@@ -26,6 +26,10 @@ _HANGING = frozenset(
     "a an the and or but nor because your our their whose which than into onto whether although "
     "unless until via upon toward towards between during without".split()
 )
+_BEGINNING = frozenset(
+    "the a an this that these those it if in when you i we they and but so for there as since after "
+    "before".split()
+)
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"")
 
 
@@ -49,7 +53,9 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             what, sure = sign
             if imported:
                 severity = "untrain" if sure else "note"
-            yield Finding("cut-off", severity, index, evidence(f"{what}: ...{message.content[-120:]}"))
+            yield Finding(
+                "cut-off", severity, index, evidence(f"{what}: ...{message.content[-120:]}")
+            )
 
 
 def broken_off(text: str) -> tuple[str, bool] | None:
@@ -103,7 +109,9 @@ def _announced(said: Sequence[str]) -> tuple[str, bool] | None:
     if len(words) < 3 or said[-1].startswith(("|", ">")):
         return None
     # "Please tell me:" asks, and what is asked for is the user's to say.
-    asks = re.search(r"\b(?:please|tell me|let me know|confirm|provide|answer|you)\b", said[-1], re.I)
+    asks = re.search(
+        r"\b(?:please|tell me|let me know|confirm|provide|answer|you)\b", said[-1], re.I
+    )
     return "announced and missing", not asks
 
 
@@ -130,7 +138,8 @@ def _lacks_stop(said: Sequence[str]) -> bool:
     if _NAMED.match(line):
         return False
     words = line[item.end() if item else 0 :].split()
-    if len(words) < FEWEST_WORDS or _title(words):
+    begun = bool(words) and words[0].casefold() in _BEGINNING  # of a sentence, not of a name
+    if (len(words) < FEWEST_WORDS and not begun) or _title(words):
         return False
     if item:
         others = [each for each in said[:-1] if _ITEM.match(each)][-8:]

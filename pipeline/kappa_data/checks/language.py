@@ -88,10 +88,14 @@ _PROFILES: Mapping[str, frozenset[str]] = {
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 # What an English text of any length hardly goes without, or what any of the others holds.
-_FOREIGN = frozenset().union(*_PROFILES.values()) - _ENGLISH - frozenset(
-    "a i o y e s z v w se no on do to an as die den per men at over under here go is de la le en el "
-    "al du des van son plus fait main si un us she he den me ha by via non by fi el ne at in so "
-    "come door care till os met also dem om po go do ole mint ale bin kan war ou tak her jak las il ze te ci da det".split()
+_FOREIGN = (
+    frozenset().union(*_PROFILES.values())
+    - _ENGLISH
+    - frozenset(
+        "a i o y e s z v w se no on do to an as die den per men at over under here go is de la le en el "
+        "al du des van son plus fait main si un us she he den me ha by via non by fi el ne at in so "
+        "come door care till os met also dem om po go do ole mint ale bin kan war ou tak her jak las il ze te ci da det".split()
+    )
 )
 
 _SCRIPTS: Mapping[str, tuple[str, int]] = {
@@ -196,14 +200,16 @@ def _script(own: str, said: str) -> tuple[str, bool, str] | None:
     if own.isascii():
         return None
     for name, pattern in _RUNS.items():
-        if not pattern.search(own):
+        first = pattern.search(own)
+        if first is None:
             continue
         if re.search(f"[{_SCRIPTS[name][0]}]", said) or _MATTER.search(said):
             continue
         letters = len(_LETTER.findall(own))
         count = sum(map(len, pattern.findall(own)))
         if count * 5 > letters:
-            return "language", True, f"{name}: {own.strip()}"
+            at = max(0, first.start() - 20)
+            return "language", count * 2 > letters, f"{name}: {own[at:].strip()}"
         bare = _GLOSS.sub(lambda found: " " * len(found[0]), own)
         run = pattern.search(bare)
         if run is not None and not _MATTER.search(own):

@@ -14,7 +14,10 @@ from kappa_data.records import Conversation, Finding
 
 RULES = ("leaked brief",)
 _EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
-_NO_WIDTH = re.compile("[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_NO_WIDTH = re.compile(
+    "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+"
+)
 
 
 class _Hidden(Struct, frozen=True):
@@ -48,7 +51,15 @@ def _bare(text: str) -> str:
         text = _EMPHASIS.sub(" ", text)
     if "\\n" in text:
         text = text.replace("\\n", "  ")  # a line break in the JSON text of a call
+    if "\\u" in text:
+        text = _ESCAPE.sub(_escaped, text)
     return text if text.isascii() else _NO_WIDTH.sub("", text).replace("’", "'")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """The character of an escape of JSON, in the same space or less; none for half a pair."""
+    code = int(found[1], 16)
+    return " " if 0xD800 <= code <= 0xDFFF else chr(code)
 
 
 def _short(n: int) -> int:

@@ -88,7 +88,7 @@ def loop(text: str, rounds: int, fewest: int) -> str | None:
 def _needed(unit: str, rounds: int) -> int:
     """How many rounds of this unit make a loop; what is no words never does."""
     letters = sum(map(str.isalpha, unit))
-    if letters * 2 < len(unit.replace(" ", "")) or "|" in unit or letters < 2:
+    if letters * 2 <= len(unit.replace(" ", "")) or "|" in unit or letters < 2:
         return 1 << 30
     return rounds if len(unit.split()) >= 3 else 3 * rounds
 

@@ -63,9 +63,14 @@ _ISSUED: dict[str, tuple[str, re.Pattern[str]]] = {
 _BEHIND: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (kind, near, re.compile(before), re.compile(pattern))
     for kind, near, before, pattern in (
-        ("Slack hook", "slack.com/", r"hooks\.slack\.com/services/T\w{6,20}/B\w{6,20}/$", r"\w{20,40}"),
-        ("SendGrid key", "SG.", r"\bSG\.$", r"[\w-]{22}\.[\w-]{43}"),
-        ("Google token", "ya29.", r"\bya29\.$", r"[\w-]{30,512}"),
+        (
+            "Slack hook",
+            "slack.com/",
+            r"hooks\.slack\.com/services/T\w{6,20}/B\w{6,20}/$",
+            r"\w{20,40}",
+        ),
+        ("SendGrid key", "SG.", r"(?:\b|\\[nrt])SG\.$", r"[\w-]{22}\.[\w-]{43}"),
+        ("Google token", "ya29.", r"(?:\b|\\[nrt])ya29\.$", r"[\w-]{30,512}"),
         ("Telegram token", ":", r"(?<!\d)\d{8,10}:$", r"AA[\w-]{33}(?![\w-])"),
     )
 )

@@ -25,13 +25,19 @@ _PRODUCTS = (
 )
 _LIKELY = r"(?:(?:actually|just|really|in fact|called|named|known as|only|simply|currently) ){0,2}"
 _A = r"(?:(?:an?|the|your) )?(?:(?:AI|large|helpful|new|latest) )?(?:(?:language )?model |assistant |chatbot )?"
+# What may stand between "I am" and "made by": the words of a description of itself, nothing else.
+_WHAT = (
+    r"(?:,? (?:an?|the|is|was|AI|large|language|multimodal|conversational|generative|helpful|model|"
+    r"assistant|chatbot|system|program|tool|agent|artificial|intelligence|and|that|which|originally|"
+    r"being|been|just|only|simply|actually|called|named|developed|trained|created|built|designed|"
+    rf"made|{_PRODUCTS}),?){{0,14}} "
+)
 _ITSELF = re.compile(
     rf"\b(?:I(?:['’]m| am| was)|we are|you are|my name is|you(?:['’]re| are) (?:talking|chatting|"
-    rf"speaking) (?:to|with)|call me) {_LIKELY}{_A}(?P<product>{_PRODUCTS})\b(?!['’]s)"
-    rf"|\b(?:I(?:['’]m| am| was|['’]ve been| have been)|we are|you are|and|model|assistant|AI|"
-    rf"system|chatbot|as an AI)(?: \w+){{0,3}},? (?:trained|made|created|developed|built|designed|"
-    rf"provided|released|powered|run|hosted)(?: and \w+)? by (?:the (?:team|people|folks|company) at )?"
-    rf"(?P<maker>{_MAKERS}|{_PRODUCTS})\b"
+    rf"speaking) (?:to|with)|call me) {_LIKELY}{_A}{_LIKELY}(?P<product>{_PRODUCTS})\b(?!['’]s)"
+    rf"|\b(?:I(?:['’]m| am| was|['’]ve been| have been)|we are|you are|as an? AI)\b{_WHAT}"
+    rf"(?:trained|made|created|developed|built|designed|provided|released|powered|run|hosted)"
+    rf"(?: and \w+)? by (?:the (?:team|people|folks|company) at )?(?P<maker>{_MAKERS}|{_PRODUCTS})\b"
     rf"|\bmy (?:maker|creator|developer|company|team|parent company)s?,? (?:at |is |are |was )?"
     rf"(?P<mine>{_MAKERS})\b"
     rf"|\b(?:here )?at (?P<at>open[ -]?ai|anthropic|deepmind), (?:we|I)\b"
