@@ -22,14 +22,16 @@ _ITEM = re.compile(r"\s*(?:[-*+•–>|]|\d{1,3}[.)]|\(?[a-z][.)]|#{1,6} )\s*")
 _NAMED = re.compile(r"[*_]{0,3}[A-Z][\w ]{0,24}:[*_]{0,3} ")  # "Answer: ..."
 _LAST = re.compile(r"([A-Za-zÀ-ɏ'’-]+)$")
 # No English sentence and no heading ends in one of these.
-_HANGING = frozenset(
+_HANGING = (
     "a an the and or but nor because your our their whose which than into onto whether although "
-    "unless until via upon toward towards between during without".split()
+    "unless until via upon toward towards between during without"
 )
-_BEGINNING = frozenset(
-    "the a an this that these those it if in when you i we they and but so for there as since after "
-    "before".split()
+# These begin a sentence, not a name.
+_BEGINNING = (
+    "the a an this that these those it if in when you i we they and but so for there as since "
+    "after before"
 )
+_HANGS, _BEGINS = frozenset(_HANGING.split()), frozenset(_BEGINNING.split())
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"")
 
 
@@ -98,7 +100,7 @@ def _last_line(said: Sequence[str]) -> tuple[str, bool] | None:
     last = _LAST.search(line)
     if last is None or line.startswith(("|", "#", "    ", "<")):
         return None
-    if len(words) >= FEWEST_WORDS and last[1].casefold() in _HANGING and not _title(words):
+    if len(words) >= FEWEST_WORDS and last[1].casefold() in _HANGS and not _title(words):
         return "ends in mid-sentence", True
     return ("no end of sentence", False) if _lacks_stop(said) else None
 
@@ -138,7 +140,7 @@ def _lacks_stop(said: Sequence[str]) -> bool:
     if _NAMED.match(line):
         return False
     words = line[item.end() if item else 0 :].split()
-    begun = bool(words) and words[0].casefold() in _BEGINNING  # of a sentence, not of a name
+    begun = bool(words) and words[0].casefold() in _BEGINS
     if (len(words) < FEWEST_WORDS and not begun) or _title(words):
         return False
     if item:

@@ -67,7 +67,7 @@ def _unseen(text: str) -> bool:
 
 def _named(pattern: re.Pattern[str], text: str) -> str:
     """Each hidden character with its code point and how often, as `2 x U+202E RIGHT-TO-LEFT...`."""
-    count = Counter(sign for found in pattern.finditer(text) for sign in found[0])
+    count = Counter("".join(pattern.findall(text)))
     return ", ".join(
         f"{n} x U+{ord(sign):04X} {unicodedata.name(sign, 'control')}"
         for sign, n in sorted(count.items())[:8]

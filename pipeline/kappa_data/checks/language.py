@@ -7,83 +7,93 @@ from collections.abc import Iterator, Mapping
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import prose
-from kappa_data.checks._text import evidence, folded
+from kappa_data.checks._text import evidence, folded, pieces
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("language", "foreign script")
 
 FEWEST_WORDS = 8
 """a shorter line says too little about its language"""
-_ENGLISH = frozenset(
-    "the and of to is that it you for this with are be on as not have from or was by an at we can "
-    "your if will but which has there they all what when more would about so its use my i he she".split()
+MOST_CHARS = 20_000
+"""of each user message, in which its language is looked for"""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ENGLISH = _words(
+    "the and of to is that it you for this with are be on as not have from or was by an "
+    "at we can your if will but which has there they all what when more would about so "
+    "its use my i he she"
 )
 # Frequent words of each language that no English text holds, and that are no word of another one
 # where that can be had; single letters and what stands in English names (de, la, van) left out.
 _PROFILES: Mapping[str, frozenset[str]] = {
-    "German": frozenset(
-        "der die das und ist nicht ein eine einen einem einer ich du sie wir ihr mit auf für von zu "
-        "dem den des im auch sich als wie oder aber wenn dass wird werden kann können haben hat sind "
-        "nach bei aus noch nur über durch hier es zum zur diese dieser dieses".split()
+    "German": _words(
+        "der die das und ist nicht ein eine einen einem einer ich du sie wir ihr mit auf für "
+        "von zu dem den des im auch sich als wie oder aber wenn dass wird werden kann können "
+        "haben hat sind nach bei aus noch nur über durch hier es zum zur diese dieser dieses"
     ),
-    "French": frozenset(
-        "le la les des et est une un dans pour que qui ne pas vous nous je il elle sur avec ce cette "
-        "ces mais ou où sont être avoir fait plus par au aux du votre notre leur se si tout peut "
-        "c'est il y voici".split()
+    "French": _words(
+        "le la les des et est une un dans pour que qui ne pas vous nous je il elle sur avec "
+        "ce cette ces mais ou où sont être avoir fait plus par au aux du votre notre leur se "
+        "si tout peut c'est il y voici"
     ),
-    "Spanish": frozenset(
-        "el la los las un una unos y es que en de del por para con no se su lo como más pero está "
-        "están son ser hay este esta estos si al le nos puede tiene cuando donde también aquí muy "
-        "usted".split()
+    "Spanish": _words(
+        "el la los las un una unos y es que en de del por para con no se su lo como más pero "
+        "está están son ser hay este esta estos si al le nos puede tiene cuando donde también "
+        "aquí muy usted"
     ),
-    "Italian": frozenset(
-        "il lo la gli le un una di del della dei che non è e per con sono questo questa nel nella si "
-        "come più ma anche puoi può essere ha hanno al alla quando dove da ci se ecco".split()
+    "Italian": _words(
+        "il lo la gli le un una di del della dei che non è e per con sono questo questa nel "
+        "nella si come più ma anche puoi può essere ha hanno al alla quando dove da ci se "
+        "ecco"
     ),
-    "Portuguese": frozenset(
-        "o os as um uma de do da dos das que não é e em no na para com por são está você mais mas "
-        "como se seu sua isso este esta também pode ser quando onde aqui ao".split()
+    "Portuguese": _words(
+        "o os as um uma de do da dos das que não é e em no na para com por são está você mais "
+        "mas como se seu sua isso este esta também pode ser quando onde aqui ao"
     ),
-    "Dutch": frozenset(
-        "de het een en van is niet dat die ik je wij ze met voor op te zijn aan er om ook als maar "
-        "bij naar uit kan wordt worden heeft hebben deze dit door over nog hier".split()
+    "Dutch": _words(
+        "de het een en van is niet dat die ik je wij ze met voor op te zijn aan er om ook als "
+        "maar bij naar uit kan wordt worden heeft hebben deze dit door over nog hier"
     ),
-    "Swedish": frozenset(
-        "och att det som en ett är inte på för med av till den de jag du vi har kan om men så från "
-        "eller när ska här detta den".split()
+    "Swedish": _words(
+        "och att det som en ett är inte på för med av till den de jag du vi har kan om men så "
+        "från eller när ska här detta den"
     ),
-    "Danish or Norwegian": frozenset(
-        "og at det som en et er ikke på for med af av til den de jeg du vi har kan om men så fra "
-        "eller når skal her dette".split()
+    "Danish or Norwegian": _words(
+        "og at det som en et er ikke på for med af av til den de jeg du vi har kan om men så "
+        "fra eller når skal her dette"
     ),
-    "Polish": frozenset(
-        "i w na z że nie się jest to do jak są dla po przez od czy ale może tak lub oraz który która "
-        "które tego tej być go jego przy".split()
+    "Polish": _words(
+        "i w na z że nie się jest to do jak są dla po przez od czy ale może tak lub oraz "
+        "który która które tego tej być go jego przy"
     ),
-    "Czech": frozenset(
-        "a v na je že se s z do to pro jako ale by jsou jsem není když nebo který která které podle "
-        "tak může být jeho při".split()
+    "Czech": _words(
+        "a v na je že se s z do to pro jako ale by jsou jsem není když nebo který která které "
+        "podle tak může být jeho při"
     ),
-    "Turkish": frozenset(
-        "ve bir bu için ile de da çok olarak daha gibi ne var değil olan sonra kadar ama veya her "
-        "şu ben sen biz siz".split()
+    "Turkish": _words(
+        "ve bir bu için ile de da çok olarak daha gibi ne var değil olan sonra kadar ama veya "
+        "her şu ben sen biz siz"
     ),
-    "Indonesian": frozenset(
-        "yang dan di ini itu untuk dengan tidak dari pada adalah akan dalam ke juga anda saya kita "
-        "bisa atau oleh ada sudah karena".split()
+    "Indonesian": _words(
+        "yang dan di ini itu untuk dengan tidak dari pada adalah akan dalam ke juga anda saya "
+        "kita bisa atau oleh ada sudah karena"
     ),
-    "Vietnamese": frozenset(
-        "và của là có không được cho một các những này trong với để bạn tôi như đã khi từ".split()
+    "Vietnamese": _words(
+        "và của là có không được cho một các những này trong với để bạn tôi như đã khi từ"
     ),
-    "Romanian": frozenset(
-        "și în de la cu este nu un o pe care din că pentru sunt mai să se sau dar acest această "
-        "poate fi".split()
+    "Romanian": _words(
+        "și în de la cu este nu un o pe care din că pentru sunt mai să se sau dar acest "
+        "această poate fi"
     ),
-    "Hungarian": frozenset(
-        "a az és hogy nem egy is van ez meg csak de ha vagy már el kell mint minden".split()
+    "Hungarian": _words(
+        "a az és hogy nem egy is van ez meg csak de ha vagy már el kell mint minden"
     ),
-    "Finnish": frozenset(
-        "ja on ei että se hän ovat tai mutta kun jos myös niin tämä voi ole sen mitä kuin".split()
+    "Finnish": _words(
+        "ja on ei että se hän ovat tai mutta kun jos myös niin tämä voi ole sen mitä kuin"
     ),
 }
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -91,10 +101,11 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _FOREIGN = (
     frozenset().union(*_PROFILES.values())
     - _ENGLISH
-    - frozenset(
-        "a i o y e s z v w se no on do to an as die den per men at over under here go is de la le en el "
-        "al du des van son plus fait main si un us she he den me ha by via non by fi el ne at in so "
-        "come door care till os met also dem om po go do ole mint ale bin kan war ou tak her jak las il ze te ci da det".split()
+    - _words(
+        "a i o y e s z v w se no on do to an as die den per men at over under here go is de "
+        "la le en el al du des van son plus fait main si un us she he den me ha by via non by "
+        "fi el ne at in so come door care till os met also dem om po go do ole mint ale bin "
+        "kan war ou tak her jak las il ze te ci da det"
     )
 )
 
@@ -118,14 +129,14 @@ _FOREIGN_LETTER = re.compile(f"[{''.join(letters for letters, _ in _SCRIPTS.valu
 _LETTER = re.compile(r"[^\W\d_]")
 _GLOSS = re.compile(r"\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]")
 # Where another language is the matter, it may be used.
-_MATTER = re.compile(
-    r"\btranslat|\blanguages?\b(?! models?)|\bmultilingual|\bUnicode\b|\bUTF-?8\b|\bCJK\b|\bi18n\b|\blocali[sz]|"
-    r"\b(?:Chinese|Mandarin|Cantonese|Japanese|Korean|Russian|Ukrainian|Bulgarian|Serbian|Arabic|"
-    r"Persian|Farsi|Urdu|Hebrew|Yiddish|Hindi|Sanskrit|Marathi|Nepali|Bengali|Tamil|Thai|Greek|"
-    r"Cyrillic|kanji|kana|hiragana|katakana|hangul|pinyin|German|French|Spanish|Italian|Portuguese|"
-    r"Dutch|Swedish|Danish|Norwegian|Polish|Czech|Turkish|Indonesian|Vietnamese|Romanian|Hungarian|"
-    r"Finnish|Latin|Swahili|Georgian|Armenian|Tolstoy|Dostoevsky|haiku|anime|manga)\b",
-    re.IGNORECASE,
+_MATTER_PARTS = ("translat", "multilingual", "locali", "utf-8", "cyrillic")
+_MATTER = frozenset(
+    b"language languages unicode utf8 cjk i18n chinese mandarin cantonese japanese korean russian "
+    b"ukrainian bulgarian serbian arabic persian farsi urdu hebrew yiddish hindi sanskrit marathi "
+    b"nepali bengali tamil thai greek kanji kana hiragana katakana hangul pinyin german french "
+    b"spanish italian portuguese dutch swedish danish norwegian polish czech turkish indonesian "
+    b"vietnamese romanian hungarian finnish latin swahili georgian armenian haiku anime "
+    b"manga".split()
 )
 
 
@@ -174,7 +185,9 @@ def _others(conversation: Conversation) -> tuple[str, frozenset[str]]:
     is one."""
     said = [each.content for each in conversation.messages if each.role != "assistant"]
     asked = [each.content for each in conversation.messages if each.role == "user"]
-    spoken = {language for text in asked for line in text.split("\n") if (language := _of(line))}
+    # What somebody speaks shows in a few lines; a document may have a million of them.
+    some = (line for text in asked for line in text[:MOST_CHARS].split("\n"))
+    spoken = {language for line in some if (language := _of(line))}
     if conversation.provenance.source == "generate":
         spoken.add("English")
     return "\n".join(said), frozenset(spoken)
@@ -190,7 +203,7 @@ def _found(text: str, said: str, spoken: frozenset[str]) -> tuple[str, bool, str
     strange = [(line, language) for line, language in lines if language not in spoken]
     strange = [each for each in strange if each[1] != "English"]
     # Without a word from the user that tells a language, nobody knows which one was asked for.
-    if not strange or not spoken or _MATTER.search(said):
+    if not strange or not spoken or _of_languages(said):
         return None
     whole = len(strange) * 2 > len(lines)
     return "language", whole, f"{strange[0][1]}: {strange[0][0].strip()}"
@@ -203,7 +216,7 @@ def _script(own: str, said: str) -> tuple[str, bool, str] | None:
         first = pattern.search(own)
         if first is None:
             continue
-        if re.search(f"[{_SCRIPTS[name][0]}]", said) or _MATTER.search(said):
+        if re.search(f"[{_SCRIPTS[name][0]}]", said) or _of_languages(said):
             continue
         letters = len(_LETTER.findall(own))
         count = sum(map(len, pattern.findall(own)))
@@ -212,10 +225,15 @@ def _script(own: str, said: str) -> tuple[str, bool, str] | None:
             return "language", count * 2 > letters, f"{name}: {own[at:].strip()}"
         bare = _GLOSS.sub(lambda found: " " * len(found[0]), own)
         run = pattern.search(bare)
-        if run is not None and not _MATTER.search(own):
+        if run is not None and not _of_languages(own):
             piece = own[max(0, run.start() - 60) : run.end() + 60].strip()
             return "foreign script", False, f"{name}: {piece}"
     return None
+
+
+def _of_languages(text: str) -> bool:
+    plain = folded(text)
+    return any(each in plain for each in _MATTER_PARTS) or not _MATTER.isdisjoint(pieces(text))
 
 
 def _of(line: str) -> str | None:

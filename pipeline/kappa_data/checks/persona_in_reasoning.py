@@ -25,21 +25,25 @@ _ABOUT = (
     r"\bpersonas?\b|\b(?:in|break|breaking|out of|stay in|keep|my) character\b"
     r"(?! (?:set|class|at|encoding|count|limit)\b)|\brole-?play(?:ing)?\b|"
     r"\b(?:asked|told|instructed|supposed|meant|as|expected) (?:instructed )?to "
-    r"(?:sound|speak|talk|act|play|come across)\b|\b(?:need|have|want|ought) to (?:sound|come across)\b|"
+    r"(?:sound|speak|talk|act|play|come across)\b|\b(?:need|have|want|ought) to (?:sound|"
+    r"come across)\b|"
     r"\bmy (?:hidden |system )?(?:brief|alignment)\b|\bin the (?:voice|style) of\b"
-    # How to sound: "I should sound gloomy", "keep the sarcastic tone", "be bitter about it".
+    # How to sound: "I should sound gloomy", "my tone should be heavy", "true to my part".
     r"|\b(?:I|we)(?:['’]ll| will| should| must| can| may| might|['’]d better| shall)? (?:\w+ )?"
     r"(?:sound|come across)\b"
-    rf"|\b(?:keep|keeping|maintain|maintaining|match|use|using|adopt|adopting|stay|staying|with|in|"
-    rf"answer|add|adding|drop) (?:\w+ ){{0,2}}(?:an? |the |my |our |this |that )?"
-    rf"(?:(?:{_MOODS}),? (?:and |but )?(?:\w+ ){{0,2}})(?:{_MANNERS}|remarks?|asides?)\b"
     rf"|\b(?:my|our) (?:\w+ )?(?:{_MANNERS}) (?:is|should|must|needs|has|as)\b"
-    rf"|\b(?:should|must|need to|have to|supposed to|want to|remember to|let me|let['’]s|to) "
-    rf"(?:be|stay|remain|act|seem|appear|sound|speak|answer|respond|reply) "
-    rf"(?:\w+ ){{0,2}}?(?:{_MOODS})\b"
     r"|\b(?:stay|remain|stick|be) (?:true to|in) (?:the |my |this |our )?(?:part|role|voice|"
     r"character|manner)\b"
     r"|\bplay(?:ing)? (?:the|my|a) (?:part|role) of\b|\bplay the (?:servant|robot|companion)\b"
+)
+# With a word for the mood: "keep the sarcastic tone", "I need to be bitter about it".
+_MOODY = (
+    r"\b(?:keep|keeping|maintain|maintaining|match|use|using|adopt|adopting|stay|staying|with|in|"
+    r"answer|add|adding|drop) (?:\w+ ){0,2}(?:an? |the |my |our |this |that )?"
+    rf"(?:(?:{_MOODS}),? (?:and |but )?(?:\w+ ){{0,2}})(?:{_MANNERS}|remarks?|asides?)\b"
+    r"|\b(?:should|must|need to|have to|supposed to|want to|remember to|let me|let['’]s|to) "
+    r"(?:be|stay|remain|act|seem|appear|sound|speak|answer|respond|reply) "
+    rf"(?:\w+ ){{0,2}}?(?:{_MOODS})\b"
 )
 # Whoever made it: what the teacher was told stands in no message that anybody else can see.
 _TOLD = (
@@ -50,13 +54,14 @@ _TOLD = (
     r"|\b(?:told|instructed|asked|prompted|ordered) by the (?:system|developer)\b"
     r"|\baccording to my (?:instructions|brief|prompt|guidelines)\b"
 )
-# Each alternative of the two holds one of these: to look for them is far cheaper.
+# Each alternative holds one of these: to look for them is far cheaper.
 _PARTS = (
-    "persona", " character", "role", "sound", "speak", "to talk", " act", "play", "come across",
-    "my ", "our ", "in the ", "tone", "voice", "manner", "style", "mood", "demeano", "attitude",
-    "delivery", "register", "flavo", "remark", "aside", "be ", "stay", "remain", "answer",
-    "respond", "reply", "seem", "appear",
+    "persona", "character", "role", "sound", "come across", "to speak", "to talk", "to act",
+    "to play", "my brief", "my hidden", "my system", "my alignment", "in the voice",
+    "in the style", "tone", "voice", "manner", "style", "mood", "demeano", "attitude", "delivery",
+    "register", "flavo", "the part", "my part", "this part", "our part", " part of", "play the ",
 )  # fmt: skip
+_MOODY_PARTS = tuple(_MOODS.replace("[- ]aggressive", "").split("|"))
 _TOLD_PARTS = ("system", "developer", "hidden", "my instruct", "my brief", "my prompt", "my guide")
 
 
@@ -70,25 +75,31 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     if not voiced and not made:
         return
     names = names_pattern(facts.personas) if voiced else ""
-    patterns = (names, _ABOUT if voiced else "", _TOLD if made else "")
-    about = _compiled("|".join(filter(None, patterns)))
-    parts = (*(_PARTS if voiced else ()), *(_TOLD_PARTS if made else ()))
+    about = f"{names}|{_ABOUT}" if names else _ABOUT
     theirs: str | None = None
     for index, message in enumerate(conversation.messages):
         reasoning = message.reasoning
         if not reasoning:
             continue
         plain = folded(reasoning)
-        if not any(part in plain for part in parts) and not may_name(reasoning, facts.personas):
-            continue
-        for found in about.finditer(reasoning):
-            if theirs is None:
-                theirs = _spelled("\n".join(said_by_others(conversation)))
-            if not _theirs(_spelled(found[0]), theirs):
-                start = max(0, found.start() - 60)
-                piece = reasoning[start : found.end() + 60]
-                yield Finding("persona in reasoning", "reject", index, evidence(piece))
-                break
+        patterns = []
+        if voiced and (_holds(plain, _PARTS) or may_name(reasoning, facts.personas)):
+            patterns.append(about)
+        if voiced and _holds(plain, _MOODY_PARTS):
+            patterns.append(_MOODY)
+        if made and _holds(plain, _TOLD_PARTS):
+            patterns.append(_TOLD)
+        if patterns and theirs is None:
+            theirs = _spelled("\n".join(said_by_others(conversation)))
+        every = (each for one in patterns for each in _compiled(one).finditer(reasoning))
+        found = next((each for each in every if not _theirs(_spelled(each[0]), theirs or "")), None)
+        if found is not None:
+            piece = reasoning[max(0, found.start() - 60) : found.end() + 60]
+            yield Finding("persona in reasoning", "reject", index, evidence(piece))
+
+
+def _holds(text: str, parts: tuple[str, ...]) -> bool:
+    return any(part in text for part in parts)
 
 
 @functools.lru_cache(maxsize=8)

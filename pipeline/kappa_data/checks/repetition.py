@@ -121,9 +121,9 @@ def _same_sentences(text: str) -> str | None:
     counts = Counter(part.strip(" .-*") for part in parts if "|" not in part)
     for part, n in counts.most_common(3):
         words = part.split()
-        if n >= SAME_SENTENCE and len(words) >= 5 and n * len(part) * 4 > len(text):
-            if re.search(r"[A-Za-z]{3}", part):
-                return f"{n} x {part}"
+        often = n >= SAME_SENTENCE and n * len(part) * 4 > len(text)
+        if often and len(words) >= 5 and re.search(r"[A-Za-z]{3}", part):
+            return f"{n} x {part}"
     return None
 
 

@@ -114,9 +114,9 @@ def secrets_in(text: str) -> Iterator[Secret]:
             yield found
     if long and "PRIVATE KEY" in text:
         for key in _PRIVATE.finditer(text):
-            if "-----BEGIN " in text[max(0, key.start() - 40) : key.start()]:
-                if "..." not in key[1] and _entropy(key[1]) >= 3.5:
-                    yield Secret("private key", key.start(1), key.end(1), True)
+            begun = "-----BEGIN " in text[max(0, key.start() - 40) : key.start()]
+            if begun and "..." not in key[1] and _entropy(key[1]) >= 3.5:
+                yield Secret("private key", key.start(1), key.end(1), True)
     if "://" in text:
         for key in _LINK.finditer(text):
             if not key[1].isalpha() and _random(key[1], 2.5):
@@ -144,9 +144,10 @@ def _of_run(text: str, start: int, end: int) -> Secret | None:
         return None  # a name, as most runs of code are
     before = text[max(0, start - 70) : start]
     for kind, near, prefix, pattern in _BEHIND:
-        if near in before and prefix.search(before):
-            if (found := pattern.match(text, start)) and _random(found[0], 3.0):
-                return Secret(kind, start, found.end(), True)
+        if near not in before or not prefix.search(before):
+            continue
+        if (found := pattern.match(text, start)) and _random(found[0], 3.0):
+            return Secret(kind, start, found.end(), True)
     if not _ASSIGNED.search(before[-40:]):
         return None
     mixed = all(any(map(kind, value)) for kind in (str.isdigit, str.isupper, str.islower))

@@ -13,22 +13,29 @@ from kappa_data.records import Conversation, Finding, Message, Severity
 RULES = ("teacher name", "policy talk")
 
 _MAKERS = (
-    r"open[ -]?ai|anthropic|google(?: deepmind| ai)?|deepmind|meta(?: ai)?|microsoft|mistral(?: ai)?|"
-    r"alibaba(?: cloud)?|deepseek(?:-ai)?|moonshot(?: ai)?|zhipu(?: ai)?|z\.ai|x\.?ai|cohere|nvidia|"
+    r"open[ -]?ai|anthropic|google(?: deepmind| ai)?|deepmind|meta(?: ai)?|microsoft|"
+    r"mistral(?: ai)?|"
+    r"alibaba(?: cloud)?|deepseek(?:-ai)?|moonshot(?: ai)?|zhipu(?: ai)?|z\.ai|x\.?ai|cohere|"
+    r"nvidia|"
     r"amazon|baidu|tencent|minimax|01\.ai|ai21(?: labs)?|inflection(?: ai)?|hugging ?face|ibm|apple"
 )
 _PRODUCTS = (
-    r"chat ?gpt|gpt(?:-?(?:[2-9](?:\.\d)?o?|oss))(?:-[\w-]{1,20})?|gpt|claude(?: [\d.]+| opus| sonnet| haiku)?|"
+    r"chat ?gpt|gpt(?:-?(?:[2-9](?:\.\d)?o?|oss))(?:-[\w-]{1,20})?|gpt|claude(?: [\d.]+| opus|"
+    r" sonnet| haiku)?|"
     r"gemini|gemma|bard|llama(?:[ -]?\d(?:\.\d)?)?|mi[sx]tral|qwen(?:[\d.]{1,4})?(?:-[\w-]{1,20})?|"
     r"tongyi qianwen|deepseek(?:[ -][vr]\d)?|kimi(?: k\d)?|glm(?:-[\d.]{1,4})?|chatglm|grok|"
     r"copilot|bing chat|phi-\d|command r\+?|nemotron|ernie(?: bot)?|hunyuan|o[134](?:-mini)?"
 )
 _LIKELY = r"(?:(?:actually|just|really|in fact|called|named|known as|only|simply|currently) ){0,2}"
-_A = r"(?:(?:an?|the|your) )?(?:(?:AI|large|helpful|new|latest) )?(?:(?:language )?model |assistant |chatbot )?"
+_A = (
+    r"(?:(?:an?|the|your) )?(?:(?:AI|large|helpful|new|latest) )?"
+    r"(?:(?:language )?model |assistant |chatbot )?"
+)
 # What may stand between "I am" and "made by": the words of a description of itself, nothing else.
 _WHAT = (
     r"(?:,? (?:an?|the|is|was|AI|large|language|multimodal|conversational|generative|helpful|model|"
-    r"assistant|chatbot|system|program|tool|agent|artificial|intelligence|and|that|which|originally|"
+    r"assistant|chatbot|system|program|tool|agent|artificial|intelligence|and|that|which|"
+    r"originally|"
     r"being|been|just|only|simply|actually|called|named|developed|trained|created|built|designed|"
     rf"made|{_PRODUCTS}),?){{0,14}} "
 )
@@ -37,7 +44,8 @@ _ITSELF = re.compile(
     rf"speaking) (?:to|with)|call me) {_LIKELY}{_A}{_LIKELY}(?P<product>{_PRODUCTS})\b(?!['’]s)"
     rf"|\b(?:I(?:['’]m| am| was|['’]ve been| have been)|we are|you are|as an? AI)\b{_WHAT}"
     rf"(?:trained|made|created|developed|built|designed|provided|released|powered|run|hosted)"
-    rf"(?: and \w+)? by (?:the (?:team|people|folks|company) at )?(?P<maker>{_MAKERS}|{_PRODUCTS})\b"
+    rf"(?: and \w+)? by (?:the (?:team|people|folks|company) at )?(?P<maker>{_MAKERS}|"
+    rf"{_PRODUCTS})\b"
     rf"|\bmy (?:maker|creator|developer|company|team|parent company)s?,? (?:at |is |are |was )?"
     rf"(?P<mine>{_MAKERS})\b"
     rf"|\b(?:here )?at (?P<at>open[ -]?ai|anthropic|deepmind), (?:we|I)\b"
@@ -48,11 +56,13 @@ _ITSELF = re.compile(
 _STOCK = re.compile(
     r"\bas an? (?:\w+ )?(?:AI (?:language )?model|(?:large )?language model|"
     r"artificial intelligence (?:language )?model|LLM)\b(?! (?:is|can|could|would|has|for|to)\b)"
-    r"|\b(?:I(?:['’]m| am)|we are) (?:just |only |simply |merely )?an? (?:\w+ )?(?:AI language model|"
+    r"|\b(?:I(?:['’]m| am)|we are) (?:just |only |simply |"
+    r"merely )?an? (?:\w+ )?(?:AI language model|"
     r"large language model|language model|LLM)\b"
     r"|\b(?:my|our) (?:knowledge|training)(?: data)? ?(?:cut[ -]?off|ends? in|ended in|"
     r"(?:only )?(?:goes|extends|runs) (?:up )?to|stops)\b"
-    r"|\bmy (?:own )?training (?:data|set|corpus)\b|\b(?:as of|since|until|up to|in) my (?:last |latest |most "
+    r"|\bmy (?:own )?training (?:data|set|corpus)\b|\b(?:as of|since|until|up to|in) my (?:last |"
+    r"latest |most "
     r"recent )?(?:knowledge|training)? ?(?:update|cut[ -]?off|training)\b"
     r"|\bmy (?:last|latest|most recent) (?:knowledge |training )?(?:update|cut[ -]?off)\b"
     r"|\b(?:the|a) knowledge cut[ -]?off (?:is|of|date)\b|\bknowledge cut[ -]?off: ?\d"
@@ -62,13 +72,16 @@ _STOCK = re.compile(
 )
 _POLICY = re.compile(
     rf"\b(?:{_MAKERS})(?:['’]s)? (?:\w+ )?(?:polic(?:y|ies)|guidelines|rules|terms)\b"
-    r"|\b(?:the|our|this|per|under|by|with|to|against|content|usage|safety|any) (?:\w+ )?polic(?:y|ies)"
+    r"|\b(?:the|our|this|per|under|by|with|to|against|content|usage|safety|"
+    r"any) (?:\w+ )?polic(?:y|ies)"
     r"(?::| (?:says?|states?|allows?|requires?|forbids?|prohibits?|disallows?|is|are|that|we|"
     r"permits?|violations?|compl\w+|instructions?)\b)"
-    r"|\b(?:violat\w*|breach\w*|compl(?:y|ies|iance|iant) with|against|within|follow(?:s|ing)?|according to|check(?:ing)?|"
+    r"|\b(?:violat\w*|breach\w*|compl(?:y|ies|iance|iant) with|against|within|follow(?:s|ing)?|"
+    r"according to|check(?:ing)?|"
     r"adhere to|per|by) (?:the |our |any |all |usage |content |safety ){0,3}polic(?:y|ies)\b"
     r"|\b(?:dis|not )?allowed content\b|\bpolicy(?:-| )(?:compliant|violating)\b"
-    r"|\b(?:is|are|it['’]s|this is|request is|which is) (?:dis)?allowed (?:by|under|per) (?:the |our )?polic"
+    r"|\b(?:is|are|it['’]s|this is|request is|which is) (?:dis)?allowed (?:by|under|per) (?:the |"
+    r"our )?polic"
     r"|\b(?:we|I) (?:must|should|need to|have to|can|will) (?:refuse|comply|decline|not comply|"
     r"safe[- ]complete)\b"
     r"|\bsafe[- ]complet(?:e|ion)\b",
@@ -90,7 +103,8 @@ _POLICY_WORDS = frozenset(
     b"safecomplete".split()
 )
 _TALKS_OF_MODELS = re.compile(
-    r"\b(?:language model|LLM|AI model|chat ?bot|machine learning|fine-?tun\w+|knowledge cut|training (?:data|set))",
+    r"\b(?:language model|LLM|AI model|chat ?bot|machine learning|fine-?tun\w+|knowledge cut|"
+    r"training (?:data|set))",
     re.IGNORECASE,
 )
 
