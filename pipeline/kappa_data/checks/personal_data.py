@@ -14,7 +14,7 @@ from kappa_data.records import Conversation, Finding
 
 RULES = ("personal data",)
 
-_USER = re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}$")
+_USER_SIGNS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-"
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])")
 # RFC 2606 and 6761, and what nobody's mail goes to.
 _NO_DOMAIN = re.compile(
@@ -51,10 +51,13 @@ _RESOLVERS = ("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "208.67.222
 def _emails(text: str) -> Iterator[str]:
     at = text.find("@")
     while at >= 0:
-        user = _USER.search(text[max(0, at - 66) : at])
-        domain = _DOMAIN.match(text[at + 1 : at + 300])
-        if user and domain and not _NO_DOMAIN.search(domain[0]) and not _NOBODY.match(user[0]):
-            yield f"{user[0]}@{domain[0]}"
+        domain = _DOMAIN.match(text, at + 1)
+        if domain:
+            before = text[max(0, at - 65) : at]
+            user = before[len(before.rstrip(_USER_SIGNS)) :].lstrip("_.+-")
+            nobody = not user or _NOBODY.match(user) or _NO_DOMAIN.search(domain[0])
+            if not nobody:
+                yield f"{user}@{domain[0]}"
         at = text.find("@", at + 1)
 
 
