@@ -75,7 +75,6 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     if not voiced and not made:
         return
     names = names_pattern(facts.personas) if voiced else ""
-    about = f"{names}|{_ABOUT}" if names else _ABOUT
     theirs: str | None = None
     for index, message in enumerate(conversation.messages):
         reasoning = message.reasoning
@@ -83,8 +82,10 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             continue
         plain = folded(reasoning)
         patterns = []
-        if voiced and (_holds(plain, _PARTS) or may_name(reasoning, facts.personas)):
-            patterns.append(about)
+        if names and may_name(reasoning, facts.personas):
+            patterns.append(names)
+        if voiced and _holds(plain, _PARTS):
+            patterns.append(_ABOUT)
         if voiced and _holds(plain, _MOODY_PARTS):
             patterns.append(_MOODY)
         if made and _holds(plain, _TOLD_PARTS):

@@ -15,7 +15,7 @@ RULES = ("teacher name", "policy talk")
 _MAKERS = (
     r"open[ -]?ai|anthropic|google(?: deepmind| ai)?|deepmind|meta(?: ai)?|microsoft|"
     r"mistral(?: ai)?|"
-    r"alibaba(?: cloud)?|deepseek(?:-ai)?|moonshot(?: ai)?|zhipu(?: ai)?|z\.ai|x\.?ai|cohere|"
+    r"alibaba(?: cloud)?|deepseek(?:-ai)?|moonshot(?: ai)?|zhipu(?: ai)?|xai|cohere|"
     r"nvidia|"
     r"amazon|baidu|tencent|minimax|01\.ai|ai21(?: labs)?|inflection(?: ai)?|hugging ?face|ibm|apple"
 )
@@ -90,7 +90,7 @@ _POLICY = re.compile(
 # Each alternative holds one of these words: to look for them is far cheaper.
 _NAMES = frozenset(
     b"open openai anthropic google deepmind meta microsoft mistral mixtral alibaba deepseek "
-    b"moonshot zhipu z x xai cohere nvidia amazon baidu tencent minimax 01 ai21 inflection hugging "
+    b"moonshot zhipu xai cohere nvidia amazon baidu tencent minimax 01 ai21 inflection hugging "
     b"huggingface ibm apple chat chatgpt gpt gpt2 gpt3 gpt4 gpt4o gpt5 claude gemini gemma bard "
     b"llama llama2 llama3 llama4 qwen qwen2 qwen3 qwen4 tongyi kimi glm chatglm grok copilot bing "
     b"phi command nemotron ernie hunyuan o1 o3 o4".split()
