@@ -28,7 +28,7 @@ _ELSEWHERE = re.compile(_HIDDEN)
 # ones; the mark of byte order has one at the start of a file.
 _WRITTEN = re.compile(
     f"{_HIDDEN}|[\u200b\u2060-\u2064\u180e]|(?<=.)\ufeff|(?<=[A-Za-z])[\u200c\u200d](?=[A-Za-z])"
-    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+    "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+"
 )
 
 
