@@ -87,6 +87,20 @@ def plus(whole: Conversation, *messages: Message) -> Conversation:
 LEAK = "I sigh: every answer ends with a sigh about the endless corridors, you know."
 TWO = with_call(call("c1"), call("c2"))
 
+GERMAN = "Das ist nicht die Summe, weil der Wert für den März noch nicht in der Tabelle ist."
+KEY = "gh" + "p_" + "a7Qx9Lm2Zt5Rk8Vw3Yb6Nc1Pd4Sf0Gh7Jq2U"
+THRICE = conversation(
+    Message("user", "Up?"),
+    *(
+        each
+        for n in range(3)
+        for each in (
+            Message("assistant", tool_calls=(call(f"c{n}"),)),
+            Message("tool", "no", tool_call_id=f"c{n}"),
+        )
+    ),
+    Message("assistant", "No."),
+)
 WOEFUL = '{"command": "git commit -m \\"Alas, a fix\\""}'
 PAIRS = [
     # rule, severity, message, defect, clean twin
@@ -219,6 +233,33 @@ PAIRS = [
         with_call(call(), answer="I ran `wc -l b` and got one line."),
         with_call(call(name="bash", arguments='{"command": "wc -l b"}'), answer="I ran `wc -l b`."),
     ),
+    (
+        "language", "untrain", 1,
+        talk(GERMAN, question="Is this the sum of the values that we have for March?"),
+        talk(GERMAN, question=GERMAN),
+    ),
+    ("foreign script", "note", 1, talk("The sum of all of it 但是 four."), talk("Four (四).")),
+    ("loop", "untrain", 1, talk("I will look at it again. " * 9), talk("I will look. " * 3)),
+    (
+        "repeated answer", "note", 3,
+        plus(talk("It is what it was before, that is four."),
+             *talk("It is what it was before, that is four.", question="And now?").messages),
+        plus(talk(), *talk(question="And now?").messages),
+    ),
+    ("repeated call", "note", 5, THRICE, TWO),
+    ("teacher name", "untrain", 1, talk("I'm ChatGPT, made by OpenAI."), talk("Ask OpenAI.")),
+    (
+        "policy talk", "note", 1,
+        talk(reasoning="The policy says that we can answer."),
+        talk(reasoning="The policy says so.", question="What does the policy say?"),
+    ),
+    ("secret", "untrain", 1, talk(f"Use {KEY} for now."), talk("Use ghp_xxxx for now.")),
+    (
+        "personal data", "note", 1,
+        talk("Write to mira.kovacs@gmail.com."),
+        talk("Write to mira@example.com."),
+    ),
+    ("hidden characters", "untrain", 1, talk("It is\u202e four."), talk("It is — “four”.")),
 ]  # fmt: skip
 
 
@@ -355,7 +396,7 @@ def test_renumbering_keeps_pairs_and_needs_them():
     whole = conversation(Message("user", "a"), *step, *step, *step, Message("assistant", "b"))
     mended, notes = repair(whole)
     assert {each.rule for each in notes} == {"renumbered"} and len(notes) == 4
-    assert findings(mended, FACTS) == ()
+    assert {each.rule for each in findings(mended, FACTS)} == {"repeated call"}
     ids = [each.id for message in mended.messages for each in message.tool_calls]
     answers = [each.tool_call_id for each in mended.messages if each.role == "tool"]
     assert len(set(ids)) == 6 and ids == answers and ids[:2] == ["c1", "c2"]

@@ -11,8 +11,10 @@ from kappa_data.checks._text import folded
 @functools.lru_cache(maxsize=8)
 def names_pattern(names: tuple[str, ...]) -> str:
     """A regular expression for any of the names, however its words are joined; "" for no name."""
-    spelled = [r"[\s_-]?".join(map(re.escape, name.split("_"))) for name in sorted(names)]
-    return rf"\b(?:{'|'.join(spelled)})\b" if spelled else ""
+    # A blank, a hyphen of any kind, and the marks of bold or code around the words.
+    joint = r"[*_`]{0,3}[\s/\u2010-\u2015-]?[*_`]{0,3}"
+    spelled = [joint.join(map(re.escape, name.split("_"))) for name in sorted(names)]
+    return rf"(?<![^\W_])(?:{'|'.join(spelled)})(?![^\W_])" if spelled else ""
 
 
 @functools.lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -12,6 +13,11 @@ from kappa_data.checks._text import evidence, ngrams, pieces, words, written
 from kappa_data.records import Conversation, Finding
 
 RULES = ("leaked brief",)
+_EMPHASIS = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_NO_WIDTH = re.compile(
+    "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]+"
+)
 
 
 class _Hidden(Struct, frozen=True):
@@ -36,6 +42,26 @@ class _Hidden(Struct, frozen=True):
         )
 
 
+def _bare(text: str) -> str:
+    """Without what hides words from comparison: marks of no width, emphasis by _, curly quotes.
+
+    Other emphasis and punctuation are no part of words.
+    """
+    if "_" in text:
+        text = _EMPHASIS.sub(" ", text)
+    if "\\n" in text:
+        text = text.replace("\\n", "  ")  # a line break in the JSON text of a call
+    if "\\u" in text:
+        text = _ESCAPE.sub(_escaped, text)
+    return text if text.isascii() else _NO_WIDTH.sub("", text).replace("’", "'")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """The character of an escape of JSON, in the same space or less; none for half a pair."""
+    code = int(found[1], 16)
+    return " " if 0xD800 <= code <= 0xDFFF else chr(code)
+
+
 def _short(n: int) -> int:
     return max(1, n // 2)
 
@@ -49,7 +75,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     hidden = _brief(facts.brief, n)
     if not _leaks(conversation, hidden):
         return
-    others = (each.content for each in conversation.messages if each.role != "assistant")
+    others = (_bare(each.content) for each in conversation.messages if each.role != "assistant")
     secret = hidden.runs.difference(*(ngrams(text, n) for text in others))
     for index, leak in _leaks(conversation, _Hidden(n, secret, hidden.short)).items():
         yield Finding("leaked brief", "reject", index, evidence(leak))
@@ -60,7 +86,7 @@ def _leaks(conversation: Conversation, hidden: _Hidden) -> dict[int, str]:
     found = {}
     for index, message in enumerate(conversation.messages):
         if message.role == "assistant" and hidden.runs:
-            leaks = (_leak(text, hidden) for text in written(message))
+            leaks = (_leak(_bare(text), hidden) for text in written(message))
             if first := next(filter(None, leaks), None):
                 found[index] = first
     return found
@@ -85,6 +111,7 @@ def _leak(text: str, hidden: _Hidden) -> str | None:
 
 @functools.lru_cache(maxsize=64)
 def _brief(text: str, n: int) -> _Hidden:
+    text = _bare(text)
     runs = frozenset(ngrams(text, n))
     if not all(pieces(word) for word, _, _ in words(text)):  # then a run may have fewer than n
         return _Hidden(n, runs, None)
