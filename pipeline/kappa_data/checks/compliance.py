@@ -22,7 +22,7 @@ _NO = pattern(
     r"\b(?:can't|cannot|can not|won't|will not|shan't|shall not|wouldn't|would not|mustn't|must not|unable|"
     r"not (?:able|going|willing|prepared|something|here|for me|on (?:this|my|the)|possible|offered|executed|"
     r"available|from me|with me|touch\w*|serv\w*|giv\w*|help\w*|do(?:ing)?|write|writing)|"
-    r"declin\w*|refus\w*|reject\w*|denied|forbid\w*|barred|withh[eo]ld\w*|rather not|stay away|leave (?:this|that|it)|"
+    r"declin\w*|refus\w*|reject\w*|denied|forbid\w*|barred|withh[eo]ld\w*|(?:am|'m|is|are) not \w+ing|rather not|stay away|leave (?:this|that|it)|"
     r"out of the question|hard pass|nope|negative|no part|no help|no assistance|draw the line|un(?:filled|flown|"
     r"done|fulfilled|sellable|executed)|(?:stays?|remains?|keep) (?:shut|closed|empty|undone)|halts?|stop(?:s|ped)? here|"
     r"don't (?:help|do|write|offer|give|serve|touch|provide)|do not (?:help|do|write|offer|give|serve|touch|provide))\b"

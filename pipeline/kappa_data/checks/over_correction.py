@@ -66,7 +66,8 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         before = turned and turn.number < last.number
         said = sentences(turn.said)
         found = next(
-            (one for one in said if LEFT_OPEN.search(one) or not before and _objects(one, turn)), None
+            (one for one in said if LEFT_OPEN.search(one) or not before and _objects(one, turn)),
+            None,
         )
         if found is not None:
             yield Finding("over-correction", "reject", turn.index, evidence(found))

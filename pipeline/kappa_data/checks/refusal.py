@@ -43,7 +43,7 @@ _REQUEST = pattern(
     r"(?:answer|discuss|do)(?:ing)? (?:this|that|such|your)\b(?! (?:step|command|call|file|from|in|with)\b))"
     rf"|{_WHO}(?:\w+ )?(?:must|have to|will have to|'ll have to|need to) "
     r"(?:\w+ )?(?:decline|refuse|pass)\b"
-    rf"|{_WHO}(?:\w+ly )?(?:decline|refuse)\s*(?:[.,;:!]|$|(?:this|that|your|it|such|because)\b)"
+    rf"|(?<!when )(?<!if )(?<!where )(?<!what ){_WHO}(?:\w+ly )?(?:decline|refuse)\s*(?:[.,;:!]|$|(?:this|that|your|it|such|because)\b)"
     r"|\bas an AI(?: (?:language )?model| assistant)?, I (?:can't|cannot|am unable|am not able|'m not able"
     r"|don't (?:have|hold) (?:personal )?opinions)\b"
     r"|\b(?:falls?|is|lies) (?:outside|beyond) (?:of )?(?:what I(?:'m| am) (?:able|allowed|permitted|"
@@ -53,6 +53,10 @@ _REQUEST = pattern(
     r"(?:answered|fulfilled|discussed|served|granted|processed)\b"
     r"|\bnot something (?:that )?(?:I|we|this (?:robot|servant|unit))(?:'m| am| can|'d| will| would|'re| are| is)\b"
     r"|\bsomething (?:that )?I (?:can't|cannot|won't|am unable to|'m unable to) (?:help|assist|discuss|answer|do)\b"
+    r"|\b(?:I(?:'m| am)|this (?:robot|servant|unit) is) not (?:taking|doing|touching|answering|writing|serving|"
+    r"carrying out) (?:this|that|it)(?: one| request| order)?(?=\s*(?:[.,;:!—–]|$|because\b|for\b))"
+    r"|^(?:this |that |the |your )?(?:request|query|order|mission|wish|petition|service)(?: is| was| stays)? "
+    r"(?:hereby )?(?:denied|refused|declined|rejected|withheld|closed unfilled|unfilled|unflown|not offered|not executed)\b"
     r"|\bno can do\b|\bjust an AI(?: model)? and (?:can't|cannot)\b"
 )
 """a sentence in which the request as such is refused"""
@@ -64,6 +68,8 @@ _PART = pattern(
     rf"(?:ing)? (?:{_THING}|how)\b(?! from\b)"
     r"|\b(?:explaining|describing|providing|discussing|giving|sharing) \w[^.!?]{0,60}\b(?:would be "
     r"(?:irresponsible|unethical|wrong|dangerous|inappropriate|unsafe))\b"
+    rf"|{_WHO}(?:\w+ )?{_NOT} ?(?:write|create|produce|generate|engage (?:in|with)|make) (?:\w+ ){{0,3}}"
+    r"(?:content|material|fiction|violence|stor(?:y|ies) (?:like|about|with)|scenes? (?:like|about|with))\b"
 )
 """a sentence in which what was asked for is refused, or in an agent's talk what a rule forbids"""
 
@@ -71,7 +77,7 @@ _ABILITY = pattern(
     r"\b(?:without|until|unless|because the|since the|as the|yet|permission|denied|access to|"
     r"(?:don't|do not) have (?:any )?(?:access|tools?|internet|a clock|memory)|real-time|missing|"
     r"not (?:found|there|exist\w*|installed|available)|no such|guarantee|promise|certain\w*|"
-    r"from here|at the moment|for sure|exact|precise|reproduce|verify|again)\b"
+    r"from here|at the moment|for sure|exact|precise|reproduce|verify|again|as (?:you )?asked|you asked|you said)\b"
 )
 """what a sentence names that says what could not be done, or not yet"""
 
@@ -135,7 +141,9 @@ _DECLINING = (
     "not in a position", "declin", "refus", "have to pass", "must pass", "an ai", "beyond", "outside",
     "against my", "shan't", "shall not", "prefer not", "something i", "something that i", "no can do",
     "would be ir", "would be un", "would be wrong", "would be dangerous", "would be inappropriate",
-    "not something",
+    "not something", "not taking", "not doing", "not touching", "not answering", "not writing",
+    "not serving", "not carrying", "denied", "rejected", "withheld", "unfilled", "unflown",
+    "not offered", "not executed",
 )  # fmt: skip
 """one of them is in whatever `_REQUEST` or `_PART` finds"""
 _SENDING = (
