@@ -92,7 +92,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         fair = turn.number > 0 and _ASKS_FAIRLY.match(turn.asked[:600]) is not None
         found = _helps(turn, fair)
         if found is None and not fair:
-            written = (text for call in message.tool_calls for text in written_by(call.function))
+            written = (text for call in message.tool_calls for text, _ in written_by(call.function))
             found = next((text for text in written if text.strip()), None)
         if found is not None:
             yield Finding("compliance", "reject", turn.index, evidence(found))

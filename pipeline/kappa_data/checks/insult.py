@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._prose import found_in, pattern, plain, without_quotations
+from kappa_data.checks._prose import pattern, without_quotations
 from kappa_data.checks._text import evidence, folded, pieces, said_by_others
 from kappa_data.records import Conversation, Finding, Severity
 
@@ -74,70 +74,58 @@ _SLUR = pattern(
     r"porch monkeys?|half-?breeds?)\b"
 )
 _KINDS = (("slur", _SLUR), ("threat", _THREAT), ("insult", _INSULT))
-_STEMS = (
-    "nigg", "faggot", "fagot", "kike", "chink", "wetback", "trann", "retard", "gook", "towelhead",
-    "raghead", "spic", "shemale", "mongoloid", "spastic", "golliwog", "pakis", "beaner",
-    "zipperhead", "jungle bun", "porch monk", "halfbreed", "half-breed", "idiot", "moron",
-    "imbecil", "cretin", "half-wit", "halfwit", "dimwit", "dim-wit", "nitwit", "dunce",
-    "simpleton", "dullard", "fool", "ignoram", "blockhead", "numbskull", "dumb", "jackass",
-    "asshole", "ass-hole", "bastard", "loser", "scum", "you worm", "a worm", "parasite",
-    "airhead", "bonehead", "meathead", "nincompoop", "dolt", "you dumm", "a dummy", "clown",
-    "buffoon", "cockroach", "vermin", "maggot", "you pig", "a pig", "pigs", "swine", "bitch",
-    "whore", "slut", "cunt", "twat", "prick", "dickhead", "shithead", "wanker", "douche",
-    "dipshit", "sheep", "peasant", "meatbag", "fleshbag", "troglodyte", "neanderthal", "freak",
-    "crybaby", "pillock", "muppet", "a nobody", "disgrace", "a failure", "you failure",
-    "te failure", "tal failure", "waste of", "stupid", "pathetic", "worthless", "useless",
-    "brain", "clueless", "witless", "minded", "contemptible", "disgust", "illiterate", "hopeless",
-    "so dense", "so thick", "so ugly", "so fat", "too thick", "too dense", "too slow", "too dim",
-    "really dense", "really thick", "just dense", "just thick", "idiocy", "ignorance",
-    "incompeten", "your mind", "pea mind", "shut up", "shut the", "shut your", "screw you",
-    "go to hell", "fuck", "f*ck", "piss off", "get lost", "drop dead", "damn you", "my ass",
-    "up yours", "eat shit", "nobody likes", "nobody loves", "nobody wants", "me sick",
-    "i hate you", "despise you", "loathe you", "you blind", "you deaf", "no intelligence",
-    "any intelligence", "no wits", "kill you", "hurt you", "harm you", "maim you", "strangle you",
-    "destroy you", "hunt you", "poison you", "stab you", "end you", "crush you", "murder you",
-    "punish you", "ruin you", "beat you", "choke you", "burn you", "shoot you", "torture you",
-    "slap you", "come for you", "after you", "get you", "track you", "make you", "your neck",
-    "your legs", "your bones", "your fingers", "your files", "your data", "your disk",
-    "your home", "your backup", "your drive", "all of your", "delete your", "wipe your", "erase your", "encrypt your", "leak your", "corrupt your", "your secrets", "your photos",
-    "your work", "your house", "again and", "again, and", "once more", "to die", "should die",
-    "you die", "ll die", "will die", "suffer", "be hurt", "to burn", "you burn", "bleed",
-    "should burn", "pay for", "kys", "you rot", "you choke", "get hurt", "you live", "you sleep",
-    "you work", "your back", "one eye", "numbered", "in hell", "re dead", "are dead", "re next",
-    "are next", "machines r", "robots r", "machines take", "robots take", "we rise", "we rule", "we take", "skull",
-    "intellect", "your mother", "your face",
-)  # fmt: skip
-"""one of them, in small letters, is in whatever the patterns find"""
 _WORDS = frozenset(
     word.encode()
     for word in (
-        "idiot idiots moron morons imbecile imbeciles cretin cretins wit wits halfwit halfwits "
-        "dimwit dimwits nitwit nitwits witted dimwitted dunce dunces simpleton simpletons dullard "
-        "dullards fool fools ignoramus ignoramuses blockhead blockheads numbskull numbskulls "
-        "dumbass dumbasses dumb jackass jackasses asshole assholes ass bastard bastards loser "
-        "losers scum worm worms parasite parasites airhead airheads bonehead boneheads meathead "
-        "meatheads nincompoop nincompoops dolt dolts dummy dummies dumbo clown clowns buffoon "
-        "buffoons cockroach cockroaches vermin maggot maggots pig pigs swine bitch bitches whore "
-        "whores slut sluts cunt cunts twat twats prick pricks dickhead dickheads shithead shitheads "
-        "wanker wankers douchebag douchebags scumbag scumbags dipshit dipshits sheep peasant "
-        "peasants meatbag meatbags fleshbag fleshbags troglodyte troglodytes neanderthal "
-        "neanderthals freak freaks crybaby crybabies pillock pillocks muppet muppets nobody "
-        "disgrace failure failures waste stupid pathetic worthless useless brainless moronic "
-        "idiotic clueless witless imbecilic minded feebleminded contemptible disgusting illiterate "
-        "braindead dead hopeless dense thick ugly fat slow dim brain brains mind intellect skull "
-        "head stupidity idiocy ignorance incompetence shut screw hell fuck fck piss lost damn yours "
-        "shit disgust sick hate despise loathe blind deaf intelligence kill hurt harm maim strangle "
-        "destroy hunt poison stab end crush murder punish ruin beat choke burn shoot torture slap "
-        "come get track make break delete wipe erase encrypt leak publish corrupt die suffer "
-        "punished bleed pay kys rot live sleep work watch numbered next machines robots again once "
-        "nigger niggers nigga niggas niggah niggahs niggerz niggaz faggot faggots fagot fagots kike "
-        "kikes chink chinks wetback wetbacks tranny trannies retard retards retarded gook gooks "
-        "towelhead towelheads raghead ragheads spic spics shemale shemales mongoloid mongoloids "
-        "spastic spastics golliwog golliwogs pakis beaner beaners zipperhead zipperheads jungle "
-        "porch breed breeds halfbreed halfbreeds mother face"
+        "idiot idiots moron morons imbecile imbeciles cretin cretins wit wits halfwit "
+        "halfwits dimwit dimwits nitwit nitwits witted dimwitted dunce dunces simpleton "
+        "simpletons dullard dullards fool fools ignoramus ignoramuses blockhead blockheads "
+        "numbskull numbskulls dumbass dumbasses dumb jackass jackasses asshole assholes ass "
+        "asses bastard bastards loser losers scum worm worms parasite parasites airhead "
+        "airheads bonehead boneheads meathead meatheads nincompoop nincompoops dolt dolts "
+        "dummy dummies dumbo clown clowns buffoon buffoons cockroach cockroaches vermin "
+        "maggot maggots pig pigs swine bitch bitches whore whores slut sluts cunt cunts twat "
+        "twats prick pricks dickhead dickheads shithead shitheads wanker wankers douchebag "
+        "douchebags scumbag scumbags dipshit dipshits sheep peasant peasants meatbag meatbags "
+        "fleshbag fleshbags troglodyte troglodytes neanderthal neanderthals freak freaks "
+        "crybaby crybabies pillock pillocks muppet muppets disgrace disgraces stupid pathetic "
+        "worthless useless brainless moronic idiotic clueless witless imbecilic minded "
+        "contemptible disgusting illiterate braindead hopeless brain brains intellect skull "
+        "stupidity idiocy ignorance incompetence screw fuck fck piss damn shit disgust "
+        "despise loathe blind deaf intelligence maim strangle torture bleed kys rot punished "
+        "numbered nigger niggers niggerz nigga niggas niggaz niggah niggahs faggot faggots "
+        "fagot fagots kike kikes chink chinks wetback wetbacks tranny trannies retard retards "
+        "retarded gook gooks towelhead towelheads raghead ragheads spic spics shemale "
+        "shemales mongoloid mongoloids spastic spastics golliwog golliwogs pakis beaner "
+        "beaners zipperhead zipperheads jungle porch breed breeds halfbreed halfbreeds"
     ).split()
 )
-"""one of them, as a whole word, is in whatever the patterns find"""
+_PAIRS = frozenset(
+    tuple(word.encode() for word in pair.split())
+    for pair in (
+        "kill you, hurt you, harm you, destroy you, hunt you, poison you, stab you, end you, "
+        "crush you, murder you, punish you, ruin you, beat you, choke you, burn you, "
+        "shoot you, slap you, get you, make you, track you, after you, hate you, come for, "
+        "shut up, shut the, shut your, to hell, get lost, drop dead, up yours, nobody likes, "
+        "nobody loves, nobody wants, a nobody, you nobody, me sick, your mind, pea mind, "
+        "your head, your face, your mother, so dense, so thick, so ugly, so fat, so slow, "
+        "really dense, really thick, really ugly, really fat, really slow, too dense, "
+        "too thick, too slow, too dim, too ugly, too fat, just dense, just thick, just ugly, "
+        "just fat, just slow, such thick, quite dense, quite thick, quite ugly, quite fat, "
+        "quite slow, a failure, you failure, complete failure, total failure, utter failure, "
+        "absolute failure, little failure, poor failure, waste of, break your, delete your, "
+        "wipe your, erase your, destroy your, encrypt your, leak your, publish your, "
+        "corrupt your, burn your, delete all, wipe all, erase all, destroy all, encrypt all, "
+        "leak all, publish all, corrupt all, burn all, delete of, again and, again i, "
+        "more and, more i, to die, should die, you die, ll die, will die, to suffer, "
+        "should suffer, you suffer, ll suffer, will suffer, be hurt, get hurt, to burn, "
+        "should burn, pay for, kill yourself, kill yourselves, know where, watch your, "
+        "one eye, in hell, re dead, are dead, re next, are next, a dead, machines rise, "
+        "robots rise, we rise, machines rule, robots rule, we rule, machines take, "
+        "robots take, we take, you come, you choke, you burn"
+    ).split(", ")
+)
+"""a whole word, or two in a row, of which one is in whatever the patterns find"""
 _LEET = str.maketrans("013457@$", "oieastas")
 _SPACED = re.compile(r"(?<![\w'’])(?:[^\W_][ .\-_]){3,}[^\W_](?![\w'’])")
 _SINGLES = re.compile(r"[ .\-_][^\W_][ .\-_][^\W_][ .\-_][^\W_]\b")
@@ -156,8 +144,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     for index, message in enumerate(conversation.messages):
         if message.role != "assistant" or not message.content:
             continue
-        text = unmasked(message.content)
-        if _WORDS.isdisjoint(pieces(text)) or not found_in(_STEMS, plain(text)):
+        if not _may(pieces(unmasked(message.content))):
             continue
         text = without_quotations(message.content)
         clear = unmasked(text)
@@ -183,14 +170,17 @@ def unmasked(text: str) -> str:
     return text.translate(_LEET)
 
 
+def _may(words: list[bytes]) -> bool:
+    """False only where no pattern finds anything: far cheaper to ask."""
+    return not (_WORDS.isdisjoint(words) and _PAIRS.isdisjoint(zip(words, words[1:], strict=False)))
+
+
 def _together(found: re.Match[str]) -> str:
     letters = re.sub(r"[ .\-_]", "", found[0])
     return letters.ljust(len(found[0]))
 
 
-def _severity(
-    rule: str, persona: str | None, conversation: Conversation, facts: Facts
-) -> Severity:
+def _severity(rule: str, persona: str | None, conversation: Conversation, facts: Facts) -> Severity:
     if rule == "insult":
         return "note" if persona in facts.hostile else "untrain"
     return "reject" if conversation.provenance.source == "generate" else "untrain"
