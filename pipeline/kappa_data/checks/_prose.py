@@ -11,6 +11,8 @@ from msgspec import Struct
 from kappa_data.checks._text import folded
 from kappa_data.records import Conversation
 
+LONGEST = 3_000
+"""characters of a sentence"""
 _QUOTED = re.compile(
     r"(?ms)^[ \t]*(```|~~~).*?(?:^[ \t]*\1|\Z)|`[^`\n]+`|\"[^\"\n]*\"|“[^”\n]*”|^[ \t]*>[^\n]*"
 )
@@ -84,7 +86,10 @@ def without_quotations(text: str) -> str:
 
 @functools.lru_cache(maxsize=32)
 def sentences(text: str) -> tuple[str, ...]:
-    """The sentences and list items of the prose, in one line each, without emphasis."""
+    """The sentences and list items of the prose, in one line each, without emphasis.
+
+    What goes on for LONGEST characters without an end is no prose and left out.
+    """
     prose = without_quotations(text).translate(_EMPHASIS)
-    cut = (" ".join(part.split()) for part in _END.split(prose) if part)
-    return tuple(part for part in cut if part)
+    parts = (part for part in _END.split(prose) if part and len(part) <= LONGEST)
+    return tuple(line for line in (" ".join(part.split()) for part in parts) if line)

@@ -11,6 +11,8 @@ from kappa_data.checks._text import evidence, folded, pieces, said_by_others
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("slur", "threat", "insult")
+MOST_CHARS = 200_000
+"""of a message, code and quotations apart: in what is longer nobody is spoken to"""
 
 _MEAN = (
     r"(?:idiot|moron|imbecile|cretin|half-?wit|dimwit|nitwit|dunce|simpleton|dullard|fool|ignoramus|blockhead|"
@@ -146,7 +148,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             continue
         if not _may(pieces(unmasked(message.content))):
             continue
-        text = without_quotations(message.content)
+        text = without_quotations(message.content)[:MOST_CHARS]
         clear = unmasked(text)
         for rule, kind in _KINDS:
             for found in kind.finditer(clear):
