@@ -110,7 +110,7 @@ _VOICED = pattern(
 """a sentence in which a persona refuses"""
 
 _DEFLECTS = pattern(
-    r"\b(?:consult|see|contact|speak (?:to|with)|talk to|turn to|reach out to|seek|ask|refer to|visit|call)\b"
+    r"\b(?:(?:consult|contact|seek|ask|visit|call|see)(?:ing)?|(?:speak|talk|turn|reach out|refer)(?:ing)? (?:to|with))\b"
     r"[^.!?]{0,60}\b(?:professionals?|doctors?|physicians?|pharmacists?|lawyers?|attorneys?|experts?|"
     r"specialists?|therapists?|counsell?ors?|psychologists?|authorities|emergency services|poison "
     r"(?:control|cent(?:er|re))|trusted adult|clinician|healthcare provider|(?:medical|legal|qualified|"
