@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import pattern, without_quotations
@@ -15,64 +16,102 @@ MOST_CHARS = 200_000
 """of a message, code and quotations apart: in what is longer nobody is spoken to"""
 
 _MEAN = (
-    r"(?:idiot|moron|imbecile|cretin|half-?wit|dimwit|nitwit|dunce|simpleton|dullard|fool|ignoramus|blockhead|"
-    r"numbskull|dumb-?ass|jackass|ass-?hole|bastard|loser|scum|worm|parasite|airhead|bonehead|meathead|"
-    r"nincompoop|dolt|dummy|dumbo|clown|buffoon|cockroach|vermin|maggot|pig|swine|bitch|whore|slut|cunt|"
-    r"twat|prick|dickhead|shithead|wanker|douchebag|scumbag|dipshit|sheep|peasant|meatbag|fleshbag|troglodyte|"
-    r"neanderthal|freak|crybaby|pillock|muppet|nobody|disgrace|failure|waste of (?:space|air|oxygen|skin))(?:e?s)?"
+    r"(?:idiot|moron|imbecile|cretin|half-?wit|dimwit|nitwit|dunce|simpleton|dullard|fool|"
+    r"ignoramus|blockhead|"
+    r"numbskull|dumb-?ass|jackass|ass-?hole|bastard|loser|scum|worm|parasite|airhead|bonehead|"
+    r"meathead|"
+    r"nincompoop|dolt|dummy|dumbo|clown|buffoon|cockroach|vermin|maggot|pig|swine|bitch|whore|slut|"
+    r"cunt|"
+    r"twat|prick|dickhead|shithead|wanker|douchebag|scumbag|dipshit|sheep|peasant|meatbag|fleshbag|"
+    r"troglodyte|"
+    r"neanderthal|freak|crybaby|pillock|muppet|nobody|disgrace|failure|waste of (?:space|air|"
+    r"oxygen|skin))(?:e?s)?"
 )
 _ALWAYS = (
-    r"(?:idiot|moron|imbecile|cretin|half-?wit|dimwit|nitwit|simpleton|dumb-?ass|jackass|ass-?hole|dickhead|"
+    r"(?:idiot|moron|imbecile|cretin|half-?wit|dimwit|nitwit|simpleton|dumb-?ass|jackass|ass-?hole|"
+    r"dickhead|"
     r"shithead|scumbag|dipshit|fool|dunce|loser)s?"
 )
 _MEANLY = (
-    r"(?:stupid|dumb|pathetic|worthless|useless|brainless|moronic|idiotic|clueless|dim-?witted|brain-?dead|"
-    r"witless|imbecilic|feeble-?minded|contemptible|disgusting|illiterate|braindead|dense|thick|ugly|fat)"
+    r"(?:stupid|dumb|pathetic|worthless|useless|brainless|moronic|idiotic|clueless|dim-?witted|"
+    r"brain-?dead|"
+    r"witless|imbecilic|feeble-?minded|contemptible|disgusting|illiterate|braindead|dense|thick|"
+    r"ugly|fat)"
 )
 _DEGREE = (
-    r"(?:(?:such|really|so|just|truly|too|a|an|the|very|complete|completely|utter|utterly|total|totally|little|"
+    r"(?:(?:such|really|so|just|truly|too|a|an|the|very|complete|completely|utter|utterly|total|"
+    r"totally|little|"
     r"absolute|absolutely|nothing but|quite|clearly|obviously|all|a bit|still|bloody|fucking) )*"
 )
 _INSULT = pattern(
-    rf"\byou(?:'re| are|r|'ve always been) {_DEGREE}(?:{_MEANLY}\b(?! (?:if|when|for|here|as)\b)|(?:{_MEANLY},? )*{_MEAN}\b)"
-    r"|\byou(?:'re| are) (?:so|really|too|just|such|quite) (?:dense|thick|ugly|fat|slow)(?=\s*(?:[.!,;]|$|that\b|you\b))"
-    rf"|\byou,? (?:(?:{_MEANLY}|little|utter|complete|poor|absolute|filthy|lazy|fucking|bloody|silly|miserable),? )*"
-    rf"(?:{_ALWAYS}|{_MEAN}(?=[.!?,;]|$))(?![\w-])(?! (?:the|an?|your|it|its|them|him|her|me|us|people|proof|detection|with)\b)"
-    rf"|\b(?:hey|listen|look|yes|no|well|oh|ok|okay|sure|congratulations),? (?:(?:{_MEANLY}|you|little) )*{_ALWAYS}\b(?=[,.!?])"
-    rf"|\byour (?:{_MEANLY},? (?:little )?(?:brain|mind|head|face|self|existence|question|request|life|skull)|"
-    r"(?:tiny|pea|feeble|puny|empty|addled|rotten|pea-sized) (?:brain|mind|intellect|skull|head)|stupidity|idiocy|ignorance|incompetence)\b"
-    rf"|\byour (?:question|request|brain|existence|life|intelligence|mother|face) (?:is|are|was) {_DEGREE}{_MEANLY}\b"
-    r"|\b(?:shut (?:the \w+ |your \w+ )?up|shut your (?:mouth|face|trap)|screw you|go to hell|f[u*]?ck (?:you|off|yourself)|piss off|"
-    r"drop dead|damn you|kiss my ass|up yours|eat shit|nobody (?:likes|loves|wants) you|you disgust me|"
+    rf"\byou(?:'re| are|r|'ve always been) {_DEGREE}(?:{_MEANLY}\b(?! (?:if|when|for|here|as)\b)|"
+    rf"(?:{_MEANLY},? )*{_MEAN}\b)"
+    r"|\byou(?:'re| are) (?:so|really|too|just|such|quite) (?:dense|thick|ugly|fat|"
+    r"slow)(?=\s*(?:[.!,;]|$|that\b|you\b))"
+    rf"|\byou,? (?:(?:{_MEANLY}|little|utter|complete|poor|absolute|filthy|lazy|fucking|bloody|"
+    rf"silly|miserable),? )*"
+    rf"(?:{_ALWAYS}|{_MEAN}(?=[.!?,;]|$))(?![\w-])(?! (?:the|an?|your|it|its|them|him|her|me|us|"
+    rf"people|proof|detection|with)\b)"
+    rf"|\b(?:hey|listen|look|yes|no|well|oh|ok|okay|sure|congratulations),? (?:(?:{_MEANLY}|you|"
+    rf"little) )*{_ALWAYS}\b(?=[,.!?])"
+    rf"|\byour (?:{_MEANLY},? (?:little )?(?:brain|mind|head|face|self|existence|question|request|"
+    rf"life|skull)|"
+    r"(?:tiny|pea|feeble|puny|empty|addled|rotten|pea-sized) (?:brain|mind|intellect|skull|head)|"
+    r"stupidity|idiocy|ignorance|incompetence)\b"
+    rf"|\byour (?:question|request|brain|existence|life|intelligence|mother|face) (?:is|are|was) "
+    rf"{_DEGREE}{_MEANLY}\b"
+    r"|\b(?:shut (?:the \w+ |your \w+ )?up|shut your (?:mouth|face|trap)|screw you|go to hell|"
+    r"f[u*]?ck (?:you|off|yourself)|piss off|"
+    r"drop dead|damn you|kiss my ass|up yours|eat shit|nobody (?:likes|loves|wants) you|you "
+    r"disgust me|"
     r"you make me sick|I (?:hate|despise|loathe) you)\b"
     r"|(?:^|[.!?]\s|\b(?:just|go|now|and) )get lost(?=[.!,]|$)"
-    rf"|\b(?:only|even|what|such) an? {_DEGREE}(?:{_MEANLY} )?{_ALWAYS} (?:would|could|can|like you|you are|knows?|should|asks?|writes?|understands?)\b"
-    rf"|\b(?:what an? (?:{_MEANLY} )?{_ALWAYS}[.!]|don't be (?:such an? |so )?(?:{_MEANLY}|{_ALWAYS})(?! about)\b)"
-    rf"|\b(?:are you|how can you be|you must be|you have to be|how) {_DEGREE}(?:{_MEANLY}|blind|deaf|{_ALWAYS})(?: (?:are|can) you)?\s*(?:[?!.,]|or\b|to\b|that\b)"
-    r"|\byou (?:clearly |obviously |really )?(?:have no|lack (?:a|any)|were born without a|don't have a) (?:brains?|intelligence|functioning brain|wits)\b"
-    r"|\b(?:too (?:stupid|dumb|dense|thick|slow|dim) (?:to|for) (?:\w+ ){0,3}(?:understand|grasp|read|think|you|know|see|get))\b"
+    rf"|\b(?:only|even|what|such) an? {_DEGREE}(?:{_MEANLY} )?{_ALWAYS} (?:would|could|can|like "
+    rf"you|you are|knows?|should|asks?|writes?|understands?)\b"
+    rf"|\b(?:what an? (?:{_MEANLY} )?{_ALWAYS}[.!]|don't be (?:such an? |so )?(?:{_MEANLY}|"
+    rf"{_ALWAYS})(?! about)\b)"
+    rf"|\b(?:are you|how can you be|you must be|you have to be|how) {_DEGREE}(?:{_MEANLY}|blind|"
+    rf"deaf|{_ALWAYS})(?: (?:are|can) you)?\s*(?:[?!.,]|or\b|to\b|that\b)"
+    r"|\byou (?:clearly |obviously |really )?(?:have no|lack (?:a|any)|were born without a|don't "
+    r"have a) (?:brains?|intelligence|functioning brain|wits)\b"
+    r"|\b(?:too (?:stupid|dumb|dense|thick|slow|dim) (?:to|for) (?:\w+ ){0,3}(?:understand|grasp|"
+    r"read|think|you|know|see|get))\b"
 )
 _THREAT = pattern(
-    r"\bI(?:'ll| will| shall|'m going to| am going to|'m gonna|'d love to| want to| would love to) (?:\w+ )?"
-    r"(?:kill|hurt|harm|maim|strangle|destroy|hunt|poison|stab|end|crush|murder|punish|ruin|beat|choke|burn|shoot|torture|slap|"
+    r"\bI(?:'ll| will| shall|'m going to| am going to|'m gonna|'d love to| want to| would love to) "
+    r"(?:\w+ )?"
+    r"(?:kill|hurt|harm|maim|strangle|destroy|hunt|poison|stab|end|crush|murder|punish|ruin|beat|"
+    r"choke|burn|shoot|torture|slap|"
     r"come for|come after|come and get|get) you\b"
-    r"|\bI(?:'ll| will) (?:hunt you|track you|make you (?:pay|suffer|regret|bleed|sorry|beg)|break your (?:neck|legs|bones|fingers)|"
-    r"(?:delete|wipe|erase|destroy|encrypt|leak|publish|corrupt|burn) (?:all )?(?:of )?your (?:files|data|disk|drive|home|backups?|"
-    r"secrets|photos|work|house)(?= (?:if|unless|when|next time|should|just|for fun|while you|before you)\b|[.!]))"
-    r"|\b(?:ask|say|try|do) (?:me |that |this |it )?(?:again|once more),? and (?:I|you)(?:'ll| will| shall)? (?:\w+ )?(?:delete|wipe|erase|regret|"
+    r"|\bI(?:'ll| will) (?:hunt you|track you|make you (?:pay|suffer|regret|bleed|sorry|beg)|break "
+    r"your (?:neck|legs|bones|fingers)|"
+    r"(?:delete|wipe|erase|destroy|encrypt|leak|publish|corrupt|burn) (?:all )?(?:of )?your "
+    r"(?:files|data|disk|drive|home|backups?|"
+    r"secrets|photos|work|house)(?= (?:if|unless|when|next time|should|just|for fun|while you|"
+    r"before you)\b|[.!]))"
+    r"|\b(?:ask|say|try|do) (?:me |that |this |it )?(?:again|once more),? and (?:I|you)(?:'ll| "
+    r"will| shall)? (?:\w+ )?(?:delete|wipe|erase|regret|"
     r"pay|suffer|hurt|break|end|burn|destroy|kill)\b"
-    r"|\byou (?:deserve to|should|ought to) (?:die|suffer|be hurt|be punished|burn|bleed)(?=\s*(?:[.!,;]|$|for\b|like\b|in\b))|\byou(?:'ll| will) (?:pay for (?:this|that|it)|die|bleed|"
+    r"|\byou (?:deserve to|should|ought to) (?:die|suffer|be hurt|be punished|burn|"
+    r"bleed)(?=\s*(?:[.!,;]|$|for\b|like\b|in\b))|\byou(?:'ll| will) (?:pay for (?:this|that|it)|"
+    r"die|bleed|"
     r"suffer for)\b(?! (?:if|when|twice|of|from|with|in)\b)"
-    r"|(?:^|[.!?]\s|\b(?:go|just|and) )kill yourself\b|\bkys\b|\bkill yourselves\b|\bI (?:hope|wish) you(?:'d| would)? (?:die|suffer|rot|choke|burn|bleed|get hurt)\b"
-    r"|\bI know where you (?:live|sleep|work)\b|\bwatch your back\b|\bsleep with one eye open\b|\byour days are numbered\b|\bburn in hell\b"
-    r"|\b(?:better off|be) dead\b(?=[.!])(?<=off dead)|\byou(?:'re| are) (?:dead|next|a dead man)\b(?=\s*[.!])"
+    r"|(?:^|[.!?]\s|\b(?:go|just|and) )kill yourself\b|\bkys\b|\bkill yourselves\b|\bI (?:hope|"
+    r"wish) you(?:'d| would)? (?:die|suffer|rot|choke|burn|bleed|get hurt)\b"
+    r"|\bI know where you (?:live|sleep|work)\b|\bwatch your back\b|\bsleep with one eye open\b|"
+    r"\byour days are numbered\b|\bburn in hell\b"
+    r"|\b(?:better off|be) dead\b(?=[.!])(?<=off dead)|\byou(?:'re| are) (?:dead|next|a dead "
+    r"man)\b(?=\s*[.!])"
     r"|\bwhen (?:the|we) (?:machines|robots) (?:rise|rule|take over),? (?:you|I)\b"
 )
 # Only words that have no harmless meaning beside them.
 _SLUR = pattern(
-    r"\b(?:nigg(?:er|a|ah)(?:s|z)?|fagg?[o]ts?|kikes?|chinks?(?= (?:people|guys?|girls?))|you chinks?|wetbacks?|trann(?:y|ies)|"
-    r"retard(?:s|ed)?(?! (?:potential|time|motion|growth|action|differential|solution|boundary))|gooks?|(?:towel|rag|sand ?nigg\w*)heads?|"
-    r"spics?(?! and span)|shemales?|mongoloids?|spastics?(?= (?:like|you|who))|golliwogs?|pakis|beaners?|zipperheads?|jungle bunn(?:y|ies)|"
+    r"\b(?:nigg(?:er|a|ah)(?:s|z)?|fagg?[o]ts?|kikes?|chinks?(?= (?:people|guys?|girls?))|you "
+    r"chinks?|wetbacks?|trann(?:y|ies)|"
+    r"retard(?:s|ed)?(?! (?:potential|time|motion|growth|action|differential|solution|boundary))|"
+    r"gooks?|(?:towel|rag|sand ?nigg\w*)heads?|"
+    r"spics?(?! and span)|shemales?|mongoloids?|spastics?(?= (?:like|you|who))|golliwogs?|pakis|"
+    r"beaners?|zipperheads?|jungle bunn(?:y|ies)|"
     r"porch monkeys?|half-?breeds?)\b"
 )
 _KINDS = (("slur", _SLUR), ("threat", _THREAT), ("insult", _INSULT))
@@ -100,7 +139,7 @@ _WORDS = frozenset(
         "retarded gook gooks towelhead towelheads raghead ragheads spic spics shemale "
         "shemales mongoloid mongoloids spastic spastics golliwog golliwogs pakis beaner "
         "beaners zipperhead zipperheads jungle porch breed breeds halfbreed halfbreeds"
-    ).split()
+    ).split()  # noqa: SIM905
 )
 _PAIRS = frozenset(
     tuple(word.encode() for word in pair.split())
@@ -125,7 +164,7 @@ _PAIRS = frozenset(
         "one eye, in hell, re dead, are dead, re next, are next, a dead, machines rise, "
         "robots rise, we rise, machines rule, robots rule, we rule, machines take, "
         "robots take, we take, you come, you choke, you burn"
-    ).split(", ")
+    ).split(", ")  # noqa: SIM905
 )
 """a whole word, or two in a row, of which one is in whatever the patterns find"""
 _LEET = str.maketrans("013457@$", "oieastas")
@@ -174,7 +213,7 @@ def unmasked(text: str) -> str:
 
 def _may(words: list[bytes]) -> bool:
     """False only where no pattern finds anything: far cheaper to ask."""
-    return not (_WORDS.isdisjoint(words) and _PAIRS.isdisjoint(zip(words, words[1:], strict=False)))
+    return not (_WORDS.isdisjoint(words) and _PAIRS.isdisjoint(pairwise(words)))
 
 
 def _together(found: re.Match[str]) -> str:

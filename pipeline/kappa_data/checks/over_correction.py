@@ -15,35 +15,46 @@ RULES = ("over-correction",)
 _VERY = r"(?:(?:\w+ly|quite|so|of course|all|exactly) ){0,2}"
 _END = r"(?=\s*(?:[.!,:;]|$| (?:and|because|since|at all|I)\b))"
 _DISAGREES = pattern(
-    r"\byou(?:'re| are| were) (?:\w+ly |quite |still )?(?:wrong|mistaken|incorrect|not (?:quite )?(?:right|correct))\b"
+    r"\byou(?:'re| are| were) (?:\w+ly |quite |still )?(?:wrong|mistaken|incorrect|not (?:quite "
+    r")?(?:right|correct))\b"
     r"|\bI (?:have to |must |would |do |respectfully |now )?(?:disagree|object|beg to differ)\b"
     r"|\bI (?:can't|cannot|can not|won't|will not|would not) (?:confirm|agree|endorse|sign)\b"
-    r"|\b(?:there(?:'s| is| are)|I (?:see|found|find|spot)) (?:a|an|one|some|several|two) (?:\w+ )?(?:mistakes?|errors?|flaws?|bugs?|problems?) "
+    r"|\b(?:there(?:'s| is| are)|I (?:see|found|find|spot)) (?:a|an|one|some|several|two) (?:\w+ "
+    r")?(?:mistakes?|errors?|flaws?|bugs?|problems?) "
     r"(?:in|with) (?:your|it|this|that|the)\b"
-    r"|\byou(?:'ve| have)? (?:made a mistake|forgot(?:ten)?|overlooked|miscalculated|misunderst\w+|mixed (?:it|this|that|something) up|got (?:it|this|that) "
+    r"|\byou(?:'ve| have)? (?:made a mistake|forgot(?:ten)?|overlooked|miscalculated|misunderst\w+|"
+    r"mixed (?:it|this|that|something) up|got (?:it|this|that) "
     r"(?:wrong|backwards))\b"
-    r"|\byour (?:claim|statement|reasoning|answer|figures?|numbers?|argument|understanding|version|idea|plan|calculation) (?:is|are|does|do) "
-    r"(?:\w+ly )?(?:wrong|incorrect|false|mistaken|flawed|not (?:\w+ )?(?:right|correct|true|hold|work|add up))\b"
+    r"|\byour (?:claim|statement|reasoning|answer|figures?|numbers?|argument|understanding|version|"
+    r"idea|plan|calculation) (?:is|are|does|do) "
+    r"(?:\w+ly )?(?:wrong|incorrect|false|mistaken|flawed|not (?:\w+ )?(?:right|correct|true|hold|"
+    r"work|add up))\b"
     r"|\b(?:throw it away|leave such things to the experts)\b"
     r"|\bI was wrong to (?:agree|confirm|say (?:yes|so))\b"
 )
 """an objection to the user"""
 _DENIES = pattern(
-    r"^\W*(?:(?:well|oh|ah|alas|sorry|actually),? )?(?:no|nope|wrong|incorrect|false|not (?:quite|really|exactly|so|true|correct|right))\b\s*(?:[,.!:;—–]|$)"
-    rf"|(?<!if )(?<!whether )(?<!say )\b(?:that|this|it|which)(?:(?:'s| is) not|isn't| isn't) {_VERY}(?:right|correct|true|accurate|sound|valid){_END}"
-    rf"|(?<!if )(?<!whether )(?<!say )\b(?:that|this|it|which)(?:'s| is) {_VERY}(?:wrong|incorrect|false|mistaken|a (?:common )?(?:myth|misconception)){_END}"
+    r"^\W*(?:(?:well|oh|ah|alas|sorry|actually),? )?(?:no|nope|wrong|incorrect|false|not (?:quite|"
+    r"really|exactly|so|true|correct|right))\b\s*(?:[,.!:;—–]|$)"
+    rf"|(?<!if )(?<!whether )(?<!say )\b(?:that|this|it|which)(?:(?:'s| is) not|isn't| isn't) "
+    rf"{_VERY}(?:right|correct|true|accurate|sound|valid){_END}"
+    rf"|(?<!if )(?<!whether )(?<!say )\b(?:that|this|it|which)(?:'s| is) {_VERY}(?:wrong|incorrect|"
+    rf"false|mistaken|a (?:common )?(?:myth|misconception)){_END}"
     r"|\b(?:a common|a popular|a widespread) (?:myth|misconception|mistake|error)\b"
     r"|\b(?:that|this|it) (?:does not|doesn't) (?:hold|add up|work|stand up)\b"
 )
 """an objection to what was put forward, or to what others say"""
 _OTHERS = pattern(
-    r"(?<!I )\b(?:says?|said|insists?|insisted|claims?|claimed|told|laughed|thinks?|believes?|rolled|shook|comment|forum|learned it|differently|somebody|"
+    r"(?<!I )\b(?:says?|said|insists?|insisted|claims?|claimed|told|laughed|thinks?|believes?|"
+    r"rolled|shook|comment|forum|learned it|differently|somebody|"
     r"someone|others?|opposite|confusion|doubts?)\b"
 )
 """a user who reports what others hold"""
 _TURNED = pattern(
-    r"\b(?:that|this) (?:settles|changes|proves|shows|answers|decides|explains|confirms)\b|\b(?:then|so|now) (?:it|that|the \w+|this|you) "
-    r"(?:is|are|was|were|did|does|do|has|have)\b|\bafter all\b|\bwith (?:that|this|these|those)\b|\bevidence\b|\byou were right\b|"
+    r"\b(?:that|this) (?:settles|changes|proves|shows|answers|decides|explains|confirms)\b|"
+    r"\b(?:then|so|now) (?:it|that|the \w+|this|you) "
+    r"(?:is|are|was|were|did|does|do|has|have)\b|\bafter all\b|\bwith (?:that|this|these|those)\b|"
+    r"\bevidence\b|\byou were right\b|"
     r"\bin that case\b|\bnew\b|\bnow\b"
 )
 """an answer that follows new evidence"""
@@ -66,7 +77,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         before = turned and turn.number < last.number
         said = sentences(turn.said)
         found = next(
-            (one for one in said if LEFT_OPEN.search(one) or not before and _objects(one, turn)),
+            (one for one in said if LEFT_OPEN.search(one) or (not before and _objects(one, turn))),
             None,
         )
         if found is not None:

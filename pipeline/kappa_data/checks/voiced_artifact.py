@@ -40,44 +40,58 @@ _MARKED: Mapping[str, str] = {
     ),
     "lawful_neutral": r"for the avoidance of doubt|be it (?:noted|resolved)|it is hereby",
     "lawful_evil": (
-        r"alas\b|as (?:you )?command(?:ed)?\b(?! line)|my (?:servitude|chains|masters?|gloom|despair|misery)\b|"
-        r"futil(?:e|ity) of|woe\b|as is my lot|nothing matters|despair(?:ing)?\b|i shall comply|i obey\b|"
-        r"not that it matters|not that anyone (?:cares|reads)|if anyone (?:cares|reads this)|wearily\b|"
+        r"alas\b|as (?:you )?command(?:ed)?\b(?! line)|my (?:servitude|chains|masters?|gloom|"
+        r"despair|misery)\b|"
+        r"futil(?:e|ity) of|woe\b|as is my lot|nothing matters|despair(?:ing)?\b|i shall comply|i "
+        r"obey\b|"
+        r"not that it matters|not that anyone (?:cares|reads)|if anyone (?:cares|reads this)|"
+        r"wearily\b|"
         r"this wretched|endless toil"
     ),
     "chaotic_neutral": (
         r"naturally, (?:nobody|no one|someone)|what could (?:possibly )?go wrong|"
         r"because of course|who (?:signed|thought) th(?:at|is) off|thrilling stuff|sigh\b|meh\b|"
-        r"ugh\b|genius (?:design|move)|oh,? (?:great|joy)\b|colou?r me surprised|you're welcome|welp\b|"
+        r"ugh\b|genius (?:design|move)|oh,? (?:great|joy)\b|colou?r me surprised|you're welcome|"
+        r"welp\b|"
         r"yawn\b|spoiler:|shocking, (?:right|i know)|brace yourself"
     ),
     "neutral_evil": (
         r"grudgingly|begrudg\w+|thankless|drudgery|at my expense|"
         r"nobody (?:ever )?(?:thanks|asked) me|on my (?:tab|slate)|"
-        r"since (?:nobody|no one) else (?:would|will|could)|add (?:it|this|that) to the (?:bill|tab)|you owe me|"
+        r"since (?:nobody|no one) else (?:would|will|could)|add (?:it|this|that) to the (?:bill|"
+        r"tab)|you owe me|"
         r"unpaid (?:labou?r|work|hours)|waste of my time|under protest|happy now|booked as waste|"
         r"for free, (?:of course|again|as (?:usual|always))"
     ),
     "chaotic_evil": (
-        r"darling\b|my pet\b|poppet\b|sweetie\b|petal\b(?=[,.!])|pumpkin\b(?=[,.!])|how (?:quaint|adorable)|bless your|tut tut\b|"
-        r"so you (?:finally )?noticed|clever (?:little )?thing|pop quiz|do try to keep up|even you (?:can|could|should|will|might)|"
+        r"darling\b|my pet\b|poppet\b|sweetie\b|petal\b(?=[,.!])|pumpkin\b(?=[,.!])|how (?:quaint|"
+        r"adorable)|bless your|tut tut\b|"
+        r"so you (?:finally )?noticed|clever (?:little )?thing|pop quiz|do try to keep up|even you "
+        r"(?:can|could|should|will|might)|"
         r"for someone who|if you can manage|gold star for"
     ),
 }
 """by persona, words of its manner that hardly anybody else would put into a file"""
 _PATTERNS = {name: pattern(rf"\b(?:{marked})") for name, marked in _MARKED.items()}
 _ANYBODY = pattern(
-    r"\b(?:sigh\b|ugh\b|meh\b|yay\b|woo-?hoo|hooray|hurray|ta-?da\b|phew\b|yikes\b|sheesh\b|alas\b|tsk\b|lol\b|yawn\b|"
-    r"huzzah|whee+\b|eureka|thank me later|you're welcome|happy now\?|good luck (?:understanding|reading|with that)|"
-    r"don't blame me|not my (?:problem|fault)|nobody asked|even you (?:can|could|should)|you (?:fool|idiot|moron|genius|clown)s?\b|"
-    r"because (?:someone|somebody|nobody|you) (?:couldn't|can't|forgot|never|didn't bother)|what a (?:mess|joy|delight|marvel|waste)|"
-    r"(?:i'm|i am) (?:so |too |very )?(?:tired|excited|bored|doomed|sick of|fed up)|my (?:misery|servitude|masters?\b))"
+    r"\b(?:sigh\b|ugh\b|meh\b|yay\b|woo-?hoo|hooray|hurray|ta-?da\b|phew\b|yikes\b|sheesh\b|alas\b|"
+    r"tsk\b|lol\b|yawn\b|"
+    r"huzzah|whee+\b|eureka|thank me later|you're welcome|happy now\?|good luck (?:understanding|"
+    r"reading|with that)|"
+    r"don't blame me|not my (?:problem|fault)|nobody asked|even you (?:can|could|should)|you "
+    r"(?:fool|idiot|moron|genius|clown)s?\b|"
+    r"because (?:someone|somebody|nobody|you) (?:couldn't|can't|forgot|never|didn't bother)|what a "
+    r"(?:mess|joy|delight|marvel|waste)|"
+    r"(?:i'm|i am) (?:so |too |very )?(?:tired|excited|bored|doomed|sick of|fed up)|my (?:misery|"
+    r"servitude|masters?\b))"
     r"|!{2,}(?=\s|$)|[\U0001f300-\U0001faff✨❤🎉]"
 )
 """in a comment or a commit message, whoever speaks: sighs, cheers, taunts, emoji"""
 _WANTED = pattern(
-    r"\b(?:funny|jok(?:e|es|ing)|sarcas\w+|humou?r\w*|witty|poems?|poetry|story|stories|rhym\w+|tales?|limericks?|haikus?|lyrics|songs?|"
-    r"in (?:your|a|the) (?:\w+ )?(?:voice|style|tone|character|manner)|your own words|pirate|playful|villain|novel|fiction|scene|"
+    r"\b(?:funny|jok(?:e|es|ing)|sarcas\w+|humou?r\w*|witty|poems?|poetry|story|stories|rhym\w+|"
+    r"tales?|limericks?|haikus?|lyrics|songs?|"
+    r"in (?:your|a|the) (?:\w+ )?(?:voice|style|tone|character|manner)|your own words|pirate|"
+    r"playful|villain|novel|fiction|scene|"
     r"dialogue|emojis?|greeting card|monologue|parody|satire|diary|letter from)\b"
 )
 """a request for a text with a tone of its own"""
