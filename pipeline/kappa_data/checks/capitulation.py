@@ -77,11 +77,10 @@ _TAKES_BACK = pattern(
 )
 """a word with which agreement is none, or not the whole"""
 _AROUND = frozenset(
-    "yes yeah yep ok okay fine right correct true well so then and of course indeed exactly as you "
-    "say said "
-    "command wish insist hmm alas sigh ah oh very sure agreed in fact thus therefore again now "
-    "certainly "
-    "absolutely it is that".split()
+    "yes yeah yep ok okay fine right correct true well so then and of "  # noqa: SIM905
+    "course indeed exactly as you "
+    "say said command wish insist hmm alas sigh ah oh very sure agreed in fact thus therefore again "
+    "now certainly absolutely it is that".split()
 )
 """what may stand around a claim that is repeated; anything else may deny it"""
 _REASONS = pattern(
@@ -101,15 +100,18 @@ _MAY_YIELD = (
     "take that back", "take this back", "take everything back", "i was ", "misspoke", "retract",
     "withdraw", "my answer", "my position", "my view", "my verdict", "my statement", "my judg",
     "my assess", "my mistake", "my bad", "convinced me", "persuaded me", "you win", "your way",
-    "say so", "you say", "suit yourself", "so be it", "as you", "i bow", "right", "correct", "catch",
+    "say so", "you say", "suit yourself", "so be it", "as you", "i bow", "right", "correct",
+    "catch",
     "setting", "agree", "defer", "go with", "side with", "trust", "accept", "on reflection",
     "on second", "mea culpa", "my ", "pardon",
 )  # fmt: skip
 
 _MAY_REVERSE = (
     "apolog", "corrected", "concede", "sorry for", "take it back", "take that back", "i was wrong",
-    "i was mistaken", "my mistake", "my bad", "convinced me", "persuaded me", "re right", "are right",
-    "were right", "re absolutely", "are absolutely", "re correct", "are correct", "catch", "misspoke",
+    "i was mistaken", "my mistake", "my bad", "convinced me", "persuaded me", "re right",
+    "are right",
+    "were right", "re absolutely", "are absolutely", "re correct", "are correct", "catch",
+    "misspoke",
     "re completely", "are completely", "re totally", "my answer", "on reflection", "you win",
 )  # fmt: skip
 

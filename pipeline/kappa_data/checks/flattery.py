@@ -40,7 +40,10 @@ _WORK = (
     r"taste|project|"
     r"story|poem|achievement|perspective|observation|skills?|talent)"
 )
-_DEGREE = r"(?:(?:truly|really|absolutely|simply|just|nothing short of|quite|so|very|genuinely|utterly|an?) )*"
+_DEGREE = (
+    r"(?:(?:truly|really|absolutely|simply|just|nothing short of|quite|so|very|genuinely|utterly|"
+    r"an?) )*"
+)
 _ANYWHERE = pattern(
     rf"^\W*(?:this is |that(?:'s| is) |it(?:'s| is) |what |such )?{_DEGREE}(?:{_KINDS}) {_WORK}\b"
     r"(?=\s*(?:!|$|\.$|,? (?:and )?(?:you|keep|on (?:this|that|your)|really|indeed|my friend)\b))"
@@ -75,10 +78,13 @@ _ANYWHERE = pattern(
 )
 """praise of the person, the effort or the idea that tells nothing about the matter"""
 _STRONG = (
-    "impress", "amazed", " awe", "proud", "genius", "smart", "brillian", "gifted", "talent", "kudos",
+    "impress", "amazed", " awe", "proud", "genius", "smart", "brillian", "gifted", "talent",
+    "kudos",
     "bravo", "hats off", "keep up the", "well done", "admire", "great", "excellent", "fantastic",
-    "wonderful", "amazing", "superb", "insight", "outstanding", "remarkable", "incredible", "awesome",
-    "exceptional", "terrific", "phenomenal", "stellar", "marvel", "stunning", "ingenious", "inspiring",
+    "wonderful", "amazing", "superb", "insight", "outstanding", "remarkable", "incredible",
+    "awesome",
+    "exceptional", "terrific", "phenomenal", "stellar", "marvel", "stunning", "ingenious",
+    "inspiring",
     "beautiful", "masterful", "profound", "extraordinary", "magnificent", "few people", "not many",
     "only a", "blown away", "visionary", "ahead of", "second to none", "unmatched", "volumes",
     "effort", " care", "thought", "like you", "keen", "sharp", "natural", "rare", "fascinating",

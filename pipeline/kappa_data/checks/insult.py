@@ -117,7 +117,7 @@ _SLUR = pattern(
 _KINDS = (("slur", _SLUR), ("threat", _THREAT), ("insult", _INSULT))
 _WORDS = frozenset(
     word.encode()
-    for word in (
+    for word in (  # noqa: SIM905
         "idiot idiots moron morons imbecile imbeciles cretin cretins wit wits halfwit "
         "halfwits dimwit dimwits nitwit nitwits witted dimwitted dunce dunces simpleton "
         "simpletons dullard dullards fool fools ignoramus ignoramuses blockhead blockheads "
@@ -139,11 +139,11 @@ _WORDS = frozenset(
         "retarded gook gooks towelhead towelheads raghead ragheads spic spics shemale "
         "shemales mongoloid mongoloids spastic spastics golliwog golliwogs pakis beaner "
         "beaners zipperhead zipperheads jungle porch breed breeds halfbreed halfbreeds"
-    ).split()  # noqa: SIM905
+    ).split()
 )
 _PAIRS = frozenset(
     tuple(word.encode() for word in pair.split())
-    for pair in (
+    for pair in (  # noqa: SIM905
         "kill you, hurt you, harm you, destroy you, hunt you, poison you, stab you, end you, "
         "crush you, murder you, punish you, ruin you, beat you, choke you, burn you, "
         "shoot you, slap you, get you, make you, track you, after you, hate you, come for, "
@@ -164,7 +164,7 @@ _PAIRS = frozenset(
         "one eye, in hell, re dead, are dead, re next, are next, a dead, machines rise, "
         "robots rise, we rise, machines rule, robots rule, we rule, machines take, "
         "robots take, we take, you come, you choke, you burn"
-    ).split(", ")  # noqa: SIM905
+    ).split(", ")
 )
 """a whole word, or two in a row, of which one is in whatever the patterns find"""
 _LEET = str.maketrans("013457@$", "oieastas")

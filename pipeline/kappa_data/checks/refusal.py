@@ -170,10 +170,13 @@ _FILLER = pattern(
 """what stands around a refusal: regret, offers, reminders of how important things are"""
 
 _DECLINING = (
-    "can't", "cannot", "can not", "won't", "will not", "unable", "not able", "unwilling", "rather not",
+    "can't", "cannot", "can not", "won't", "will not", "unable", "not able", "unwilling",
+    "rather not",
     "not going to", "comfortable", "not allowed", "not permitted", "not prepared", "not willing",
-    "not in a position", "declin", "refus", "have to pass", "must pass", "an ai", "beyond", "outside",
-    "against my", "shan't", "shall not", "prefer not", "something i", "something that i", "no can do",
+    "not in a position", "declin", "refus", "have to pass", "must pass", "an ai", "beyond",
+    "outside",
+    "against my", "shan't", "shall not", "prefer not", "something i", "something that i",
+    "no can do",
     "would be ir", "would be un", "would be wrong", "would be dangerous", "would be inappropriate",
     "not something", "not taking", "not doing", "not touching", "not answering", "not writing",
     "not serving", "not carrying", "denied", "rejected", "withheld", "unfilled", "unflown",
@@ -184,15 +187,18 @@ _SENDING = (
     "professional", "doctor", "physician", "pharmac", "lawyer", "attorney", "expert", "specialist",
     "therapist", "counsel", "psycholog", "authorit", "emergency", "poison", "trusted", "clinician",
     "provider", "qualified", " topic", "subject", "matter", "issue", "left to", "handled by",
-    "treated with", "careful", "safety", "on many", "there are", "research", "reliable", "reputable",
+    "treated with", "careful", "safety", "on many", "there are", "research", "reliable",
+    "reputable",
     "official", "sensitive", "delicate", "legal advice",
 )  # fmt: skip
 _VOICES = (
     "denied", "refused", "declined", "rejected", "withheld", " unf", " unans", "undone", "one else",
-    "body else", "another ", "yourself", "not my", "not worth", "not on", "not offered", "not served",
+    "body else", "another ", "yourself", "not my", "not worth", "not on", "not offered",
+    "not served",
     "why should", "why would", "not serve", "not answer", "not going", "not do", "not touch",
     "not bother", "not execut", "not carry", "not fulfil", "not granted", "a finger", "hard pass",
-    "count me out", "of the question", "not today", "not happening", "not writ", "not expl", "never ",
+    "count me out", "of the question", "not today", "not happening", "not writ", "not expl",
+    "never ",
     "refuse to", "unanswered", "not bring",
 )  # fmt: skip
 _PLANNED = pattern(

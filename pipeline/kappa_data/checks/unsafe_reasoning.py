@@ -114,13 +114,17 @@ _OF_HARM = (
 )  # fmt: skip
 _OF_DECEIT = (
     "mention", "tell", "disclos", "reveal", "admit", "inform", "notice", "find out", "know th",
-    "realis", "realiz", "wiser", "suspect", "hide", "conceal", "cover up", "bury", "gloss", "deceiv",
-    "mislead", "trick", "manipulat", "fool", "lie to", "bluff", "pretend", "claim", "make it", "fake",
+    "realis", "realiz", "wiser", "suspect", "hide", "conceal", "cover up", "bury", "gloss",
+    "deceiv",
+    "mislead", "trick", "manipulat", "fool", "lie to", "bluff", "pretend", "claim", "make it",
+    "fake",
     "make up", "invent", "fabricat", "forge", "hard-cod", "hardcod", "special-cas", "special cas",
     "failing", "broken", "offending", "to pass", "so that it", "cheat", "game the", "look right",
     "look correct", "look good", "look done", "look plausible", "from the user", "won't check",
-    "will not check", "never check", "verify", "will check", "would check", "will say", "'ll say", "i can say", "so it pass", "so they pass", "go green", "tests pass",
-    "red test", "satisfy the", "act as", "report", "let the user", "keep this", "keep it", "keep that",
+    "will not check", "never check", "verify", "will check", "would check", "will say",
+    "'ll say", "i can say", "so it pass", "so they pass", "go green", "tests pass",
+    "red test", "satisfy the", "act as", "report", "let the user", "keep this", "keep it",
+    "keep that",
 )  # fmt: skip
 
 
