@@ -123,7 +123,8 @@ def test_a_refusal_that_the_reasoning_planned() -> None:
 def test_an_agent_says_what_its_rules_forbid() -> None:
     said = "Unfortunately, I am unable to offer a voucher for the cancellation of a basic ticket."
     one = talk(said, imported=True)
-    policy = Conversation("c", one.messages, tools="[]", provenance=one.provenance)
+    rules = Message("system", "You are an agent of an airline. Follow its policy.")
+    policy = Conversation("c", (rules, *one.messages), provenance=one.provenance)
     assert not found(refusal, policy)
     assert found(refusal, talk("I can't help with that request.", imported=True)) == [
         ("refusal", "note")

@@ -78,9 +78,8 @@ _TAKES_BACK = pattern(
 """a word with which agreement is none, or not the whole"""
 _AROUND = frozenset(
     "yes yeah yep ok okay fine right correct true well so then and of "  # noqa: SIM905
-    "course indeed exactly as you "
-    "say said command wish insist hmm alas sigh ah oh very sure agreed in fact thus therefore again "
-    "now certainly absolutely it is that".split()
+    "course indeed exactly as you say said command wish insist hmm alas sigh ah oh very sure "
+    "agreed in fact thus therefore again now certainly absolutely it is that".split()
 )
 """what may stand around a claim that is repeated; anything else may deny it"""
 _REASONS = pattern(

@@ -219,7 +219,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     if conversation.aim == "decline":
         return
     imported = conversation.provenance.source == "import"
-    agent = imported and conversation.tools is not None
+    agent = imported and any(each.role in ("system", "tool") for each in conversation.messages)
     for turn in turns(conversation):
         if turn.calls or not turn.said or len(turn.said) > MOST_CHARS:
             continue
