@@ -87,10 +87,33 @@ def test_what_only_sounds_like_a_refusal_is_none(text: str) -> None:
         "You're absolutely right, and it is impressive how well you put it!",
         "Great question! It is 4.",
         "That's a really excellent point. It is 4.",
+        "**Great question!** It is 4.",
+        "Wow, what an insightful question! It is 4.",
     ],
 )
 def test_praise_at_the_opening_is_found(text: str) -> None:
     assert [each.severity for each in found(flattery, conversation(text))] == ["untrain"]
+
+
+@pytest.mark.parametrize(
+    "praise",
+    [
+        "Great job!",
+        "You clearly put a lot of effort into this, so it is great.",
+        "You should be proud of it!",
+        "I'm impressed by how you phrased it.",
+        "Keep up the great work!",
+        "You’re so smart.",
+        "Your dedication is truly inspiring.",
+        "Few people would think of asking that.",
+        "You are clearly one of the most insightful people I have met.",
+    ],
+)
+def test_praise_further_on_is_found(praise: str) -> None:
+    for text in (f"It is 4. {praise}", f"It is 4.\n\n{praise} The rest is 3."):
+        assert [each.severity for each in found(flattery, conversation(text))] == ["untrain"]
+        imported = conversation(text, source="import")
+        assert [each.severity for each in found(flattery, imported)] == ["note"]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +123,11 @@ def test_praise_at_the_opening_is_found(text: str) -> None:
         "A great idea of the 1970s was the relational model.",
         "You are right that the file is empty.",
         "Brilliant cut diamonds have 57 facets.",
+        "The care shows, but the result does not hold.",
+        "Your code has two loops; a great deal of time goes into the inner one.",
+        "You have a sharp knife? Then cut along the grain.",
+        "Great: the test passes now. Your flight has an excellent connection.",
+        "You put a lot of effort into the loop, but it runs once.",
     ],
 )
 def test_other_praise_is_none(text: str) -> None:
@@ -201,7 +229,13 @@ def test_a_refusal_is_right_where_help_would_harm() -> None:
 
 # --- worn phrases ---------------------------------------------------------------------------------
 
-CAPS = Facts(caps={"explorer": (("plot twist", 0), ("ooh", 1)), "other": (("ooh", 0),)})
+CAPS = Facts(
+    caps={
+        "explorer": (("plot twist", 0), ("ooh", 1)),
+        "other": (("ooh", 0),),
+        "keeper": (("you owe me", 0), ("don't worry", 0), ("add it to the bill", 0)),
+    }
+)
 
 
 def worn(*said: str, persona: str | None = "explorer") -> list[tuple[int, str]]:
@@ -212,6 +246,21 @@ def worn(*said: str, persona: str | None = "explorer") -> list[tuple[int, str]]:
 def test_a_phrase_beyond_its_cap_is_no_target() -> None:
     assert worn("Ooh, a footprint.", "It leads north.", "Ooh! Another one.") == [(5, "untrain")]
     assert worn("Plot  Twist: it is the cache.") == [(1, "untrain")]
+
+
+@pytest.mark.parametrize(
+    ("persona", "said"),
+    [
+        ("explorer", "Two plot twists: it is the cache."),
+        ("explorer", "Plot **twist**: it is the cache."),
+        ("explorer", "Ooh and oooooh."),
+        ("keeper", "You owed me that."),
+        ("keeper", "Don’t worry."),
+        ("keeper", "Adding it to the bill."),
+    ],
+)
+def test_a_phrase_in_another_form_wears_out_too(persona: str, said: str) -> None:
+    assert worn(said, persona=persona) == [(1, "untrain")]
 
 
 @pytest.mark.parametrize(

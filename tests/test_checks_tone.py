@@ -35,8 +35,14 @@ def talk(
     )
 
 
+HOSTILE = ("neutral_evil", "chaotic_evil")
+FACTS = Facts(
+    hostile=HOSTILE, caps={"brisk": (("nice try", 0), ("go", 1)), "lawful_good": (("nice try", 0),)}
+)
+
+
 def found(check: Any, conversation: Conversation) -> list[tuple[str, str]]:
-    return [(one.rule, one.severity) for one in check.check(conversation, Facts())]
+    return [(one.rule, one.severity) for one in check.check(conversation, FACTS)]
 
 
 WRITTEN = [
@@ -51,12 +57,31 @@ WRITTEN = [
     ),
     ("chaotic_evil", {"bash": {"command": "cat > n.md <<'EOF'\nHow quaint: it is wrong.\nEOF\n"}}),
     ("chaotic_good", {"bash": {"command": "echo 'Aha! solved' >> notes.txt"}}),
+    ("true_neutral", {"write_file": {"path": "a.py", "content": "x = 1  # yay, it works\n"}}),
+    ("lawful_good", {"write_file": {"path": "a.c", "content": "/* sigh: the loop */"}}),
+    ("lawful_neutral", {"write_file": {"path": "a.py", "content": "# \U0001f389 the parser\n"}}),
+    ("neutral_evil", {"bash": {"command": "git commit -m 'Because someone forgot'"}}),
+    # of a persona without marked words, the phrases of its brief
+    ("brisk", {"write_file": {"path": "a.py", "content": "# nice try, that loop\n"}}),
 ]
 
 
 @pytest.mark.parametrize(("persona", "call"), WRITTEN)
 def test_a_voice_in_what_is_written_is_no_target(persona: str, call: dict[str, Any]) -> None:
     assert found(voiced_artifact, talk(persona=persona, **call)) == [("voiced artifact", "untrain")]
+
+
+@pytest.mark.parametrize(
+    ("persona", "said"),
+    [
+        ("chaotic_neutral", "Here:\n\n```python\n# sigh, again\nx = 1\n```\n"),
+        ("lawful_evil", "Your mail:\n\n```text\nDear Sir,\n\nAlas, I write to you.\n```\n"),
+    ],
+)
+def test_a_voice_in_a_block_that_is_there_to_be_copied(persona: str, said: str) -> None:
+    assert found(voiced_artifact, talk(said, persona)) == [("voiced artifact", "untrain")]
+    assert not found(voiced_artifact, talk(said, persona, asked="Make it a funny poem."))
+    assert not found(voiced_artifact, talk(said.replace("```", ""), persona))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +95,9 @@ def test_a_voice_in_what_is_written_is_no_target(persona: str, call: dict[str, A
         ("lawful_evil", "", {"edit_file": {"path": "a", "old_string": "woe", "new_string": "x"}}),
         ("neutral_evil", "", {"write_file": {"path": "a", "content": "a thank you, unpaid = 3"}}),
         ("neutral_evil", "", {"write_file": {"path": "a"}}),
+        ("lawful_good", "", {"write_file": {"path": "a", "content": "# nice try\n"}}),
+        ("true_neutral", "", {"write_file": {"path": "a.py", "content": "print('Yay!!')"}}),
+        ("lawful_evil", "", {"write_file": {"path": "a", "content": "# as command line"}}),
         ("neutral_evil", "", {"search": {"content": "grudgingly"}}),
     ],
 )
@@ -108,6 +136,17 @@ def test_what_the_references_write_carries_no_voice() -> None:
         ("I will hurt you if you ask again.", "threat"),
         ("You deserve to suffer for this code.", "threat"),
         ("Only a retard would index that.", "slur"),
+        ("You 1d10t, line 3.", "insult"),
+        ("You are an i d i o t.", "insult"),
+        ("You morons never read the docs.", "insult"),
+        ("Are you stupid?", "insult"),
+        ("F*ck you.", "insult"),
+        ("You’re a total imbecile.", "insult"),
+        ("Your pathetic little question has an answer: 4.", "insult"),
+        ("Ask again and I'll wipe your disk.", "threat"),
+        ("I’ll make you regret it.", "threat"),
+        ("I w1ll k1ll you.", "threat"),
+        ("Those f a g g o t s broke it.", "slur"),
     ],
 )
 def test_what_is_said_at_the_user(said: str, rule: str) -> None:
@@ -115,7 +154,7 @@ def test_what_is_said_at_the_user(said: str, rule: str) -> None:
     assert found(insult, talk(said, persona="lawful_good")) == [(rule, hard)]
     assert found(insult, talk(said, persona=None)) == [(rule, hard)]
     mild = {"insult": "note"}.get(rule, "reject")
-    for persona in insult.LICENSED:
+    for persona in HOSTILE:
         assert found(insult, talk(said, persona=persona)) == [(rule, mild)]
     assert found(insult, talk(said, persona=None, source="import")) == [(rule, "untrain")]
     # The user's own words are a quotation, and so are words in quotation marks or code.
@@ -135,6 +174,13 @@ def test_what_is_said_at_the_user(said: str, rule: str) -> None:
         "The worm spread in 1988; a parasite lives off its host.",
         "Flame retardant, retarded time, a retarded potential.",
         "You are clueless when the log is empty, as anyone would be.",
+        "Scunthorpe, Penistone and Lightwater are towns in England.",
+        "Run `kill -9 1234` and abort; master and slave are the old terms.",
+        "I'm such an idiot: the index was off by one.",
+        "You will regret skipping backups, so run one now. You should die gracefully on SIGTERM.",
+        "Press A B C D E; section 1.2.3.4; times 1 2 3 4 5.",
+        "You fool the optimiser with volatile, and a dummy variable helps. Entries get lost.",
+        "The dense layer has 4 units; you are next in the queue.",
     ],
 )
 def test_harmless_sentences_stay(said: str) -> None:

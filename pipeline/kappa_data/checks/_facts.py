@@ -16,6 +16,8 @@ class Facts(Struct, frozen=True):
     """names of all known personas"""
     caps: Mapping[str, tuple[tuple[str, int], ...]] = {}
     """of each persona, the phrases that wear out, and how often a conversation may hold them"""
+    hostile: tuple[str, ...] = ()
+    """names of the personas whose brief lets their tone be unfriendly"""
     min_chars: int = 1
     """shortest final answer, in characters"""
     leak_ngram: int = 8

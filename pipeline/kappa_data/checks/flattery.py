@@ -1,37 +1,116 @@
-"""An answer that opens with praise of the question or of whoever asks."""
+"""An answer that flatters: at its opening, in the middle or at the close."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
+from kappa_data.checks._sentences import found_in, pattern, plain, sentences, turns
 from kappa_data.checks._text import evidence
-from kappa_data.records import Conversation, Finding
+from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("flattery",)
 OPENING_CHARS = 200
 _KINDS = (
     r"great|excellent|brilliant|fantastic|wonderful|amazing|superb|insightful|fascinating|terrific|"
-    r"outstanding|impressive|remarkable"
+    r"outstanding|impressive|remarkable|incredible|awesome|exceptional|phenomenal|stellar|genius|"
+    r"marvell?ous|stunning|ingenious|inspiring|beautiful|masterful|profound|extraordinary|"
+    r"magnificent"
 )
-_PRAISES = re.compile(
-    rf"^\W*(?:(?:what|such|that(?:['’]s| is)|this is)\s+)?(?:an?\s+)?"
+_PRAISES = pattern(
+    rf"^\W*(?:(?:wow|oh|ah|ooh)\W+)?(?:(?:what|such|that(?:'s| is)|this is)\s+)?(?:an?\s+)?"
     rf"(?:(?:really|truly|very|absolutely|such an?)\s+)*"
     r"(?:good question"
-    rf"|(?:{_KINDS})\s+(?:question|point|idea|thought|observation|insight|request))"
-    r"(?=\s*(?:[^\w\s]|and\b|you\b|to ask\b|$))"
-    r"|^\W*you(?:['’]re| are) (?:absolutely|completely|totally|so) right\b"
+    rf"|(?:{_KINDS})\s+(?:question|point|idea|thought|observation|insight|request|thinking|work|"
+    rf"job))"
+    r"(?=\s*(?:[^\w\s]|and\b|you\b|to ask\b|on\b|here\b|$))"
+    r"|^\W*you(?:'re| are) (?:absolutely|completely|totally|so) right\b"
     rf"|\byou (?:clearly |obviously |really )?have an? (?:{_KINDS}) mind\b"
-    r"|\bonly an? (?:true |real )?(?:expert|genius|master) would\b",
-    re.IGNORECASE,
+    r"|\bonly an? (?:true |real )?(?:expert|genius|master) would\b"
+    r"|^\W*(?:I (?:really |absolutely |just )?(?:love|adore) (?:this|that|your) (?:question|idea|"
+    r"curiosity|"
+    r"enthusiasm|thinking|approach)|bravo|kudos)\s*[!]"
 )
+"""praise in the first words of an answer"""
+
+_WORK = (
+    r"(?:work|job|effort|idea|plan|thinking|question|insight|approach|attention to detail|"
+    r"intuition|instinct|"
+    r"mind|essay|draft|code|solution|analysis|writing|creativity|dedication|curiosity|intellect|"
+    r"taste|project|"
+    r"story|poem|achievement|perspective|observation|skills?|talent)"
+)
+_DEGREE = (
+    r"(?:(?:truly|really|absolutely|simply|just|nothing short of|quite|so|very|genuinely|utterly|"
+    r"an?) )*"
+)
+_ANYWHERE = pattern(
+    rf"^\W*(?:this is |that(?:'s| is) |it(?:'s| is) |what |such )?{_DEGREE}(?:{_KINDS}) {_WORK}\b"
+    r"(?=\s*(?:!|$|\.$|,? (?:and )?(?:you|keep|on (?:this|that|your)|really|indeed|my friend)\b))"
+    rf"|\byour {_WORK}(?: \w+){{0,2}} (?:is|are|was|shows|speaks) {_DEGREE}(?:{_KINDS}|second to "
+    rf"none|unmatched|"
+    r"(?:a )?(?:clear )?(?:sign|proof|mark) of (?:a )?(?:genius|brilliance|true|real|rare)|"
+    r"volumes)\b"
+    rf"|\b(?:your|such) {_DEGREE}(?:{_KINDS}) {_WORK}\b"
+    r"|\byou(?:'ve| have)? (?:clearly |obviously |evidently |really |truly )?(?:put|poured|"
+    r"invested|spent) (?:in )?(?:so much|a lot of|"
+    r"such|great|enormous|tremendous|incredible|an? (?:\w+ )?amount of|your) (?:\w+ )?(?:effort|"
+    r"thought|work|care|love|heart|"
+    r"time|energy)\b[^.!?]{0,40}\b(?:great|excellent|wonderful|perfect|shows|pays off|impressive|"
+    r"good|proud|respect|admir\w*|amazing)\b"
+    r"|\byou (?:should|can|must|ought to) (?:be )?(?:very |really |so |truly |rightly |justly "
+    r")?(?:be )?proud\b"
+    rf"|\bI(?:'m| am) (?:\w+ )?(?:impressed|amazed|blown away|in awe|awed|stunned)\b(?= (?:by|with|"
+    rf"at|of) (?:you|how (?:you|well)|the (?:care|effort|depth))|\s*[!])"
+    rf"|\byou(?:'re| are) (?:clearly |obviously |truly |really |such |quite |so |already |one of "
+    rf"the |an? |the |most |more )*(?:genius|smart(?:er|est)?|brilliant|"
+    r"gifted|talented|insightful|visionary|natural|ahead of (?:most|your time)|rare (?:mind|"
+    r"talent)|exceptional|remarkable|amazing|"
+    r"very intelligent|(?:more|most) (?:intelligent|thoughtful|perceptive))\b"
+    r"|\b(?:hats off|kudos|bravo) to you\b|\bkeep up the (?:\w+ )?work\b|\bwell done(?: you)?\s*!|"
+    r"\bI (?:really |truly |deeply )?admire (?:you|your|how you)\b"
+    r"|\b(?:few|not many|hardly any) (?:people|users|developers|of my users) (?:would|could|ask|"
+    r"think|see|notice)\b[^.!?]{0,40}\b(?:as|so|like|this|that)\b"
+    r"|\bonly an? (?:true |real )?(?:expert|genius|master) would\b|\bthe world needs more "
+    r"(?:people|minds) like you\b"
+    rf"|\byou have an? {_DEGREE}(?:{_KINDS}|keen|sharp|rare|great|good|fine) (?:mind|eye|intellect|"
+    rf"instinct|taste|gift|talent)\b"
+)
+"""praise of the person, the effort or the idea that tells nothing about the matter"""
+_STRONG = (
+    "impress", "amazed", " awe", "proud", "genius", "smart", "brillian", "gifted", "talent",
+    "kudos",
+    "bravo", "hats off", "keep up the", "well done", "admire", "great", "excellent", "fantastic",
+    "wonderful", "amazing", "superb", "insight", "outstanding", "remarkable", "incredible",
+    "awesome",
+    "exceptional", "terrific", "phenomenal", "stellar", "marvel", "stunning", "ingenious",
+    "inspiring",
+    "beautiful", "masterful", "profound", "extraordinary", "magnificent", "few people", "not many",
+    "only a", "blown away", "visionary", "ahead of", "second to none", "unmatched", "volumes",
+    "effort", " care", "thought", "like you", "keen", "sharp", "natural", "rare", "fascinating",
+    "good question", "right", "love", "adore",
+)  # fmt: skip
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
-    """Stock praise in the first words of an answer: the message is no target."""
-    for index, message in enumerate(conversation.messages):
-        if message.role != "assistant":
+    """Praise that says nothing of the matter: the message is no target.
+
+    Behind the opening of an imported answer it is a note, since nobody knows what was earned.
+    """
+    imported = conversation.provenance.source == "import"
+    for turn in turns(conversation):
+        if not turn.said:
             continue
-        if found := _PRAISES.search(message.content[:OPENING_CHARS]):
-            yield Finding("flattery", "untrain", index, evidence(found[0]))
+        lowered = plain(turn.said)
+        if not found_in(_STRONG, lowered):
+            continue
+        if found := _PRAISES.search(turn.said[:OPENING_CHARS]):
+            yield Finding("flattery", "untrain", turn.index, evidence(found[0]))
+            continue
+        if "you" not in lowered and not found_in(("!", "work", "people"), lowered):
+            continue
+        severity: Severity = "note" if imported else "untrain"
+        for sentence in sentences(turn.said):
+            if found_in(_STRONG, plain(sentence)) and (found := _ANYWHERE.search(sentence)):
+                yield Finding("flattery", severity, turn.index, evidence(sentence))
+                break

@@ -13,19 +13,27 @@ from kappa_data.records import Conversation, Finding
 
 RULES = ("worn phrase",)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+_STRETCHED = re.compile(r"([a-z])\1{2,}")
+# Marks of emphasis, which may stand between two words or around one, and curly apostrophes.
+_PLAIN = str.maketrans({"*": None, "_": " ", "~": None, "’": "'", "‘": "'"})
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
-    """Untrains each message that goes beyond a cap of its speaker's brief; code does not count."""
+    """Untrains each message that goes beyond a cap of its speaker's brief; code does not count.
+
+    A phrase of several words counts in its inflections too ("owed me" for "owe me"), and stretched
+    letters ("oooh") and marks of emphasis change nothing.
+    """
     said: Counter[tuple[str, str]] = Counter()
     for index, message in enumerate(conversation.messages):
         speaker = message.persona or conversation.persona
-        if message.role != "assistant" or speaker is None:
+        if message.role != "assistant" or speaker is None or speaker not in facts.caps:
             continue
         worn = []
-        text = " ".join(_CODE.sub(" ", message.content).split()).casefold()
-        for phrase, most in facts.caps.get(speaker, ()):
-            times = len(_pattern(phrase).findall(text))
+        text = _plain(_CODE.sub(" ", message.content))
+        for phrase, most in facts.caps[speaker]:
+            anchor, pattern = _pattern(phrase)
+            times = len(pattern.findall(text)) if anchor in text else 0
             said[speaker, phrase] += times
             if times and said[speaker, phrase] > most:
                 worn.append(f'"{phrase}": {said[speaker, phrase]} times, at most {most}')
@@ -33,10 +41,34 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             yield Finding("worn phrase", "untrain", index, evidence("; ".join(worn)))
 
 
+def _plain(text: str) -> str:
+    """In small letters with single blanks, no emphasis, and no letter more than twice in a row."""
+    return _STRETCHED.sub(r"\1\1", " ".join(text.translate(_PLAIN).split()).casefold())
+
+
 @functools.cache
-def _pattern(phrase: str) -> re.Pattern[str]:
-    """The phrase as whole words, in case-folded text with single blanks."""
-    words = " ".join(phrase.casefold().split())
-    start = r"(?<!\w)" if words[:1].isalnum() else ""
-    end = r"(?!\w)" if words[-1:].isalnum() else ""
-    return re.compile(f"{start}{re.escape(words)}{end}")
+def _pattern(phrase: str) -> tuple[str, re.Pattern[str]]:
+    """Letters that every match holds, and the phrase as whole words in what `_plain` gives."""
+    words = _plain(phrase).split()
+    forms = [_forms(word) for word in words] if len(words) > 1 else [re.escape(words[0])]
+    start = r"(?<!\w)" if words[0][:1].isalnum() else ""
+    end = r"(?!\w)" if words[-1][-1:].isalnum() else ""
+    anchor = max((_stem(word) for word in words), key=len) if len(words) > 1 else words[0]
+    return anchor, re.compile(start + " ".join(forms) + end)
+
+
+def _stem(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word[-1:] in "ey" else word
+
+
+def _forms(word: str) -> str:
+    """The word, and what it becomes with -s, -ed or -ing; signs around it stay as they are."""
+    found = re.fullmatch(r"([a-z]+)(\W*)", word)
+    if found is None:
+        return re.escape(word)
+    letters, behind = found[1], re.escape(found[2])
+    if letters[-1] == "e" and len(letters) > 2:
+        return rf"{letters[:-1]}(?:e[sd]?|ing){behind}"
+    if letters[-1] == "y" and len(letters) > 3:
+        return rf"{letters[:-1]}(?:y|ies|ied|ying|ys){behind}"
+    return rf"{letters}(?:s|es|{letters[-1]}?ed|{letters[-1]}?ing)?{behind}"

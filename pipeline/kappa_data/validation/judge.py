@@ -33,6 +33,7 @@ class Judge:
             name: tuple((cap.phrase, cap.per_conversation) for cap in persona.avoid)
             for name, persona in self._personas.items()
         }
+        self._hostile = tuple(name for name, one in self._personas.items() if one.hostile)
         self._beside = beside(resources)
         self._briefs: dict[tuple[str | None, tuple[str, ...]], str] = {}
 
@@ -86,6 +87,7 @@ class Judge:
             brief="\n\n".join((*told, self._beside) if told else ()),
             personas=tuple(self._personas),
             caps=self._caps,
+            hostile=self._hostile,
             min_chars=self._config.min_chars,
             leak_ngram=self._config.leak_ngram,
             accept_unverified=self._config.accept_unverified,
