@@ -60,7 +60,8 @@ _FAILED_TAIL = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _TESTS_FAILED = re.compile(
-    r"\b[1-9]\d* (?:tests? |specs? |examples?, )?(?:failed|failures?|failing|errors? in)\b|"
+    r"(?<!of )\b[1-9]\d* (?:tests? |specs? |examples?, )?(?:failed|failures?|failing|errors? in)\b|"
+    r"\b[1-9]\d* of \d+ tests? failed|"
     r"^FAILED\b|\bFAILED \((?:failures|errors)|^(?:FAIL|ERROR): |^--- FAIL|^FAIL\b|\bnot ok \d|"
     r"test result: FAILED|\b(?:failures|errors)=[1-9]|Tests? failed|^E   ",
     re.MULTILINE,
