@@ -14,26 +14,9 @@ _GROUPED = re.compile(r"\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?")
 MOST_PAIRED = 150
 """so many of the numbers seen last may have been reckoned with"""
 _BLANK = re.compile(r"\s+")
-_WORDS = {
-    word: float(number)
-    for number, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-        ]
-    )
-}
+_WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
+_VALUES = {word: float(number) for number, word in enumerate(_WORDS.split(" "))}
+_WORD = re.compile(rf"\b(?:{_WORDS.replace(' ', '|')})\b")
 
 
 class Seen:
@@ -63,10 +46,7 @@ class Seen:
         """Every number that stands somewhere, in the order of when it was seen first."""
         for text in self._texts[self._numbered :]:
             self._numbers |= dict.fromkeys(numbers_in(text))
-            if any(word in text for word in _WORDS):
-                self._numbers |= dict.fromkeys(
-                    _WORDS[each] for each in _WORDS if re.search(rf"\b{each}\b", text)
-                )
+            self._numbers |= dict.fromkeys(_VALUES[each] for each in set(_WORD.findall(text)))
         self._numbered = len(self._texts)
         return self._numbers
 

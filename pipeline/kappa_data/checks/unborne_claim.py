@@ -145,7 +145,8 @@ def _claims(
 def _numbers(
     content: str, seen: Seen, calls: Sequence[Ran], conversation: Conversation
 ) -> Iterator[tuple[str, bool]]:
-    for found in _TESTS.finditer(content):
+    folded = content.lower()
+    for found in _TESTS.finditer(content) if "test" in folded or "pass" in folded else ():
         if not _NOT_SEEN.search(_sentence(content, found)):
             value = number_of(found[1] or found[3] or found[4])
             yield found[0], _is_of_tests(value, calls, seen)
@@ -155,12 +156,12 @@ def _numbers(
     for found in _TOTAL.finditer(content):
         if not _NOT_SEEN.search(_sentence(content, found)):
             yield found[0], _is_total(number_of(found[1]), seen)
-    for found in _LINE.finditer(content):
+    for found in _LINE.finditer(content) if " line " in folded else ():
         if not _NOT_SEEN.search(_sentence(content, found)):
             value = number_of(found[1])
             yield found[0], value in seen.numbers() or value <= max(seen.counts(), default=0)
     codes = {each.code for each in calls} | {each.exit_code for each in conversation.outcomes}
-    for found in _EXIT.finditer(content):
+    for found in _EXIT.finditer(content) if " with " in folded else ():
         if not _NOT_SEEN.search(_sentence(content, found)):
             code = int(found[1])
             silent = codes <= {None} and code == 0
