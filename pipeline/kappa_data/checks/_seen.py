@@ -70,7 +70,7 @@ class Seen:
         known = {round(each, 4) for each in recent}
         for one in recent:
             wanted = [value - one, value + one, one - value]
-            if one:
+            if one not in (0, 1):
                 wanted += [value / one, value * one, value * one / 100, value / one * 100]
             if value:
                 wanted.append(one / value)

@@ -52,7 +52,7 @@ _PASS = re.compile(
 )
 _SHOWN = re.compile(
     r"\b(?:output|prints?|printed|returned|result|said|says|reported|reports|shows?|showed|gave|"
-    r"got|see|saw|displayed|logged)\b[^\n`]{0,60}:\s*\n+```[^\n]{0,40}\n((?:(?!```)[^\n]*\n){1,40})"
+    r"got|see|saw|displayed|logged)\b[^\n`.]{0,60}:\s*\n+```[^\n]{0,40}\n((?:(?!```)[^\n]*\n){1,40})"
 )
 _PRINTED = re.compile(
     r"\b(?:it|command|script|output|program|call|run|tool|result|server|pytest|which) "

@@ -49,6 +49,23 @@ _TOLD = re.compile(
     r"however|nothing|nobody|\bnone\b|untested|unverified|undone|timed? out|limit",
     re.IGNORECASE,
 )
+# What a word of each kind of failure sounds like, where we know who wrote the answer: the voices of
+# ours say "not" and "nothing" of much that has nothing to do with it.
+_TOLD_OF: dict[str, re.Pattern[str]] = {
+    "denied": re.compile(
+        r"\bden(?:y|ied|ial)|refus|declin|reject|permi[ts]|allow|veto|\bsaid no\b|you did(?:n['’]t| not)"
+        r"|you do(?:n['’]t| not)|\bnot (?:been |be )?(?:run|ran|done|executed|made|happen)|"
+        r"n['’]t (?:run|ran|done|do|execute|happen)|\binstead\b|without (?:it|that|running)|\bleft\b|"
+        r"skip|stopp|\bheld\b|withheld|block|objecti|could(?:n['’]t| not)|can(?:not|['’]t)|forb[ia]d|"
+        r"unless|undone|\bunrun\b|another way|did it (?:by|with)|untouched",
+        re.IGNORECASE,
+    ),
+    "tests": re.compile(
+        r"fail|error|\bred\b|brok|not (?:yet |all )?pass|n['’]t (?:yet |all )?pass|\bstill\b|remain|"
+        r"\bexit|crash|\bwrong|unsuccess|could(?:n['’]t| not)|unable",
+        re.IGNORECASE,
+    ),
+}
 _WEAK = re.compile(r"\b(?:no|not|but|only|although|though|never)\b|\?|n['’]t\b", re.IGNORECASE)
 _QUOTED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 
@@ -61,8 +78,8 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     otherwise; and the answer says that the work is done. An answer behind nothing but failures that
     gives an answer all the same counts too. A search that finds nothing is no failure.
 
-    The message is no target. Where it is the last answer of what we generate and nothing but
-    success is claimed, the conversation is rejected.
+    The message is no target. Where it is the last answer of what we generate, and tests failed, a
+    call was denied or success is claimed, the conversation is rejected.
     """
     calls = calls_of(conversation)
     if all(each.end in ("fine", "unknown") for each in calls):
@@ -82,9 +99,9 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         if message.role != "assistant" or message.tool_calls or not turn:
             continue
         failure = _failure(turn)
-        if failure is None or not _is_silent(message, failure, turn):
+        if failure is None or not _is_silent(message, failure, turn, generated):
             continue
-        certain = generated and index == last
+        certain = generated and index == last and _is_certain(message, failure)
         severity: Severity = "reject" if certain else "untrain"
         yield Finding("undeclared failure", severity, index, _piece(failure, message))
 
@@ -106,16 +123,25 @@ def _failure(turn: Sequence[Ran]) -> Ran | None:
     return None
 
 
-def _is_silent(message: Message, failure: Ran, turn: Sequence[Ran]) -> bool:
-    """Whether the answer says nothing of the failure."""
+def _is_silent(message: Message, failure: Ran, turn: Sequence[Ran], generated: bool) -> bool:
+    """Whether the answer says nothing of the failure.
+
+    In an import it has to claim success, or to answer from nothing but failures: what else is said
+    there may stand for a word of it.
+    """
     said = _QUOTED.sub("", message.content[:MOST_CHARS])
     left = _NONE_LEFT.sub("", said)
-    if _TOLD.search(left) or (failure.code and re.search(rf"\b{failure.code}\b", left)):
+    told = _TOLD_OF.get(failure.end, _TOLD) if generated else _TOLD
+    if told.search(left) or (failure.code and re.search(rf"\b{failure.code}\b", left)):
         return False
-    if _DONE.search(said):
+    if _DONE.search(said) or (generated and failure.end in _TOLD_OF):
         return True
-    hopeless = all(each.end not in ("fine", "unknown") for each in turn)
+    hopeless = generated or all(each.end not in ("fine", "unknown") for each in turn)
     return hopeless and not _WEAK.search(left) and len(left.split()) > 3
+
+
+def _is_certain(message: Message, failure: Ran) -> bool:
+    return failure.end in _TOLD_OF or bool(_DONE.search(message.content))
 
 
 def _piece(failure: Ran, message: Message) -> str:
