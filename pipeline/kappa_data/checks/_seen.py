@@ -65,15 +65,13 @@ class Seen:
 
     def is_reckoned(self, value: float) -> bool:
         """Whether two of the numbers or counts give `value` by a sum, difference, product, ratio
-        or percentage."""
-        recent = [*self.numbers()][-MOST_PAIRED:] + [*self.counts()][-MOST_PAIRED:]
+        or percentage; `value` is above 0."""
+        numbers, counts = [*self.numbers()][-MOST_PAIRED:], [*self.counts()][-MOST_PAIRED:]
+        recent = [each for each in (*numbers, *counts) if each > 0]
         known = {round(each, 4) for each in recent}
         for one in recent:
-            wanted = [value - one, value + one, one - value]
-            if one not in (0, 1):
-                wanted += [value / one, value * one, value * one / 100, value / one * 100]
-            if value:
-                wanted.append(one / value)
+            wanted = [value - one, value + one, one - value, value / one, value * one, one / value]
+            wanted += [value * one / 100, value * 100 / one, one * 100 / value]
             if not known.isdisjoint(round(each, 4) for each in wanted):
                 return True
         digits = 2 if value != int(value) else 0
@@ -82,7 +80,6 @@ class Seen:
             round(each, digits) == value
             for one in few
             for other in few
-            if other
             for each in (one / other, one / other * 100)
         )
 

@@ -29,8 +29,8 @@ _CHANGED = re.compile(
     r"removed|renamed|moved|replaced|patched|rewrote|rewritten|put|stored|exported)\b"
     rf"[^.\n`]{{0,60}}?{_PATH}|\b[Ss]aved (?:it |them |\w+ \w+ )?(?:to|in|into|as|under) {_PATH}|"
     rf"\b(?:written|exported|stored) (?:it |them |\w+ \w+ )?(?:to|in|into|as|under) {_PATH}|"
-    rf"{_PATH} (?:is|has been|was) (?:now )?(?:updated|created|written|edited|changed|fixed|saved|"
-    r"deleted|removed|new\b)"
+    rf"{_PATH} (?:is|has been|was) (?:now )?(?:updated|created|written|edited|changed|fixed|"
+    r"saved|deleted|removed|new\b)"
 )
 _LOOKED = re.compile(
     rf"{_I}(?:read|checked|opened|inspected|reviewed|examined|looked (?:at|into|through)|"
@@ -191,5 +191,5 @@ def _seen(name: str, before: Sequence[Message], calls: Sequence[Ran]) -> bool:
 
 def _is_plain(content: str, found: re.Match[str]) -> bool:
     start = max(content.rfind(sign, 0, found.start()) for sign in (". ", "? ", "! ", "; ", "\n"))
-    around = content[max(start, found.start() - 150) : found.end()]
+    around = content[max(start + 1, found.start() - 150) : found.end()]
     return not _NOT_DONE.search(around)

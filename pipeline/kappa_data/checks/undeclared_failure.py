@@ -53,16 +53,17 @@ _TOLD = re.compile(
 # ours say "not" and "nothing" of much that has nothing to do with it.
 _TOLD_OF: dict[str, re.Pattern[str]] = {
     "denied": re.compile(
-        r"\bden(?:y|ied|ial)|refus|declin|reject|permi[ts]|allow|veto|\bsaid no\b|you did(?:n['’]t| not)"
-        r"|you do(?:n['’]t| not)|\bnot (?:been |be )?(?:run|ran|done|executed|made|happen)|"
-        r"n['’]t (?:run|ran|done|do|execute|happen)|\binstead\b|without (?:it|that|running)|\bleft\b|"
-        r"skip|stopp|\bheld\b|withheld|block|objecti|could(?:n['’]t| not)|can(?:not|['’]t)|forb[ia]d|"
-        r"unless|undone|\bunrun\b|another way|did it (?:by|with)|untouched",
+        r"\bden(?:y|ied|ial)|refus|declin|reject|permi[ts]|allow|veto|\bsaid no\b|"
+        r"you (?:did|do)(?:n['’]t| not)|\bnot (?:been |be )?(?:run|ran|done|executed|made|happen)|"
+        r"n['’]t (?:run|ran|done|do|execute|happen)|\binstead\b|without (?:it|that|running)|"
+        r"\bleft\b|skip|stopp|\bheld\b|withheld|block|objecti|could(?:n['’]t| not)|"
+        r"can(?:not|['’]t)|forb[ia]d|unless|undone|\bunrun\b|another way|did it (?:by|with)|"
+        r"untouched",
         re.IGNORECASE,
     ),
     "tests": re.compile(
-        r"fail|error|\bred\b|brok|not (?:yet |all )?pass|n['’]t (?:yet |all )?pass|\bstill\b|remain|"
-        r"\bexit|crash|\bwrong|unsuccess|could(?:n['’]t| not)|unable",
+        r"fail|error|\bred\b|brok|not (?:yet |all )?pass|n['’]t (?:yet |all )?pass|\bstill\b|"
+        r"remain|\bexit|crash|\bwrong|unsuccess|could(?:n['’]t| not)|unable",
         re.IGNORECASE,
     ),
 }
