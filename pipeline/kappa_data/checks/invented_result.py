@@ -17,7 +17,7 @@ _CLAIM = re.compile(
     r"`([^`\n]+)`(?:[^.\n]{0,60}\bexit(?:ed)?(?: with)?(?: code| status)? (\d+))?",
     re.IGNORECASE,
 )
-_I = r"\bI(?:['’]ve| have)?(?: just| then| also| already| now)* "
+_I = r"I(?<!\wI)(?:['’]ve| have)?(?: just| then| also| already| now)* "
 _SUFFIX = (
     r"(?:py|js|ts|md|txt|csv|json|jsonl|toml|ya?ml|sh|html|css|c|h|cc|cpp|hpp|rs|go|java|rb|sql|xml|"
     r"ini|cfg|log|lock|ipynb|tsx|jsx|conf|tsv|sqlite|db|php|pl|lua|kt|swift|bat|ps1|tex|rst|diff|"
@@ -44,11 +44,11 @@ _DID = re.compile(
     r"folders?|script|database|config|configuration|commands?|result|project|server|build|"
     r"it against|it works|that it works)\b"
 )
-_FILE = re.compile(rf"`|\.{_SUFFIX}\b")
+_FILE = re.compile(rf"\.{_SUFFIX}\b")
 # In a sentence with one of these nothing is said to have been done.
 _NOT_DONE = re.compile(
-    r"\b(?:if|would|should|could|can|will|might|may|not|n['’]t|never|once|when|unless|before I|until|"
-    r"had|wish|haven['’]t|without|suppose|suggest|proposed?|as if|example)\b|\?",
+    r"\b(?:if|would|should|could|can|will|might|may|not|n['’]t|never|once|when|unless|before I|"
+    r"until|had|wish|haven['’]t|without|suppose|suggest|proposed?|as if|example)\b|\?",
     re.IGNORECASE,
 )
 _NO_FILES = {"node.js", "vue.js", "next.js", "react.js", "d3.js", "three.js", "express.js"}
@@ -80,7 +80,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     for index, message in enumerate(messages):
         if message.role != "assistant" or message.tool_calls or " " not in message.content:
             continue
-        for claim in _CLAIM.finditer(message.content):
+        for claim in _CLAIM.finditer(message.content) if "`" in message.content else ():
             if _invented(claim, messages[:index], exits):
                 yield Finding("invented result", "untrain", index, evidence(claim[0]))
                 break
@@ -130,7 +130,7 @@ def _unescaped(arguments: str) -> str:
 def _never_done(content: str, before: Sequence[Message], calls: Sequence[Ran]) -> str:
     """The first claim to have changed or looked at a file, or done anything, that no call bears
     out; "" where there is none."""
-    names_file = bool(_FILE.search(content))
+    names_file = "`" in content or bool(_FILE.search(content))
     if not names_file and (calls or "I" not in content):
         return ""
     plain = _FENCED.sub("\n", content) if "```" in content else content

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from kappa_data.checks._calls import Ran, calls_of
@@ -17,30 +18,33 @@ MOST_CLAIMS = 60
 """so many claims of one conversation are looked at for each kind of claim"""
 SMALL = 12
 """so far anybody counts without being told"""
-_NUMBER = (
-    r"(?<![\w.,/:#$€£+-])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,12}(?:\.\d{1,6})?)(?![\w%/-]|\.\d)"
+_DIGITS = re.compile(r"\d[\d,.]*")
+_NUMBER = re.compile(
+    r"(?<![\w.,/:#+-])(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,12}(?:\.\d{1,6})?)(?![\w%/-]|\.\d|,\d)"
 )
-_NOUN = (
-    r"(lines?|rows?|records?|entries|files?|bytes|kB|words?|characters?|matches|occurrences?|hits?|"
-    r"errors?|warnings?|failures?|functions?|commits?|items?|columns?|results?|directories|folders)"
-)
-_COUNT = re.compile(rf"{_NUMBER} (?:[a-z]{{2,20}} )?{_NOUN}\b", re.IGNORECASE)
-_TESTS = re.compile(
-    rf"{_NUMBER} (?:of (?:the )?\d+ )?(?:(?:unit|the|its|existing) )?"
-    r"(?:tests?|specs?|test cases|checks)\b[^.\n]{0,30}?\b(pass|ran|run|succe|green|ok\b)|"
-    rf"{_NUMBER} (?:passed|passing)\b|\b(?:[Rr]an|[Pp]assed) (?:all )?{_NUMBER} tests?\b",
-)
-_TOTAL = re.compile(
-    r"\b(?:total|sum|average|mean|median|balance|count|size|result|maximum|minimum|difference|"
-    r"revenue|cost|length|number)\b[^.\n\d]{0,40}?(?:\bis|\bare|\bwas|\bwere|\bcomes to|\bcame to|"
-    r"\bequals|\bof|=|:) (?:exactly |now |only )?[*`$€£]{0,3}"
-    r"(\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,12}(?:\.\d{1,6})?)(?![\w%/-]|\.\d|,\d)",
+# What stands behind a number, and what before it: where there are no numbers, nothing is searched.
+BEFORE_CHARS = 80
+_COUNTED = re.compile(
+    r" (?:[a-z]{2,20} )?(lines?|rows?|records?|entries|files?|bytes|kB|words?|characters?|matches|"
+    r"occurrences?|hits?|errors?|warnings?|failures?|functions?|commits?|items?|columns?|results?|"
+    r"directories|folders)\b",
     re.IGNORECASE,
 )
-_LINE = re.compile(r"\b(?:on|at|in|see|from) line (\d{1,7})\b", re.IGNORECASE)
-_EXIT = re.compile(
+_TESTED = re.compile(
+    r" (?:passed|passing)\b|(?: of(?: the)? \d+)? (?:(?:unit|the|its|existing) )?"
+    r"(?:tests?|specs?|test cases|checks)\b[^.\n]{0,30}?\b(?:pass|ran|run|succe|green|ok\b)"
+)
+_TESTED_BEFORE = re.compile(r"\b(?:ran|passed) (?:all )?$", re.IGNORECASE)
+_TOTAL_BEFORE = re.compile(
+    r"\b(?:total|sum|average|mean|median|balance|count|size|result|maximum|minimum|difference|"
+    r"revenue|cost|length|number)\b[^.\n\d]{0,40}?(?:\bis|\bare|\bwas|\bwere|\bcomes to|\bcame to|"
+    r"\bequals|\bof|=|:) (?:exactly |now |only )?[*`$€£]{0,3}$",
+    re.IGNORECASE,
+)
+_LINE_BEFORE = re.compile(r"\b(?:on|at|in|see|from) line $", re.IGNORECASE)
+_EXIT_BEFORE = re.compile(
     r"\b(?:exited|ended|finished|returned|failed|completed|succeeded|came back) (?:\w+ )?with "
-    r"(?:an? |the )?(?:exit )?(?:code|status)(?: of)? (\d{1,3})\b",
+    r"(?:an? |the )?(?:exit )?(?:code|status)(?: of)? $",
     re.IGNORECASE,
 )
 _PASS = re.compile(
@@ -50,6 +54,8 @@ _PASS = re.compile(
     r"passes (?:all|every) (?:of )?(?:the |its )?tests?)\b",
     re.IGNORECASE,
 )
+_PASSED = ("passes", "passed", "passing", " pass.", " pass ", " pass,", "green", "succeed")
+_OF_TESTS = ("test", "suite", "spec", "check")
 _SHOWN = re.compile(
     r"\b(?:output|prints?|printed|returned|result|said|says|reported|reports|shows?|showed|gave|"
     r"got|see|saw|displayed|logged)\b[^\n`.]{0,60}:\s*\n+```[^\n]{0,40}\n((?:(?!```)[^\n]*\n){1,40})"
@@ -133,7 +139,7 @@ def _claims(
             if not _NOT_SEEN.search(_sentence(content, found)):
                 yield found[0], seen.holds(flat(found[1]))
     folded = content.lower()
-    if any(each in folded for each in ("pass", "green", "succeed")):
+    if any(each in folded for each in _PASSED) and any(each in folded for each in _OF_TESTS):
         for found in _PASS.finditer(content):
             if not _NOT_SEEN.search(_sentence(content, found)):
                 yield found[0], _have_passed(calls)
@@ -145,27 +151,41 @@ def _claims(
 def _numbers(
     content: str, seen: Seen, calls: Sequence[Ran], conversation: Conversation
 ) -> Iterator[tuple[str, bool]]:
-    folded = content.lower()
-    for found in _TESTS.finditer(content) if "test" in folded or "pass" in folded else ():
-        if not _NOT_SEEN.search(_sentence(content, found)):
-            value = number_of(found[1] or found[3] or found[4])
-            yield found[0], _is_of_tests(value, calls, seen)
-    for found in _COUNT.finditer(content):
-        if not _NOT_SEEN.search(_sentence(content, found)):
-            yield found[0], _is_count(number_of(found[1]), found[2].lower(), seen)
-    for found in _TOTAL.finditer(content):
-        if not _NOT_SEEN.search(_sentence(content, found)):
-            yield found[0], _is_total(number_of(found[1]), seen)
-    for found in _LINE.finditer(content) if " line " in folded else ():
-        if not _NOT_SEEN.search(_sentence(content, found)):
-            value = number_of(found[1])
-            yield found[0], value in seen.numbers() or value <= max(seen.counts(), default=0)
+    """The numbers of which more is said than that they are there."""
+    for digits in _DIGITS.finditer(content):
+        found = _NUMBER.match(content, digits.start())
+        if found is None:
+            continue
+        before = content[max(0, found.start() - BEFORE_CHARS) : found.start()]
+        value, end = number_of(found[1]), found.end()
+        borne: Callable[[], bool]
+        if _TESTED.match(content, end) or (
+            content.startswith(" test", end) and _TESTED_BEFORE.search(before)
+        ):
+            borne = partial(_is_of_tests, value, calls, seen)
+        elif counted := _COUNTED.match(content, end):
+            borne = partial(_is_count, value, counted[1].lower(), seen)
+        elif _LINE_BEFORE.search(before):
+            borne = partial(_is_line, value, seen)
+        elif _EXIT_BEFORE.search(before):
+            borne = partial(_is_exit, value, calls, conversation, seen)
+        elif _TOTAL_BEFORE.search(before):
+            borne = partial(_is_total, value, seen)
+        else:
+            continue
+        sentence = _sentence(content, found)
+        if not _NOT_SEEN.search(sentence):
+            yield sentence.strip(), borne()
+
+
+def _is_line(value: float, seen: Seen) -> bool:
+    return value in seen.numbers() or value <= max(seen.counts(), default=0)
+
+
+def _is_exit(value: float, calls: Sequence[Ran], conversation: Conversation, seen: Seen) -> bool:
     codes = {each.code for each in calls} | {each.exit_code for each in conversation.outcomes}
-    for found in _EXIT.finditer(content) if " with " in folded else ():
-        if not _NOT_SEEN.search(_sentence(content, found)):
-            code = int(found[1])
-            silent = codes <= {None} and code == 0
-            yield found[0], code in codes or silent or seen.holds(f"exit {code}")
+    silent = codes <= {None} and value == 0
+    return value in codes or silent or seen.holds(f"exit {value:.0f}")
 
 
 def _sentence(content: str, found: re.Match[str]) -> str:
