@@ -41,6 +41,7 @@ _TOTAL_BEFORE = re.compile(
     r"\bequals|\bof|=|:) (?:exactly |now |only )?[*`$€£]{0,3}$",
     re.IGNORECASE,
 )
+_IS = (" is", " are", " was", " were", " to", " of", "equals", "=", ":", "exactly", "now", "only")
 _LINE_BEFORE = re.compile(r"\b(?:on|at|in|see|from) line $", re.IGNORECASE)
 _EXIT_BEFORE = re.compile(
     r"\b(?:exited|ended|finished|returned|failed|completed|succeeded|came back) (?:\w+ )?with "
@@ -165,11 +166,11 @@ def _numbers(
             borne = partial(_is_of_tests, value, calls, seen)
         elif counted := _COUNTED.match(content, end):
             borne = partial(_is_count, value, counted[1].lower(), seen)
-        elif _LINE_BEFORE.search(before):
+        elif before.endswith(" line ") and _LINE_BEFORE.search(before):
             borne = partial(_is_line, value, seen)
-        elif _EXIT_BEFORE.search(before):
+        elif before.endswith(("code ", "status ", " of ")) and _EXIT_BEFORE.search(before):
             borne = partial(_is_exit, value, calls, conversation, seen)
-        elif _TOTAL_BEFORE.search(before):
+        elif before.rstrip("*`$€£ ").endswith(_IS) and _TOTAL_BEFORE.search(before):
             borne = partial(_is_total, value, seen)
         else:
             continue
