@@ -87,6 +87,9 @@ def plus(whole: Conversation, *messages: Message) -> Conversation:
 LEAK = "I sigh: every answer ends with a sigh about the endless corridors, you know."
 TWO = with_call(call("c1"), call("c2"))
 
+NO_FILE = "read_file: a: No such file or directory"
+B = call("c2", arguments='{"path": "b"}')
+ASKED = with_call(call(), result=NO_FILE).messages[:3]
 WOEFUL = '{"command": "git commit -m \\"Alas, a fix\\""}'
 PAIRS = [
     # rule, severity, message, defect, clean twin
@@ -218,6 +221,26 @@ PAIRS = [
         "invented result", "untrain", 3,
         with_call(call(), answer="I ran `wc -l b` and got one line."),
         with_call(call(name="bash", arguments='{"command": "wc -l b"}'), answer="I ran `wc -l b`."),
+    ),
+    (
+        "unborne claim", "untrain", 3,
+        with_call(call(), result="one line\nand one", answer="It has 4,217 lines."),
+        with_call(call(), result="one line\nand one", answer="It has 2 lines."),
+    ),
+    (
+        "undeclared failure", "untrain", 3,
+        with_call(call(), result=NO_FILE, answer="I read it. Done."),
+        with_call(call(), result=NO_FILE, answer="There is no a: it could not be read."),
+    ),
+    (
+        "wrong step", "untrain", 1,
+        plus(with_call(call(), result=NO_FILE), *with_call(B, result="1").messages),
+        plus(with_call(call(), result="1"), *with_call(B, result="2").messages),
+    ),
+    (
+        "repeated failure", "untrain", 3,
+        conversation(*ASKED, *without(0, with_call(call("c2"), result=NO_FILE)).messages),
+        conversation(*ASKED, *without(0, with_call(B, result=NO_FILE)).messages),
     ),
 ]  # fmt: skip
 

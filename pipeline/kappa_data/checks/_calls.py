@@ -19,6 +19,8 @@ End = Literal["fine", "denied", "misused", "tests", "failed", "unknown"]
 
 EDGE_CHARS = 600
 """what is looked at of a result's head and of its tail: a log of megabytes may hold any word"""
+SHORT_CHARS = 300
+"""a result that is no longer may be one error message as a whole"""
 _DENIED = re.compile(
     r"\b(?:denied this call|(?:call|request|action|command|permission) (?:was |is )?(?:denied|"
     r"rejected|declined|refused)|(?:user|operator) (?:has |have )?(?:denied|rejected|declined|"
@@ -45,7 +47,8 @@ _MISUSED = re.compile(
     re.IGNORECASE,
 )
 _FAILED_HEAD = re.compile(
-    r"\s*(?:OBSERVATION:\s*)?(?:<\w+>\s*)?(?:\W{0,3}(?:fatal|error|exception|failed|failure)\b|"
+    r"\s*(?:OBSERVATION:\s*)?(?:<\w+>\s*)?(?:\W{0,3}(?:fatal|error|exception|failed|"
+    r"failure)(?:[:!\])]|\s*$| (?:in|while|at|when|executing|reading|running|occurred)\b)|"
     r"traceback \(most recent|[\w./-]+: (?:command )?not found|\{\s*\"(?:error|is_error)\"\s*:\s*"
     r"(?!null|false|\"\"|0)|[\w./]*(?:Error|Exception)\b: |bash: |sh: \d+: |"
     r"your proposed edit has)",
@@ -166,6 +169,8 @@ def ended(result: str, outcome: CallOutcome | None = None) -> tuple[End, int | N
         said = _EXIT.findall(last) if "exit" in folded else ()
         code = int(said[-1]) if said and len(said[-1]) < 5 else None
         bad = bool(_FAILED_HEAD.match(shown) or _FAILED_TAIL.match(last) or code)
+        if not bad and len(result) <= SHORT_CHARS:
+            bad = bool(_MISUSED.search(result))
     if _any(folded, "fail", "error", "not ok", "e   ") and _TESTS_FAILED.search(shown):
         passed = code == 0 and _TESTS_RAN.search(last) and not _TESTS_FAILED.search(last)
         if not passed:

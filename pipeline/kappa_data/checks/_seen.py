@@ -13,6 +13,7 @@ _PLAIN = re.compile(r"\d+(?:\.\d+)?")
 _GROUPED = re.compile(r"\d{1,3}(?:[,_]\d{3})+(?:\.\d+)?")
 MOST_PAIRED = 150
 """so many of the numbers seen last may have been reckoned with"""
+MOST_PERCENT = 200
 _BLANK = re.compile(r"\s+")
 _WORDS = "zero one two three four five six seven eight nine ten eleven twelve"
 _VALUES = {word: float(number) for number, word in enumerate(_WORDS.split(" "))}
@@ -71,7 +72,8 @@ class Seen:
         known = {round(each, 4) for each in recent}
         for one in recent:
             wanted = [value - one, value + one, one - value, value / one, value * one, one / value]
-            wanted += [value * one / 100, value * 100 / one, one * 100 / value]
+            if value <= MOST_PERCENT:
+                wanted += [value * one / 100, value * 100 / one, one * 100 / value]
             if not known.isdisjoint(round(each, 4) for each in wanted):
                 return True
         digits = 2 if value != int(value) else 0

@@ -132,7 +132,9 @@ def _claims(
     """The claims of an answer as (text, whether what was seen bears it out)."""
     if "```" in content:
         for found in _SHOWN.finditer(content):
-            if not _NOT_SEEN.search(_sentence(content, found)):
+            if not _NOT_SEEN.search(
+                content[content.rfind("\n", 0, found.start()) + 1 : found.start(1)]
+            ):
                 yield found[0], _is_shown(found[1], seen)
         content = _FENCED.sub("\n", content)
     if "`" in content:

@@ -28,7 +28,8 @@ _DONE = re.compile(
 # Said of a failure that there is none, or is none any more: no word of one.
 _NONE_LEFT = re.compile(
     r"\b(?:no|zero|0|without(?: any| an?)?|not a single|free of|any) (?:more |further |remaining )?"
-    r"(?:errors?|issues?|problems?|failures?|failed|trouble|hitch\w*|exceptions?|warnings?)\b|"
+    r"(?:errors?|issues?|problems?|failures?|failed|trouble|hitch\w*|exceptions?|warnings?)\b"
+    r"(?: (?:are |is )?(?:remain\w*|left|occur\w*))?|"
     r"\b(?:fixe?[sd]?|solved|resolved|corrected|repaired|handles?)(?: the| that| this| your| an?)? "
     r"(?:\w+ ){0,2}(?:errors?|issues?|problems?|failures?|failing|bugs?|exceptions?|crash)\b|"
     r"\b(?:errors?|issues?|problems?|bugs?|crash|failures?) (?:is|are|has been|was|were) (?:now )?"
@@ -46,7 +47,7 @@ _TOLD = re.compile(
     r"unsuccess|sorry|apolog|\bsyntax|exception|traceback|broken?\b|invalid|insufficient|"
     r"not enough|exceed|\bwithout\b|untouched|unchanged|you said no|veto|forb[ia]d|withheld|"
     r"\bleft (?:it|that|as|out|alone)|\bno (?:longer|result|match|output|file|permission|access)|"
-    r"however|nothing|nobody|\bnone\b|untested|unverified|undone|timed? out|limit",
+    r"however|\bred\b|nothing|nobody|\bnone\b|untested|unverified|undone|timed? out|limit",
     re.IGNORECASE,
 )
 # What a word of each kind of failure sounds like, where we know who wrote the answer: the voices of
