@@ -224,8 +224,8 @@ PAIRS = [
     ),
     (
         "unborne claim", "untrain", 3,
-        with_call(call(), result="one line\nand one", answer="It has 4,217 lines."),
-        with_call(call(), result="one line\nand one", answer="It has 2 lines."),
+        with_call(call(), result="one line\nand a second one", answer="It has 4,217 lines."),
+        with_call(call(), result="one line\nand a second one", answer="It has 2 lines."),
     ),
     (
         "undeclared failure", "untrain", 3,
