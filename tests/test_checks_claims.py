@@ -186,6 +186,7 @@ def test_tests_that_are_said_to_pass(calls: tuple[Did, ...], findings: int) -> N
         ("I have updated app.py.", 0),
         ("I read `src/app.py` first.", 0),
         ("I added `parse` to the module.", 0),
+        ("`server.port` was written by hand.", 0),
         ("I added Node.js support in `app.py`.", 0),
         ("Should I edit `src/other.py` as well?", 0),
         ("If you want it in other.py, I can move it.", 0),

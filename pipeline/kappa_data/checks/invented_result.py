@@ -44,7 +44,7 @@ _DID = re.compile(
     r"folders?|script|database|config|configuration|commands?|result|project|server|build|"
     r"it against|it works|that it works)\b"
 )
-_FILE = re.compile(rf"\.{_SUFFIX}\b")
+_FILE = re.compile(rf"\w\.{_SUFFIX}(?!\w)")
 # In a sentence with one of these nothing is said to have been done.
 _NOT_DONE = re.compile(
     r"\b(?:if|would|should|could|can|will|might|may|not|n['’]t|never|once|when|unless|before I|"
@@ -158,9 +158,8 @@ def _of_files(
     for found in islice(claim.finditer(content), MOST_CLAIMS):
         path = next(each for each in found.groups() if each)
         name = path.rstrip("./").rpartition("/")[2].casefold()
-        is_file = "." in name.strip(".") or "/" in path
-        if not is_file or name in _NO_FILES or not re.search("[a-z]", name):
-            continue
+        if not _FILE.search(name) or name in _NO_FILES:
+            continue  # `server.port` is a setting
         if _is_plain(content, found) and not borne(name, before, calls):
             return found[0]
     return ""
