@@ -132,8 +132,10 @@ def _claims(
     """The claims of an answer as (text, whether what was seen bears it out)."""
     if "```" in content:
         for found in _SHOWN.finditer(content):
+            before = content[max(0, found.start() - 200) : found.start()]
+            start = max(before.rfind(sign) for sign in (". ", "\n", "! ", "? ", "; "))
             if not _NOT_SEEN.search(
-                content[content.rfind("\n", 0, found.start()) + 1 : found.start(1)]
+                f"{before[start + 1 :]}{content[found.start() : found.start(1)]}"
             ):
                 yield found[0], _is_shown(found[1], seen)
         content = _FENCED.sub("\n", content)
