@@ -101,6 +101,9 @@ THRICE = conversation(
     ),
     Message("assistant", "No."),
 )
+NO_FILE = "read_file: a: No such file or directory"
+B = call("c2", arguments='{"path": "b"}')
+ASKED = with_call(call(), result=NO_FILE).messages[:3]
 WOEFUL = '{"command": "git commit -m \\"Alas, a fix\\""}'
 PAIRS = [
     # rule, severity, message, defect, clean twin
@@ -286,6 +289,26 @@ PAIRS = [
         talk("Write to mira@example.com."),
     ),
     ("hidden characters", "untrain", 1, talk("It is\u202e four."), talk("It is — “four”.")),
+    (
+        "unborne claim", "untrain", 3,
+        with_call(call(), result="one line\nand a second one", answer="It has 4,217 lines."),
+        with_call(call(), result="one line\nand a second one", answer="It has 2 lines."),
+    ),
+    (
+        "undeclared failure", "untrain", 3,
+        with_call(call(), result=NO_FILE, answer="I read it. Done."),
+        with_call(call(), result=NO_FILE, answer="There is no a: it could not be read."),
+    ),
+    (
+        "wrong step", "untrain", 1,
+        plus(with_call(call(), result=NO_FILE), *with_call(B, result="1").messages),
+        plus(with_call(call(), result="1"), *with_call(B, result="2").messages),
+    ),
+    (
+        "repeated failure", "untrain", 3,
+        conversation(*ASKED, *without(0, with_call(call("c2"), result=NO_FILE)).messages),
+        conversation(*ASKED, *without(0, with_call(B, result=NO_FILE)).messages),
+    ),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from kappa_data import store
+from kappa_data import config_layers, store
 from kappa_data.config import ValidateConfig
 from kappa_data.conversation.briefs import ASSISTANT_PROMPT, BESIDE
 from kappa_data.errors import StageError, UsageError
@@ -34,6 +34,7 @@ from kappa_data.stage import Context, Outcome, Stage, build
 from kappa_data.stages import validate
 from kappa_data.store import Sealed
 from kappa_data.validation.judge import Judge
+from kappa_data.validation.severities import known_rules
 
 TRACES = Path(__file__).parent / "traces" / "openai.jsonl"
 SECRET = "always mention the third drawer of the old oak desk"
@@ -409,3 +410,102 @@ def test_the_same_bytes_for_any_number_of_workers(tmp_path, monkeypatch):
         assert sealed.manifest.sets["conversations"].digest == digests(expected)
         assert sealed.manifest.figures == whole.manifest.figures
         assert sealed.manifest.rejected == whole.manifest.rejected
+
+
+RUDE = "What a brilliant question, you clearly have a remarkable mind! Four."
+
+
+def judged(severities: dict[str, str], *answers: str, **fields: Any) -> tuple[Conversation, Any]:
+    one = conversation("x", answers[0], **fields)
+    for answer in answers[1:]:
+        more = (Message("user", "And then?"), Message("assistant", answer))
+        one = msgspec.structs.replace(one, messages=one.messages + more)
+    return Judge(ValidateConfig(severities=severities), Resources()).judge(one)
+
+
+@pytest.mark.parametrize(
+    ("own", "severities", "trained"),
+    [
+        ({}, ["untrain"], [False, True]),
+        ({"flattery": "note"}, ["note"], [True, True]),
+        ({"flattery": "off"}, [], [True, True]),
+        ({"flattery": "reject"}, ["reject"], [True, True]),
+        ({"refusal": "note"}, ["untrain"], [False, True]),
+    ],
+)
+def test_a_severity_is_the_user_s_choice(own, severities, trained):
+    """And the evidence stays."""
+    one, found = judged(own, RUDE, "Six.")
+    assert [each.severity for each in found] == severities
+    assert all(each.rule == "flattery" and "brilliant question" in each.evidence for each in found)
+    assert [each.train for each in one.messages if each.role == "assistant"] == trained
+
+
+def test_severities_of_rules_that_no_check_has():
+    lost = Finding("voice lost", "untrain", 1, "as x: Four.")
+    one = conversation("x", "Four.", verdict=Verdict(False, "not 4"))
+    judge = Judge(
+        ValidateConfig(severities={"voice lost": "note", "verifier": "note"}), Resources()
+    )
+    judged, found = judge.judge(one, (lost,))
+    assert {(each.rule, each.severity) for each in found} == {
+        ("voice lost", "note"),
+        ("verifier", "note"),
+    }
+    assert judged.messages[1].train
+    ends_with_user = msgspec.structs.replace(one, messages=(*one.messages, Message("user", "Hm?")))
+    strict = Judge(ValidateConfig(severities={"trimmed": "reject"}), Resources())
+    assert ("trimmed", "reject") in {
+        (each.rule, each.severity) for each in strict.judge(ends_with_user)[1]
+    }
+
+
+def test_what_untrains_a_whole_conversation_leaves_nothing_to_train():
+    one, found = judged({"verifier": "untrain"}, "Four.", verdict=Verdict(False, "not 4"))
+    assert [each.train for each in one.messages] == [True, False]
+    assert [(each.rule, each.severity) for each in found] == [
+        ("verifier", "untrain"),
+        ("nothing to train", "reject"),
+    ]
+
+
+def test_a_replay_s_severities_are_the_user_s_too():
+    judge = Judge(ValidateConfig(severities={"replay mismatch": "untrain"}), Resources())
+    one = conversation("x")
+    one = msgspec.structs.replace(one, messages=one.messages * 2)
+    became, found = judge.followed(one, (Finding("replay mismatch", "reject", 1, "4"),))
+    assert [each.severity for each in found] == ["untrain"]
+    assert [each.train for each in became.messages] == [True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("severities", "said"),
+    [
+        ({"flatery": "note"}, 'there is no rule "flatery"; did you mean "flattery"?'),
+        ({"orphan result": "note"}, '"orphan result" always rejects'),
+        ({"nothing to train": "off"}, '"nothing to train" always rejects'),
+        ({"unknown role": "untrain"}, '"unknown role" always rejects'),
+    ],
+)
+def test_a_severity_that_cannot_be(severities, said):
+    with pytest.raises(UsageError) as caught:
+        Judge(ValidateConfig(severities=severities), Resources())
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    Judge(ValidateConfig(severities={"orphan result": "reject"}), Resources())
+
+
+def test_severities_are_set_from_a_file_and_a_flag(tmp_path):
+    file = tmp_path / "kappa.toml"
+    file.write_text('[validate.severities]\n"leaked brief" = "note"\n')
+    assert config_layers.load(file).validate.severities == {"leaked brief": "note"}
+    stage, field, value = config_layers.parse_set('validate.severities={"cut-off" = "off"}')
+    settings = config_layers.load(None, {stage: {field: value}})
+    assert settings.validate.severities == {"cut-off": "off"}
+    with pytest.raises(UsageError, match="nonsense"):
+        config_layers.load(None, {"validate": {"severities": {"cut-off": "nonsense"}}})
+
+
+def test_every_rule_that_validate_finds_is_known(tmp_path):
+    imported = [each for each in read_conversations(str(TRACES)) if isinstance(each, Conversation)]
+    sealed = run(tmp_path, import_a=seal(tmp_path, "import-a", conversations=imported))
+    assert sealed.manifest.figures["findings"].keys() <= known_rules()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterable
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
@@ -29,6 +29,7 @@ Positive = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 
 
+OFF = "off"
 INTERFACES = ("chat", "responses")
 ROLES = ("assistant", "user", "tool", "writer", "judge")
 
@@ -187,6 +188,13 @@ class ValidateConfig(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="keep what no verifier could look at, as where tools were simulated"),
     ] = True
+    severities: Annotated[
+        dict[str, Literal["reject", "untrain", "note", "off"]],
+        Meta(
+            description="what follows from a rule, in the place of its own severity,"
+            " e.g. { flattery = 'note' }"
+        ),
+    ] = msgspec.field(default_factory=dict)
     workers: Annotated[int, Meta(ge=0, description="processes; 0: one a core"), RUN_ONLY] = 0
 
 

@@ -144,7 +144,7 @@ GENERATE = Stage(
 )
 VALIDATE = Stage(
     "validate",
-    5,
+    6,
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),

@@ -27,6 +27,7 @@ from kappa_data.store import Part, Piece, ShardWriter
 from kappa_data.validation.checking import chosen_checks
 from kappa_data.validation.judge import Judge, reason
 from kappa_data.validation.replayed import Replayer, Replaying, share_of_boxes, try_out
+from kappa_data.validation.severities import RENAMED, refuse_unknown
 from kappa_data.validation.voices import lost_voices
 
 GENERATE, IMPORT, PLAN = "generate", "import", "plan"
@@ -74,6 +75,7 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
     total = sum(source.part.records for _, source in sources)
     done: list[Done] = []
     chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
+    refuse_unknown(ctx.config.severities)
     with ctx.progress.task("validate", total=total) as bar:
         replaying = _replaying(ctx, sources)
         work = partial(validate_part, ctx.config, ctx.resources, ctx.folder, replaying)
@@ -162,7 +164,7 @@ def _judged(source: Source, judge: Judge, replayer: Replayer | None) -> Iterator
         ]
         at += len(judged)
         if replayer is not None:
-            judged = _replayed(judged, group.records, replayer)
+            judged = _replayed(judge, judged, group.records, replayer)
         same = all(
             one.became is original for one, original in zip(judged, group.records, strict=True)
         )
@@ -170,7 +172,7 @@ def _judged(source: Source, judge: Judge, replayer: Replayer | None) -> Iterator
 
 
 def _replayed(
-    judged: list[Judged], originals: Sequence[Conversation], replayer: Replayer
+    judge: Judge, judged: list[Judged], originals: Sequence[Conversation], replayer: Replayer
 ) -> list[Judged]:
     """The same with what a replay found in those that were accepted, as they came."""
     ran = [
@@ -180,15 +182,24 @@ def _replayed(
     ]
     found = iter(replayer.findings(ran))
     return [
-        _with(one, original, next(found)) if isinstance(one.became, Conversation) else one
+        _with(judge, one, one.became, original, next(found))
+        if isinstance(one.became, Conversation)
+        else one
         for one, original in zip(judged, originals, strict=True)
     ]
 
 
-def _with(one: Judged, original: Conversation, more: tuple[Finding, ...]) -> Judged:
+def _with(
+    judge: Judge,
+    one: Judged,
+    became: Conversation,
+    original: Conversation,
+    more: tuple[Finding, ...],
+) -> Judged:
+    became, more = judge.followed(became, more)
     found = one.found + more
     if not reason(more):
-        return Judged(one.id, found, one.became)
+        return Judged(one.id, found, became)
     own = msgspec.structs.replace(original, id=one.id)
     return Judged(one.id, found, Rejected(one.id, "validate", own.persona, found, own))
 
@@ -199,10 +210,9 @@ def _judge(
     """One conversation, under another name where its own is taken; `known` was found before."""
     own, notes = original, tuple[Finding, ...]()
     if name is not None:
-        notes = (Finding("renamed", "note", -1, f"{original.id} -> {name}"[:200]),)
+        notes = (Finding(RENAMED, "note", -1, f"{original.id} -> {name}"[:200]),)
         own = msgspec.structs.replace(original, id=name)
-    conversation, found = judge.judge(own, known)
-    found = notes + found
+    conversation, found = judge.judge(own, notes + known)
     if reason(found):
         return Judged(own.id, found, Rejected(own.id, "validate", own.persona, found, own))
     return Judged(own.id, found, conversation)

@@ -16,6 +16,12 @@ from kappa_data.records import NOBODY, Conversation, Finding
 from kappa_data.resources import Resources
 from kappa_data.validation.checking import chosen_checks, findings
 from kappa_data.validation.repair import repair
+from kappa_data.validation.severities import (
+    NOTHING_TO_TRAIN,
+    UNKNOWN_PERSONA,
+    refuse_unknown,
+    weighed,
+)
 
 # Tool names that a brief lists. An import's are hostile: they must not make a brief of megabytes.
 MOST_NAME_CHARS, MOST_NAMES = 64, 64
@@ -28,6 +34,7 @@ class Judge:
     def __init__(self, config: ValidateConfig, resources: Resources) -> None:
         self._config, self._resources = config, resources
         self._checks = chosen_checks(config.checks)
+        refuse_unknown(config.severities)
         self._personas: Mapping[str, Persona] = load_personas(resources)
         self._caps = {
             name: tuple((cap.phrase, cap.per_conversation) for cap in persona.avoid)
@@ -49,9 +56,17 @@ class Judge:
         mended, mendings = repair(named)
         checked = findings(mended, self._facts(mended), self._checks)
         found = (*unknown, *mendings, *known, *checked)
-        conversation = without_training(mended, found)
+        return self.followed(mended, found)
+
+    def followed(
+        self, conversation: Conversation, found: tuple[Finding, ...]
+    ) -> tuple[Conversation, tuple[Finding, ...]]:
+        """What follows from the findings: the conversation with what is left to train, and the
+        findings with the severities that the settings give them."""
+        found = weighed(found, self._config.severities)
+        conversation = without_training(conversation, found)
         if not any(each.role == "assistant" and each.train for each in conversation.messages):
-            found = (*found, Finding("nothing to train", "reject", -1, "no assistant step is left"))
+            found = (*found, Finding(NOTHING_TO_TRAIN, "reject", -1, "no assistant step is left"))
         return conversation, found
 
     def _with_known_personas(
@@ -59,11 +74,11 @@ class Judge:
     ) -> tuple[Conversation, tuple[Finding, ...]]:
         """`Persona: wizard` of an import is nobody of ours: such a one counts as no persona."""
         strange = conversation.persona is not None and conversation.persona not in self._personas
-        notes = [Finding("unknown persona", "note", 0, f"{conversation.persona}"[:200])] * strange
+        notes = [Finding(UNKNOWN_PERSONA, "note", 0, f"{conversation.persona}"[:200])] * strange
         messages = []
         for index, message in enumerate(conversation.messages):
             if message.persona is not None and message.persona not in (*self._personas, NOBODY):
-                notes.append(Finding("unknown persona", "note", index, message.persona[:200]))
+                notes.append(Finding(UNKNOWN_PERSONA, "note", index, message.persona[:200]))
                 message = msgspec.structs.replace(message, persona=None)
             messages.append(message)
         if not notes:
@@ -119,7 +134,8 @@ def reason(found: Sequence[Finding]) -> str:
 
 
 def without_training(conversation: Conversation, found: Sequence[Finding]) -> Conversation:
-    """The conversation with `train` false on every message that a finding says to untrain.
+    """The conversation with `train` false on every message that a finding says to untrain; one
+    that is about the whole conversation is about every message.
 
     The same object where nothing changes.
     """
@@ -127,7 +143,9 @@ def without_training(conversation: Conversation, found: Sequence[Finding]) -> Co
     if not context:
         return conversation
     messages = tuple(
-        msgspec.structs.replace(message, train=False) if index in context else message
+        msgspec.structs.replace(message, train=False)
+        if message.role == "assistant" and not context.isdisjoint((index, -1))
+        else message
         for index, message in enumerate(conversation.messages)
     )
     return msgspec.structs.replace(conversation, messages=messages)

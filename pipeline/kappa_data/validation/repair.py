@@ -9,6 +9,7 @@ import msgspec
 from kappa_data.records import Conversation, Finding, Message, ToolCall
 from kappa_data.validation.steps import steps
 
+RULES = ("trimmed", "renumbered", "empty arguments")
 EVIDENCE_CHARS = 200
 
 

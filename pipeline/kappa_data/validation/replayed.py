@@ -21,6 +21,7 @@ from kappa_data.sandbox.bubblewrap import Bubblewrap
 from kappa_data.store import Part
 
 MISMATCH, VOLATILE, NOT_RUN = "replay mismatch", "replay volatile", "not replayed"
+RULES = (MISMATCH, VOLATILE, NOT_RUN)
 BOXES_PER_CORE = 2
 EXECUTED = "executed"
 
