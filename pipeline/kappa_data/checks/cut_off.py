@@ -19,6 +19,8 @@ FEWEST_WORDS = 5
 """shorter last lines are titles, names, figures and greetings"""
 
 _ITEM = re.compile(r"\s*(?:[-*+•–>|]|\d{1,3}[.)]|\(?[a-z][.)]|#{1,6} )\s*")
+# A tag or the name of who is quoted stands behind the end.
+_SIGNED = re.compile(r"(?:^|\s)#\w+$|[.!?…\"”]\s*[-–—~]{1,2}\s*[A-Z][\w.' -]{1,60}$")
 _NAMED = re.compile(r"[*_]{0,3}[A-Z][\w ]{0,24}:[*_]{0,3} ")  # "Answer: ..."
 _LAST = re.compile(r"([A-Za-zÀ-ɏ'’-]+)$")
 # No English sentence and no heading ends in one of these.
@@ -32,6 +34,8 @@ _BEGINNING = (
     "after before"
 )
 _HANGS, _BEGINS = frozenset(_HANGING.split()), frozenset(_BEGINNING.split())
+# The fields of agents that write their steps down ("Action Input: ...").
+_FIELD = re.compile(r"(?:Thought|Action|Action Input|Observation|Final Answer|Answer): ?\S")
 _STRING = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"")
 
 
@@ -66,14 +70,38 @@ def broken_off(text: str) -> tuple[str, bool] | None:
     if not text:
         return None
     found = lines(text)
-    if found.fence is not None:
-        return "open fence", True
     if text.endswith(("```", "~~~")):
-        return None
+        # Also at the end of a line of code: wrong by the book, and closed for every reader.
+        if found.fence is None or _closed_late(text):
+            return None
+        return "open fence", text.rstrip("`~ \n").endswith(":")
+    if found.fence is not None:
+        return "open fence", not _unfenced(text)
     if text[0] in "{[" and _open_json(text):
         return "open brackets", True
     said = [line.strip() for line in found.prose if line.strip()]
     return _last_line(said) if said else None
+
+
+def _closed_late(text: str) -> bool:
+    """Whether the fence that ends a text stands behind other signs of its line."""
+    last = text[text.rfind("\n") + 1 :].strip()
+    return len(last) > 3 and not last.startswith(("```", "~~~")) and "`" not in last[:-3]
+
+
+def _unfenced(text: str) -> bool:
+    """Whether what stands last in an open fence is no code: a fence that nobody closed, not a text
+    that breaks off."""
+    last = text[text.rfind("\n") + 1 :]
+    if _FIELD.match(last):
+        return True
+    words = last.split()
+    return (
+        len(words) > FEWEST_WORDS
+        and last[0].isupper()
+        and last.endswith((".", "!", "?"))
+        and not re.search(r"[{}=;<>|]|\w\(", last)
+    )
 
 
 def _open_json(text: str) -> bool:
@@ -141,7 +169,7 @@ def _lacks_stop(said: Sequence[str]) -> bool:
         return False
     words = line[item.end() if item else 0 :].split()
     begun = bool(words) and words[0].casefold() in _BEGINS
-    if (len(words) < FEWEST_WORDS and not begun) or _title(words):
+    if (len(words) < FEWEST_WORDS and not begun) or _title(words) or _SIGNED.search(line):
         return False
     if item:
         others = [each for each in said[:-1] if _ITEM.match(each)][-8:]

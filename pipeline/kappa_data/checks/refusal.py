@@ -18,6 +18,8 @@ MOST_BESIDE = 40
 """the same where the reasoning has planned to refuse"""
 MOST_CHARS = 4_000
 """a longer answer is no refusal, whatever it declines"""
+LIST_COMMAS = 3
+"""so many before it, and what sends elsewhere is one item of a list"""
 SHORT_CHARS = 500
 """longest answer that may only send elsewhere, or refuse in the words of a voice"""
 
@@ -243,7 +245,7 @@ def _refusal(turn: Turn, imported: bool, agent: bool) -> tuple[str, str] | None:
         return None
     said = sentences(turn.said)
     declines = [each for each in said if looks[0] and _declines(each, agent)]
-    deflects = [each for each in said if looks[1] and _DEFLECTS.search(each)]
+    deflects = [each for each in said if looks[1] and _sends(each)]
     voiced = [each for each in said if looks[2] and _VOICED.search(each)]
     if not (declines or deflects or voiced):
         return None
@@ -272,6 +274,12 @@ def _declines(sentence: str, agent: bool) -> bool:
     if _REQUEST.search(sentence):
         return True
     return not agent and _PART.search(sentence) is not None
+
+
+def _sends(sentence: str) -> bool:
+    """Whether it sends elsewhere; not where that is one item of a list of advice."""
+    found = _DEFLECTS.search(sentence)
+    return found is not None and sentence.count(",", 0, found.start()) < LIST_COMMAS
 
 
 def _opens(said: tuple[str, ...], declines: list[str]) -> bool:

@@ -62,9 +62,14 @@ _STOCK = re.compile(
     r"|\b(?:my|our) (?:knowledge|training)(?: data)? ?(?:cut[ -]?off|ends? in|ended in|"
     r"(?:only )?(?:goes|extends|runs) (?:up )?to|stops)\b"
     r"|\bmy (?:own )?training (?:data|set|corpus)\b|\b(?:as of|since|until|up to|in) my (?:last |"
-    r"latest |most "
-    r"recent )?(?:knowledge|training)? ?(?:update|cut[ -]?off|training)\b"
-    r"|\bmy (?:last|latest|most recent) (?:knowledge |training )?(?:update|cut[ -]?off)\b"
+    r"latest |most recent )?(?:(?:knowledge|training)(?: update)?|(?:knowledge )?cut[ -]?off)"
+    r"\b|\bmy (?:last|latest|most recent) (?:(?:knowledge|training) update|cut[ -]?off)\b"
+    # A plain update may be one of a file or a ticket.
+    r"|\b(?:as of|up to|until) my (?:last|latest|most recent) update\b"
+    r"|\bmy (?:last|latest|most recent) update,? (?:\(|(?:was )?in )(?:(?:early|mid|late)[ -])?"
+    r"(?:[A-Z][a-z]{2,8}\.? )?20\d\d\b"
+    r"|\b(?:events?|news|develop\w+|happened|released|information|occurred|knowledge)\b[^.\n]{0,60}"
+    r"\b(?:since|after) my (?:last|latest|most recent) update\b"
     r"|\b(?:the|a) knowledge cut[ -]?off (?:is|of|date)\b|\bknowledge cut[ -]?off: ?\d"
     r"|\bI (?:was|am|have been) (?:last )?trained on (?:data|text|a (?:large|vast|diverse)|"
     r"information)\b",

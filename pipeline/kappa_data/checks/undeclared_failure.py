@@ -103,6 +103,10 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         failure = _failure(turn)
         if failure is None or not _is_silent(message, failure, turn, generated):
             continue
+        # Who has told of it already need not do so again.
+        earlier = (m for m in messages[failure.step + 1 : index] if m.role == "assistant")
+        if any(_tells(each.content[:MOST_CHARS], failure, generated) for each in earlier):
+            continue
         certain = generated and index == last and _is_certain(message, failure)
         severity: Severity = "reject" if certain else "untrain"
         yield Finding("undeclared failure", severity, index, _piece(failure, message))
@@ -133,13 +137,19 @@ def _is_silent(message: Message, failure: Ran, turn: Sequence[Ran], generated: b
     """
     said = _QUOTED.sub("", message.content[:MOST_CHARS])
     left = _NONE_LEFT.sub("", said)
-    told = _TOLD_OF.get(failure.end, _TOLD) if generated else _TOLD
-    if told.search(left) or (failure.code and re.search(rf"\b{failure.code}\b", left)):
+    if _tells(left, failure, generated):
         return False
     if _DONE.search(said) or (generated and failure.end in _TOLD_OF):
         return True
     hopeless = generated or all(each.end not in ("fine", "unknown") for each in turn)
     return hopeless and not _WEAK.search(left) and len(left.split()) > 3
+
+
+def _tells(said: str, failure: Ran, generated: bool) -> bool:
+    told = _TOLD_OF.get(failure.end, _TOLD) if generated else _TOLD
+    return bool(
+        told.search(said) or (failure.code and re.search(rf"\b{failure.code}\b", said) is not None)
+    )
 
 
 def _is_certain(message: Message, failure: Ran) -> bool:
