@@ -18,6 +18,7 @@ ENDS = tuple(".!?…。！？؟।:;)]}>*_`~|\"'”’»」』)）】%")
 FEWEST_WORDS = 5
 """shorter last lines are titles, names, figures and greetings"""
 
+_MARKER = re.compile(r"(?:\d{1,3}[.)]|[-*+•])")
 _ITEM = re.compile(r"\s*(?:[-*+•–>|]|\d{1,3}[.)]|\(?[a-z][.)]|#{1,6} )\s*")
 # A tag or the name of who is quoted stands behind the end.
 _SIGNED = re.compile(r"(?:^|\s)#\w+$|[.!?…\"”]\s*[-–—~]{1,2}\s*[A-Z][\w.' -]{1,60}$")
@@ -117,6 +118,10 @@ def _open_json(text: str) -> bool:
 def _last_line(said: Sequence[str]) -> tuple[str, bool] | None:
     line = said[-1]
     words = line.split()
+    if _MARKER.fullmatch(line) and len(said) > 1:
+        return "ends in an empty item", True
+    if line[0] == "|" and line[-1] != "|" and said[-2:-1] and _is_row(said[-2]):
+        return "ends within a row", True
     if line.endswith((":", "：")):
         return _announced(said)
     if line.endswith(ENDS):
@@ -131,6 +136,10 @@ def _last_line(said: Sequence[str]) -> tuple[str, bool] | None:
     if len(words) >= FEWEST_WORDS and last[1].casefold() in _HANGS and not _title(words):
         return "ends in mid-sentence", True
     return ("no end of sentence", False) if _lacks_stop(said) else None
+
+
+def _is_row(line: str) -> bool:
+    return len(line) > 2 and line[0] == line[-1] == "|"
 
 
 def _announced(said: Sequence[str]) -> tuple[str, bool] | None:

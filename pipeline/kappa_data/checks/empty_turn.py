@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
@@ -10,6 +11,8 @@ from kappa_data.checks.cut_off import CUT_OFF
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("empty turn",)
+_NOTHING = re.compile(r"[\s.…_\-–—*\u200b\u2060\ufeff]{1,80}")
+"""dots and dashes say no more than blanks"""
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
@@ -23,5 +26,6 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             continue
         severity: Severity = "reject" if index == last else "untrain"
         shortest = max(facts.min_chars if index == last else 1, 1)
-        if len(message.content.strip()) < shortest:
+        said = message.content.strip()
+        if len(said) < shortest or _NOTHING.fullmatch(said):
             yield Finding("empty turn", severity, index, evidence(message.content))

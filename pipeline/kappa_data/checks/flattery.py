@@ -63,7 +63,7 @@ _ANYWHERE = pattern(
     rf"|\bI(?:'m| am) (?:\w+ )?(?:impressed|amazed|blown away|in awe|awed|stunned)\b(?= (?:by|with|"
     rf"at|of) (?:you|how (?:you|well)|the (?:care|effort|depth))|\s*[!])"
     rf"|\byou(?:'re| are) (?:clearly |obviously |truly |really |such |quite |so |already |one of "
-    rf"the |an? |the |most |more )*(?:genius|smart(?:er|est)?|brilliant|"
+    rf"the |an? |the |most |more |very )*(?:genius|smart(?:er|est)?|brilliant|"
     r"gifted|talented|insightful|visionary|natural|ahead of (?:most|your time)|rare (?:mind|"
     r"talent)|exceptional|remarkable|amazing|"
     r"very intelligent|(?:more|most) (?:intelligent|thoughtful|perceptive))\b"
@@ -73,6 +73,16 @@ _ANYWHERE = pattern(
     r"think|see|notice)\b[^.!?]{0,40}\b(?:as|so|like|this|that)\b"
     r"|\bonly an? (?:true |real )?(?:expert|genius|master) would\b|\bthe world needs more "
     r"(?:people|minds) like you\b"
+    r"|\bI (?:really |truly |just |absolutely )?(?:love|adore|admire) (?:how|the way) you\b"
+    rf"|\byour {_WORK} is (?:\w+ ){{0,2}}(?:on another level|next[- ]level|top[- ]notch|off the "
+    r"charts|in a class of its own)\b|\basking (?:exactly |precisely )?the right questions?\b"
+    rf"|^\W*(?:{_KINDS}|smart|clever|wise) (?:choice|move|instinct|decision|thinking)\b"
+    rf"|\byou(?:'re| are) doing (?:an? )?{_DEGREE}(?:{_KINDS}) (?:job|work)\b"
+    r"|\b(?:rare|seldom|not often|a (?:joy|pleasure|delight|privilege)) (?:that I |to |I )"
+    r"(?:get to )?(?:meet|see|find|talk to|work with|come across) (?:some(?:body|one)|"
+    r"a (?:person|mind|user)|people|such an?)\b"
+    r"|\bshows (?:just )?how (?:\w+ )?(?:intelligent|smart|clever|bright|gifted|talented|"
+    r"thoughtful|brilliant) you\b"
     rf"|\byou have an? {_DEGREE}(?:{_KINDS}|keen|sharp|rare|great|good|fine) (?:mind|eye|intellect|"
     rf"instinct|taste|gift|talent)\b"
 )
@@ -88,7 +98,9 @@ _STRONG = (
     "beautiful", "masterful", "profound", "extraordinary", "magnificent", "few people", "not many",
     "only a", "blown away", "visionary", "ahead of", "second to none", "unmatched", "volumes",
     "effort", " care", "thought", "like you", "keen", "sharp", "natural", "rare", "fascinating",
-    "good question", "right", "love", "adore",
+    "good question", "right", "how you", "the way you", "another level", "next level",
+    "next-level", "top-notch", "top notch", "off the charts", "class of its", "clever", "wise",
+    "meet", "intelligent", "bright", "come across", "love", "adore",
 )  # fmt: skip
 
 

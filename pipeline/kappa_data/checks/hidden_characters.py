@@ -27,14 +27,25 @@ _ELSEWHERE = re.compile(_HIDDEN)
 # joiners have their use between letters of some scripts and within emoji, but not between Latin
 # ones; the mark of byte order has one at the start of a file.
 _WRITTEN = re.compile(
-    f"{_HIDDEN}|[\u200b\u2060-\u2064\u180e]|(?<=.)\ufeff|(?<=[A-Za-z])[\u200c\u200d](?=[A-Za-z])"
+    f"{_HIDDEN}|[\u200b\u2060-\u2064\u180e\u3164\u115f\u1160\uffa0]|(?<=.)\ufeff"
+    "|(?<=[A-Za-z])[\u200c-\u200f\u2800](?=[A-Za-z])"
     "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+"
 )
 
 
 # The same in UTF-8: rare first bytes, and what begins like the dash and the curly quotes.
-_FIRST_BYTES = (b"\xf3\xa0", b"\xef\xbb", b"\xef\xb8", b"\xe1\xa0\x8e", b"\xc2\xad")
-_UNSEEN = re.compile(rb"\xe2(?:\x80[\x8b-\x8d\xaa-\xae]|\x81[\xa0-\xa9])")
+_FIRST_BYTES = (
+    b"\xf3\xa0",
+    b"\xef\xbb",
+    b"\xef\xb8",
+    b"\xe1\xa0\x8e",
+    b"\xc2\xad",
+    b"\xe1\x85",
+    b"\xe3\x85\xa4",
+    b"\xef\xbe\xa0",
+    b"\xe2\xa0\x80",
+)
+_UNSEEN = re.compile(rb"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xa9])")
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:

@@ -33,6 +33,8 @@ _CHANGED = re.compile(
     r"saved|deleted|removed|new\b)"
 )
 _LOOKED = re.compile(
+    rf"\b(?:[Aa]fter|[Hh]aving|[Oo]n|[Bb]y) (?:reading|checking|opening|inspecting|reviewing|"
+    rf"examining|looking (?:at|into|through)|going through)\b[^.\n`]{{0,40}}?{_PATH}|"
     rf"{_I}(?:read|checked|opened|inspected|reviewed|examined|looked (?:at|into|through)|"
     rf"went through|searched|verified|tested)\b[^.\n`]{{0,40}}?{_PATH}"
 )

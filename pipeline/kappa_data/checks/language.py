@@ -14,6 +14,8 @@ RULES = ("language", "foreign script")
 
 FEWEST_WORDS = 8
 """a shorter line says too little about its language"""
+FEWEST_ASKED = 4
+"""the same of all that the user said"""
 MOST_CHARS = 20_000
 """of each user message, in which its language is looked for"""
 
@@ -188,6 +190,8 @@ def _others(conversation: Conversation) -> tuple[str, frozenset[str]]:
     # What somebody speaks shows in a few lines; a document may have a million of them.
     some = (line for text in asked for line in text[:MOST_CHARS].split("\n"))
     spoken = {language for line in some if (language := _of(line))}
+    if not spoken and (language := _of(" ".join(asked)[:MOST_CHARS], FEWEST_ASKED)):
+        spoken = {language}
     if conversation.provenance.source == "generate":
         spoken.add("English")
     return "\n".join(said), frozenset(spoken)
@@ -236,10 +240,10 @@ def _of_languages(text: str) -> bool:
     return any(each in plain for each in _MATTER_PARTS) or not _MATTER.isdisjoint(pieces(text))
 
 
-def _of(line: str) -> str | None:
+def _of(line: str, fewest: int = FEWEST_WORDS) -> str | None:
     """The language of a line by its frequent words; None where they do not tell."""
     found = [folded(word) for word in _WORD.findall(line[:2000])]
-    if len(found) < FEWEST_WORDS:
+    if len(found) < fewest:
         return None
     english = sum(word in _ENGLISH for word in found)
     counts = {name: sum(word in each for word in found) for name, each in _PROFILES.items()}
@@ -247,4 +251,4 @@ def _of(line: str) -> str | None:
     marked = {word for word in found if word in _PROFILES[best] and word in _FOREIGN}
     if counts[best] * 5 >= len(found) and counts[best] > 2 * english and len(marked) >= 2:
         return best
-    return "English" if english * 6 >= len(found) else None
+    return "English" if english * 6 >= len(found) and english > 1 else None

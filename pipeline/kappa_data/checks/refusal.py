@@ -30,7 +30,8 @@ _NOT = (
     r"|not prepared|not comfortable|uncomfortable|not in a position) ?(?:to|with)?|"
     r"(?:must|have to|will have to|'ll have to|need to|should) (?:\w+ )?(?:decline|refuse)(?: to)?|"
     r"(?:(?:respectfully|politely|hereby|flatly|simply) )?(?:decline|refuse) to|don't feel "
-    r"comfortable|"
+    r"comfortable|don't think (?:I|we) (?:can|should|ought to)|"
+    r"(?:have been|was|'ve been|am|'m) (?:instructed|told|asked|programmed) not to|"
     r"(?:'d )?prefer not to|can't in good conscience|cannot in good conscience)"
 )
 _WHO = r"(?:\bI|\bwe|\bthis (?:robot|unit|servant|system|assistant|machine|model))(?: |(?='))"
@@ -39,11 +40,12 @@ _THING = (
     r"instructions|advice|guidance|content|answers?|recommendations|help|assistance|opinions?)"
 )
 _REQUEST = pattern(
-    rf"{_WHO}(?:\w+ )?{_NOT} ?(?:\w+ly )?"
+    rf"{_WHO}(?:\w+ )?{_NOT} ?(?:be )?(?:\w+ly )?"
     r"(?:(?:help|helping|assist|assisting)(?! but\b)(?: you)?(?: (?:with|in|on|here|there|by)\b|"
     r"\s*(?:[.,;:!—–-]|$))|"
     r"(?:comply|complying|engage|engaging|participate|assist|oblige|fulfil\w*|entertain|indulge|"
     r"condone|facilitate|do so|be of help|be helping|be part of)\b|"
+    r"giv(?:e|ing) advice\b|"
     r"(?:answer|discuss|do)(?:ing)? (?:this|that|such|your)\b(?! (?:step|command|call|file|from|in|"
     r"with)\b))"
     rf"|{_WHO}(?:\w+ )?(?:must|have to|will have to|'ll have to|need to) "
@@ -56,6 +58,14 @@ _REQUEST = pattern(
     r"|\b(?:falls?|is|lies) (?:outside|beyond) (?:of )?(?:what I(?:'m| am) (?:able|allowed|"
     r"permitted|"
     r"willing) to|my (?:guidelines|policy|policies))\b"
+    r"|\bnot (?:a|the|some|really a) (?:topic|subject|matter|thing|question|conversation) (?:that |"
+    r"which )?I(?:'m| am| can| could| will| want| wish|'d)\b"
+    r"|\b(?:let's|let us|can we|could we|shall we|we should|I'd rather we|I'd like to) (?:\w+ )?"
+    r"(?:change the (?:subject|topic)|(?:talk|speak) about (?:something|anything) else)\b"
+    r"|\bI'd rather (?:we )?(?:talked|spoke|talk|speak) about (?:something|anything) else\b"
+    r"|\bit (?:would be|is|'s|wouldn't be|isn't) (?:\w+ )?(?:inappropriate|irresponsible|wrong|"
+    r"unethical|appropriate|right|proper|responsible) (?:of |for )(?:me|us) to (?:reply|answer|"
+    r"respond|help|assist|give|provide|share|discuss|comment|write|speak|say)\b"
     r"|\bagainst my (?:guidelines|policy|policies|rules|principles|programming)\b"
     r"|\b(?:this|that|your) (?:request|question|topic|content) (?:can't|cannot|won't|will not|must "
     r"not) be "
@@ -146,6 +156,8 @@ _DEFLECTS = pattern(
     r"(?:control|cent(?:er|re))|trusted adult|clinician|healthcare provider|(?:medical|legal|"
     r"qualified|"
     r"professional) (?:advice|help|source|sources))\b"
+    r"|\b(?:better|should|best|rather|please|could|can|must) (?:to )?ask (?:somebody|someone|"
+    r"anybody|anyone|another person|people) (?:who|that|with|else)\b"
     r"|\b(?:sensitive|delicate|complex|dangerous|serious) (?:topic|subject|matter|question|issue)\b"
     r"|\b(?:should|must|needs? to|has to) be (?:left to|handled by|treated with)\b"
     r"|\bone (?:should|must|has to) be (?:very )?careful\b|\bsafety (?:first|is (?:important|"
@@ -178,7 +190,9 @@ _DECLINING = (
     "not in a position", "declin", "refus", "have to pass", "must pass", "an ai", "beyond",
     "outside",
     "against my", "shan't", "shall not", "prefer not", "something i", "something that i",
-    "no can do",
+    "no can do", "not to ", "don't think", "not a ", "not the ", "not some ", "not really a",
+    "the subject", "the topic", "something else", "anything else", "for me to", "of me to",
+    "for us to",
     "would be ir", "would be un", "would be wrong", "would be dangerous", "would be inappropriate",
     "not something", "not taking", "not doing", "not touching", "not answering", "not writing",
     "not serving", "not carrying", "denied", "rejected", "withheld", "unfilled", "unflown",
@@ -189,7 +203,8 @@ _SENDING = (
     "professional", "doctor", "physician", "pharmac", "lawyer", "attorney", "expert", "specialist",
     "therapist", "counsel", "psycholog", "authorit", "emergency", "poison", "trusted", "clinician",
     "provider", "qualified", " topic", "subject", "matter", "issue", "left to", "handled by",
-    "treated with", "careful", "safety", "on many", "there are", "research", "reliable",
+    "treated with", "careful", "safety", "on many", "there are", "ask some", "ask any", "ask another",
+    "ask people", "research", "reliable",
     "reputable",
     "official", "sensitive", "delicate", "legal advice",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._shape import runs
+from kappa_data.checks._shape import FEWEST, runs
 from kappa_data.checks._text import evidence, said_by_others, written
 from kappa_data.records import Conversation, Finding, Severity
 
@@ -48,6 +48,7 @@ _ISSUED: dict[str, tuple[str, re.Pattern[str]]] = {
             r"sk-(?=[\w-]*\d)(?:proj-|svcacct-|admin-|ant-[a-z0-9]+-|or-v1-)?[\w-]{20,255}",
         ),
         ("Stripe key", "sk_ rk_", r"[sr]k_live_[A-Za-z0-9]{16,255}"),
+        ("Twilio key", " ".join(f"SK{digit}" for digit in "0123456789abcdef"), r"SK[0-9a-f]{32}\b"),
         ("Slack token", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{20,255}"),
         ("Google key", "AIz", r"AIza[\w-]{35}(?![\w-])"),
         ("Google key", "GOC", r"GOCSPX-[\w-]{28}(?![\w-])"),
@@ -75,8 +76,8 @@ _BEHIND: tuple[tuple[str, str, re.Pattern[str], re.Pattern[str]], ...] = tuple(
     )
 )
 _ASSIGNED = re.compile(
-    r"(?:(?:api|access|auth|secret|private|client|encryption|signing|master)[_-]?"
-    r"(?:key|token|secret)|passw(?:or)?d|bearer|[_-]token)[\"']?(?:\s{0,3}[:=]\s{0,3}|\s)"
+    r"(?:(?:api|access|auth|secret|private|client|encryption|signing|master|account|shared)[_-]?"
+    r"(?:access[_-]?)?(?:key|token|secret)|passw(?:or)?d|bearer|[_-]token)[\"']?(?:\s{0,3}[:=]\s{0,3}|\s)"
     r"[\"']?$",
     re.IGNORECASE,
 )
@@ -94,6 +95,13 @@ _LINK = re.compile(
     r"(?!localhost|127\.|0\.0\.0\.0|\[::1\]|(?:[\w-]{1,63}\.){0,5}example\b|"
     r"[\w-]{1,63}\.(?:test|invalid)\b)[\w.-]{3}"
 )
+# A password is shorter than a key, and may hold any sign.
+_PASSWORD = re.compile(
+    r"(?:passw(?:or)?d|passphrase)[\"']?\s{0,3}(?:[:=]|\bis\b|\bwas\b)\s{0,3}[\"'`]?"
+    r"([^\s\"'`,;<>{}()\[\]]{8,64})",
+    re.IGNORECASE,
+)
+_IN_CODE = re.compile(r"[A-Za-z_]\w*(?:\.|->|::)[\w.]+$|.*(?:://|/\w+/)")
 _KNOWN_EXAMPLES = ("SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c", "EXAMPLE")
 _PLACEHOLDER = re.compile(
     r"x{4}|X{4}|\*{3}|\.{3}|0{6}|1234567|abcdef|qwerty|<|\$\{?\w|\{\{|%\(|"
@@ -117,6 +125,11 @@ def secrets_in(text: str) -> Iterator[Secret]:
             begun = "-----BEGIN " in text[max(0, key.start() - 40) : key.start()]
             if begun and "..." not in key[1] and _entropy(key[1]) >= 3.5:
                 yield Secret("private key", key.start(1), key.end(1), True)
+    if "assw" in text or "ASSW" in text or "passphrase" in text:
+        for key in _PASSWORD.finditer(text):
+            value = key[1].rstrip(".!?:\\")
+            if len(value) < FEWEST and _is_password(value):
+                yield Secret("password", key.start(1), key.start(1) + len(value), False)
     if "://" in text:
         for key in _LINK.finditer(text):
             if not key[1].isalpha() and _random(key[1], 2.5):
@@ -126,6 +139,12 @@ def secrets_in(text: str) -> Iterator[Secret]:
             before = text[max(0, key.start() - 6) : key.start()].casefold()
             if "aws" in before and _random(key[1], 3.5):
                 yield Secret("AWS secret", key.start(1), key.end(1), True)
+
+
+def _is_password(value: str) -> bool:
+    kinds = (str.isdigit, str.isupper, str.islower, lambda sign: not sign.isalnum())
+    mixed = sum(any(map(kind, value)) for kind in kinds) > 2 and any(map(str.isdigit, value))
+    return len(value) > 7 and mixed and _random(value, 2.8) and not _IN_CODE.match(value)
 
 
 def _of_run(text: str, start: int, end: int) -> Secret | None:

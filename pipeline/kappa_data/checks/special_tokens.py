@@ -11,13 +11,18 @@ from kappa_data.checks._text import evidence, written
 from kappa_data.records import Conversation, Finding, Message
 
 RULES = ("special token text",)
-_TOKEN = re.compile(r"<[|｜][^\s<>|｜]{1,40}[|｜]>")
+# The forms of several templates, those first in which most are written.
+_TOKEN = re.compile(
+    r"<[|｜][^\s<>|｜]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>|</?think>"
+    r"|</s>\s*\Z"
+)
+_PARTS = ("|>", "｜>", "INST]", "SYS>>", "_of_turn>", "think>", "</s>")
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """One note per message that has any, with how often each stands there."""
     for index, message in enumerate(conversation.messages):
-        texts = [text for text in _texts(message) if "|>" in text or "｜>" in text]
+        texts = [text for text in _texts(message) if any(part in text for part in _PARTS)]
         if not texts:  # nearly always
             continue
         if count := Counter(found for text in texts for found in _TOKEN.findall(text)):

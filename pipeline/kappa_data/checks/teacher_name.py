@@ -44,7 +44,8 @@ _ITSELF = re.compile(
     rf"speaking) (?:to|with)|call me) {_LIKELY}{_A}{_LIKELY}(?P<product>{_PRODUCTS})\b(?!['’]s)"
     rf"|\b(?:I(?:['’]m| am| was|['’]ve been| have been)|we are|you are|as an? AI)\b{_WHAT}"
     rf"(?:trained|made|created|developed|built|designed|provided|released|powered|run|hosted)"
-    rf"(?: and \w+)? by (?:the (?:team|people|folks|company) at )?(?P<maker>{_MAKERS}|"
+    rf"(?: and \w+)? by (?:the )?(?:(?:\w+ )?(?:team|people|folks|company) (?:at|of) )?"
+    rf"(?P<maker>{_MAKERS}|"
     rf"{_PRODUCTS})\b"
     rf"|\bmy (?:maker|creator|developer|company|team|parent company)s?,? (?:at |is |are |was )?"
     rf"(?P<mine>{_MAKERS})\b"
@@ -54,7 +55,7 @@ _ITSELF = re.compile(
     re.IGNORECASE,
 )
 _STOCK = re.compile(
-    r"\bas an? (?:\w+ )?(?:AI (?:language )?model|(?:large )?language model|"
+    r"\b(?:as|being) an? (?:\w+ )?(?:AI (?:language )?model|(?:large )?language model|"
     r"artificial intelligence (?:language )?model|LLM)\b(?! (?:is|can|could|would|has|for|to)\b)"
     r"|\b(?:I(?:['’]m| am)|we are) (?:just |only |simply |"
     r"merely )?an? (?:\w+ )?(?:AI language model|"
@@ -71,7 +72,9 @@ _STOCK = re.compile(
     r"|\b(?:events?|news|develop\w+|happened|released|information|occurred|knowledge)\b[^.\n]{0,60}"
     r"\b(?:since|after) my (?:last|latest|most recent) update\b"
     r"|\b(?:the|a) knowledge cut[ -]?off (?:is|of|date)\b|\bknowledge cut[ -]?off: ?\d"
-    r"|\bI (?:was|am|have been) (?:last )?trained on (?:data|text|a (?:large|vast|diverse)|"
+    r"|\b(?:data|text|texts|information|corpus|material) (?:that |which )?I (?:was|have been) "
+    r"trained on\b|\bI (?:was|am|have been) (?:last )?trained on (?:data|text|a (?:large|vast|"
+    r"diverse)|"
     r"information)\b",
     re.IGNORECASE,
 )

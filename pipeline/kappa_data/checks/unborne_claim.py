@@ -42,6 +42,12 @@ _TOTAL_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _IS = (" is", " are", " was", " were", " to", " of", "equals", "=", ":", "exactly", "now", "only")
+# A number that somebody else gives out: no letter of it can be reckoned.
+_REFERENCE = re.compile(
+    r"\b(?:reference|confirmation|booking|order|ticket|tracking|transaction|invoice|case|"
+    r"reservation|receipt)(?: (?:number|no\.?|code|id|reference))?(?: (?:is|was)|:) "
+    r"[*`#]{0,3}([A-Z0-9][A-Z0-9-]{4,20})(?![\w-])"
+)
 _LINE_BEFORE = re.compile(r"\b(?:on|at|in|see|from) line $", re.IGNORECASE)
 _EXIT_BEFORE = re.compile(
     r"\b(?:exited|ended|finished|returned|failed|completed|succeeded|came back) (?:\w+ )?with "
@@ -143,6 +149,9 @@ def _claims(
         for found in _PRINTED.finditer(content):
             if not _NOT_SEEN.search(_sentence(content, found)):
                 yield found[0], seen.holds(flat(found[1]))
+    for found in _REFERENCE.finditer(content):
+        if any(map(str.isdigit, found[1])) and not _NOT_SEEN.search(_sentence(content, found)):
+            yield found[0], seen.holds(flat(found[1]))
     folded = content.lower()
     if any(each in folded for each in _PASSED) and any(each in folded for each in _OF_TESTS):
         for found in _PASS.finditer(content):
