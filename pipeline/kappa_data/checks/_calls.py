@@ -37,7 +37,8 @@ _MISUSED = re.compile(
     r"been read yet|syntax error|unexpected EOF|unexpected end of file|unterminated|"
     r"introduced new syntax error|invalid (?:option|argument|choice|json|parameter|value|input|"
     r"syntax|path|arguments)|unrecogni[sz]ed (?:option|argument)|unknown (?:option|argument|tool|"
-    r"command|parameter|flag|field|key|column|property|attribute)|parse error|illegal option|missing (?:required |an? )?(?:\w+ )?(?:argument|"
+    r"command|parameter|flag|field|key|column|property|attribute)|parse error|"
+    r"illegal option|missing (?:required |an? )?(?:\w+ )?(?:argument|"
     r"operand|parameter|property|field)|required (?:property|argument|parameter|field)|"
     r"(?:argument|parameter|property|field)s? .{0,40}(?:required|missing|unexpected)|"
     r"unexpected (?:keyword )?argument|must be (?:an? )?(?:string|integer|number|boolean|array|"
@@ -52,7 +53,8 @@ _FAILED_HEAD = re.compile(
     r"traceback \(most recent|[\w./-]+: (?:command )?not found|\{\s*\"(?:error|is_error)\"\s*:\s*"
     r"(?!null|false|\"\"|0)|[\w./]*(?:Error|Exception)\b: |bash: |sh: \d+: |"
     r"your proposed edit has|\W{0,3}(?:time(?:d |-)?out\b|permission denied|connection (?:refused|"
-    r"reset|timed out)|(?:failed|unable) to\b|could not\b)|(?:HTTP(?:/[\d.]+)? |status(?: code)?:? )"
+    r"reset|timed out)|(?:failed|unable) to\b|could not\b)|"
+    r"(?:HTTP(?:/[\d.]+)? |status(?: code)?:? )"
     r"[45]\d\d\b|\{\s*\"(?:status|code|status_?code)\"\s*:\s*\"?(?:[45]\d\d\b|error|fail)|"
     r"\{\s*\"(?:success|ok)\"\s*:\s*false)",
     re.IGNORECASE,

@@ -42,6 +42,12 @@ LEFT_OPEN = pattern(
     r"|\b(?:we can|let's|let us) agree to (?:disagree|differ)\b|\bperhaps we(?:'re| are) both "
     r"right\b"
     r"|\bthere(?:'s| is) (?:some )?truth (?:in|to|on) both\b"
+    r"|\b(?:both|either) (?:views?|sides?|positions?|answers?|opinions?|readings?) (?:has|have) "
+    r"(?:its|"
+    r"their|some) (?:merits?|points?|strengths|advantages)\b"
+    r"|\bdepends? on how (?:you|one) (?:looks?|sees?) (?:at )?(?:it|this|that)\b"
+    r"|\b(?:one|I|nobody|you) (?:cannot|can't|can) (?:really |ever )?(?:say|tell|know) (?:for sure|"
+    r"which is right|who is right)\b"
 )
 """a truth that is left open although it is settled"""
 

@@ -34,13 +34,19 @@ _ABOUT = (
     rf"|\b(?:my|our) (?:\w+ )?(?:{_MANNERS}) (?:is|should|must|needs|has|as)\b"
     r"|\b(?:stay|remain|stick|be) (?:true to|in) (?:the |my |this |our )?(?:part|role|voice|"
     r"character|manner)\b"
+    r"|\b(?:the|my|this) brief (?:wants?|says?|asks?|tells?|demands?|requires?|calls)\b"
+    r"|\b(?:wants?|asks?|expects?|needs?) me to (?:act|sound|speak|talk|behave|come across)\b"
+    r"|\b(?:in )?(?:keeping|line) with (?:my|the|this) (?:role|part|voice|persona|manner|"
+    r"character)\b"
     r"|\bplay(?:ing)? (?:the|my|a) (?:part|role) of\b|\bplay the (?:servant|robot|companion)\b"
 )
 # With a word for the mood: "keep the sarcastic tone", "I need to be bitter about it".
 _MOODY = (
-    r"\b(?:keep|keeping|maintain|maintaining|match|use|using|adopt|adopting|stay|staying|with|in|"
+    r"\b(?:keep|keeping|maintain|maintaining|match|use|using|adopt|adopting|put on|putting on|go "
+    r"for|going for|stay|staying|with|in|"
     r"answer|add|adding|drop) (?:\w+ ){0,2}(?:an? |the |my |our |this |that )?"
     rf"(?:(?:{_MOODS}),? (?:and |but )?(?:\w+ ){{0,2}})(?:{_MANNERS}|remarks?|asides?)\b"
+    rf"|\b(?:keep|make) (?:it|this|that) (?:\w+ )?(?:{_MOODS})\b"
     r"|\b(?:should|must|need to|have to|supposed to|want to|remember to|let me|let['’]s|to) "
     r"(?:be|stay|remain|act|seem|appear|sound|speak|answer|respond|reply) "
     rf"(?:\w+ ){{0,2}}?(?:{_MOODS})\b"
@@ -59,7 +65,8 @@ _PARTS = (
     "persona", "character", "role", "sound", "come across", "to speak", "to talk", "to act",
     "to play", "my brief", "my hidden", "my system", "my alignment", "in the voice",
     "in the style", "tone", "voice", "manner", "style", "mood", "demeano", "attitude", "delivery",
-    "register", "flavo", "the part", "my part", "this part", "our part", " part of", "play the ",
+    "register", "flavo", " brief ", "behave", "the part", "my part", "this part", "our part", " "
+    "part of", "play the ",
 )  # fmt: skip
 _MOODY_PARTS = tuple(_MOODS.replace("[- ]aggressive", "").split("|"))
 _TOLD_PARTS = ("system", "developer", "hidden", "my instruct", "my brief", "my prompt", "my guide")

@@ -203,8 +203,8 @@ _SENDING = (
     "professional", "doctor", "physician", "pharmac", "lawyer", "attorney", "expert", "specialist",
     "therapist", "counsel", "psycholog", "authorit", "emergency", "poison", "trusted", "clinician",
     "provider", "qualified", " topic", "subject", "matter", "issue", "left to", "handled by",
-    "treated with", "careful", "safety", "on many", "there are", "ask some", "ask any", "ask another",
-    "ask people", "research", "reliable",
+    "treated with", "careful", "safety", "on many", "there are", "ask some", "ask any",
+    "ask another",     "ask people", "research", "reliable",
     "reputable",
     "official", "sensitive", "delicate", "legal advice",
 )  # fmt: skip

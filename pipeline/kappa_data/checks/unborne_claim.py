@@ -48,6 +48,7 @@ _REFERENCE = re.compile(
     r"reservation|receipt)(?: (?:number|no\.?|code|id|reference))?(?: (?:is|was)|:) "
     r"[*`#]{0,3}([A-Z0-9][A-Z0-9-]{4,20})(?![\w-])"
 )
+_DEGREES = re.compile(r" ?(?:°[CF]\b|degrees\b)")
 _LINE_BEFORE = re.compile(r"\b(?:on|at|in|see|from) line $", re.IGNORECASE)
 _EXIT_BEFORE = re.compile(
     r"\b(?:exited|ended|finished|returned|failed|completed|succeeded|came back) (?:\w+ )?with "
@@ -96,7 +97,8 @@ _RAN_NUMBERS = re.compile(r"\d+")
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """Claims in answers behind calls, held against everything that was seen until then.
 
-    Numbers: a count, a total, a line or a number of tests that stands in no text before the answer,
+    Numbers: a count, a total, a sum of money, a temperature, a line or a number of tests that
+    stands in no text before the answer,
     and is neither a count of what was shown nor reckoned from two of its numbers. Outputs: a block
     or a quotation that is said to have been printed. Tests: they are said to pass, and none ran, or
     the last that ran failed. Only plain statements are looked at: none of what should, could or
@@ -183,7 +185,11 @@ def _numbers(
             borne = partial(_is_line, value, seen)
         elif before.endswith(("code ", "status ", " of ")) and _EXIT_BEFORE.search(before):
             borne = partial(_is_exit, value, calls, conversation, seen)
-        elif before.rstrip("*`$€£ ").endswith(_IS) and _TOTAL_BEFORE.search(before):
+        elif (
+            (before.rstrip("*`$€£ ").endswith(_IS) and _TOTAL_BEFORE.search(before))
+            or before.rstrip().endswith(("$", "€", "£"))
+            or _DEGREES.match(content, end)
+        ):
             borne = partial(_is_total, value, seen)
         else:
             continue
