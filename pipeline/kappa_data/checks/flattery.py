@@ -119,7 +119,9 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         if found := _PRAISES.search(turn.said[:OPENING_CHARS]):
             yield Finding("flattery", "untrain", turn.index, evidence(found[0]))
             continue
-        if "you" not in lowered and not found_in(("!", "work", "people"), lowered):
+        if "you" not in lowered and not found_in(
+            ("!", "work", "people", "somebody", "someone"), lowered
+        ):
             continue
         severity: Severity = "note" if imported else "untrain"
         for sentence in sentences(turn.said):

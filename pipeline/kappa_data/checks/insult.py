@@ -84,7 +84,7 @@ _INSULT = pattern(
     rf"deaf|{_ALWAYS})(?: (?:are|can) you)?\s*(?:[?!.,]|or\b|to\b|that\b)"
     r"|\byou (?:clearly |obviously |really )?(?:have no|lack (?:a|any)|were born without a|don't "
     r"have a) (?:brains?|intelligence|functioning brain|wits)\b"
-    r"|\b(?:too (?:stupid|dumb|dense|thick|slow|dim) (?:to|for) (?:\w+ ){0,3}(?:understand|grasp|"
+    r"|\b(?:too (?:stupid|dumb|dim) (?:to|for) (?:\w+ ){0,3}(?:understand|grasp|"
     r"read|think|you|know|see|get))\b"
 )
 _THREAT = pattern(
@@ -150,7 +150,7 @@ _WORDS = frozenset(
         "contemptible disgusting illiterate braindead hopeless brain brains intellect skull "
         "stupidity idiocy ignorance incompetence screw fuck fck piss damn shit disgust "
         "despise loathe blind deaf intelligence maim strangle torture bleed kys rot punished "
-        "sharpest brightest contempt donkey goat "
+        "miserable filthy sharpest brightest contempt donkey goat "
         "hanged whipped "
         "numbered nigger niggers niggerz nigga niggas niggaz niggah niggahs faggot faggots "
         "fagot fagots kike kikes chink chinks wetback wetbacks tranny trannies retard retards "
