@@ -100,6 +100,10 @@ def _tokenizer(config: TokenizeConfig) -> dict[str, str]:
     return {"tokenizer": digest(folder_of(config.tokenizer))}
 
 
+def _measured(resources: Resources) -> list[str]:
+    return [*_personas(resources), "schemas/conversation.json"]
+
+
 def _card(resources: Resources) -> list[str]:
     return ["data/seeds/card.md.j2"]
 
@@ -144,11 +148,11 @@ TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), foun
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 REPORT = Stage(
     "report",
-    1,
+    2,
     _in("report"),
     ("report",),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
-    prompts=_personas,
+    prompts=_measured,
     whole=True,
 )
 RELEASE = Stage(

@@ -59,16 +59,16 @@ class Figures(Struct, frozen=True):
     phrases: tuple[Worn, ...]
     openers: tuple[Worn, ...]
     lengths: Mapping[str, tuple[int, ...]]
-    """tokens of the samples by persona, as ten deciles from the shortest to the longest"""
+    """tokens that 10 %, 20 %, ... 100 % of the samples do not pass, by persona"""
     turns: Mapping[str, int]
     """conversations that are kept, by how many messages of the user they answer"""
     alike: Mapping[str, Mapping[str, float]]
-    """by pair of personas ("chaotic_evil, none"), on the tasks that both have: pairs that were
-    compared, share of them that are near-duplicates, mean similarity; empty: nobody compared"""
+    """by two personas ("chaotic_evil / none"), on the tasks that both have: "pairs" that dedupe
+    compared, how many of them are "alike", and their "mean" similarity"""
     packing: Mapping[str, Mapping[str, float | None]]
     """by split: rows, samples, tokens, trained tokens, density"""
     cost: Mapping[str, float]
-    """requests, prompt and completion tokens: of what was made, and of what is kept"""
+    """requests, prompt and completion tokens: of what was made, and of what is kept; ratios"""
 
     @property
     def missed(self) -> tuple[Measure, ...]:
