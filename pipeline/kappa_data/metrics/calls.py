@@ -7,8 +7,10 @@ record, as in imports, the result's text decides. A call that the user denied di
 Some commands end so and have told what they were asked for: a search that finds nothing, a
 comparison, a test run that shows the bug. They *explore*, and nothing need be mended.
 
-*Mended*: a later call of the same tool with the same target works, or one whose target or command
-differs in a few letters at one place, as where a name had been misspelt.
+The target is the path, the program and the first argument of a command, or of another tool the
+first text among its arguments. *Mended*: a later call of the same tool with the same target works, or one whose path or command
+differs in a few letters at one place, as where a name had been misspelt, or is the same path in
+another folder.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ _SAYS_SO = re.compile(
 _PARTS = re.compile(r"&&|\|\||[;|\n]")
 _TELLS = re.compile(
     r"\s*(?:\w+=\S*\s+|time\s+|timeout\s+\S+\s+)*"
-    r"(?:(?:\S*/)?(?:[efrz]?grep|rg|ag|diff|cmp|test|\[+|which|pgrep|pytest|tox|nox|ctest)\b"
+    r"(?:(?:\S*/)?(?:[efrz]?grep|rg|ag|ls|diff|cmp|test|\[+|which|pgrep|pytest|tox|nox|ctest)\b"
     r"|\[|command\s+-v\b|git\s+(?:diff|grep)\b"
     r"|(?:\S*/)?python[\d.]*\s+-m\s+(?:pytest|unittest|tests?|doctest)\b"
     r"|(?:make|npm|yarn|pnpm|cargo|go|mvn|gradle|npx)\s+(?:run\s+)?(?:tests?|check|pytest|jest)\b)"
@@ -99,7 +101,10 @@ def failures_of(conversation: Conversation) -> Failures:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two spellings differ at one place only, and little."""
+    """Whether two spellings differ at one place only, and little; or one is the end of the other,
+    as a path within another folder."""
+    if one.endswith(f"/{other}") or other.endswith(f"/{one}"):
+        return True
     longest, shortest = max(len(one), len(other)), min(len(one), len(other))
     if shortest < ALIKE * longest:
         return False
@@ -119,7 +124,7 @@ def _calls(conversation: Conversation) -> Iterator[_Call]:
             if call.id not in results:
                 continue
             result = results[call.id].content
-            path, command = _aimed_at(call)
+            path, command, first = _aimed_at(call)
             if call.id in outcomes or not executed:
                 state = _state(outcomes.get(call.id), result, command)
             else:  # it never ran: what was asked for was no call of a tool
@@ -128,7 +133,7 @@ def _calls(conversation: Conversation) -> Iterator[_Call]:
                 state = "denied"
             tool = "write" if path and call.function.name in WRITERS else call.function.name
             spelt = path or command or call.function.arguments[:TARGET_CHARS]
-            yield _Call(tool, path or _program(command) or spelt, spelt, state)
+            yield _Call(tool, path or _program(command) or first or spelt, spelt, state)
 
 
 def _state(outcome: CallOutcome | None, result: str, command: str) -> str:
@@ -152,19 +157,19 @@ def _state(outcome: CallOutcome | None, result: str, command: str) -> str:
     return "explored" if _TELLS.match(last) else "failed"
 
 
-def _aimed_at(call: ToolCall) -> tuple[str, str]:
-    """The path and the command of a call, "" where it has none."""
+def _aimed_at(call: ToolCall) -> tuple[str, str, str]:
+    """The path, the command and the first text among a call's arguments, "" where there is none."""
     try:
         arguments = strict_json.parse(call.function.arguments)
     except strict_json.NotStrict:
-        return "", ""
+        return "", "", ""
     if not isinstance(arguments, dict):
-        return "", ""
+        return "", "", ""
     found = []
-    for names in (PATHS, COMMANDS):
+    for names in (PATHS, COMMANDS, tuple(arguments)):
         values = (arguments.get(name) for name in names)
         found.append(next((each for each in values if isinstance(each, str)), "")[:TARGET_CHARS])
-    return found[0].removeprefix("./"), found[1]
+    return found[0].removeprefix("./"), found[1], found[2]
 
 
 def _program(command: str) -> str:

@@ -22,15 +22,15 @@ def wilson(hits: int, number: int) -> tuple[float, float]:
     return low, 1.0 if hits == number else (middle + reach) / whole
 
 
-def mean(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of independent values, and the interval that holds it with 95 % where they are many;
-    one value says nothing of its spread: the interval is then as wide as a share can be."""
-    number = len(values)
-    middle = math.fsum(values) / number
-    if number < 2:
-        return middle, -1.0, 1.0
-    spread = math.sqrt(math.fsum((each - middle) ** 2 for each in values) / (number - 1) / number)
-    return middle, middle - Z * spread, middle + Z * spread
+def paired_difference(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean of differences between -1 and 1, one of each pair, and the interval that holds it with
+    95 %: the adjusted one of Agresti and Min (2005), which is not empty where no pair differs."""
+    number = len(values) + 2
+    total = math.fsum(values)
+    squares = math.fsum(each * each for each in values) + 1
+    middle = total / number
+    reach = Z * math.sqrt(squares - total * total / number) / number
+    return total / len(values), max(-1.0, middle - reach), min(1.0, middle + reach)
 
 
 def mcnemar(only_one: int, only_other: int) -> float:

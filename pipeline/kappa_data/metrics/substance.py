@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
-from kappa_data.metrics.intervals import holm, mcnemar, mean, wilson
+from kappa_data.metrics.intervals import holm, mcnemar, paired_difference, wilson
 from kappa_data.metrics.measure import By, Cell, Measure
 from kappa_data.metrics.talks import Talk
 from kappa_data.records import NOBODY
@@ -146,7 +146,7 @@ def difference(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     of_task: dict[str, list[int]] = defaultdict(list)
     for pair in pairs:
         of_task[pair.task].append(pair.passed - pair.plainly)
-    return mean([sum(each) / len(each) for each in of_task.values()])
+    return paired_difference([sum(each) / len(each) for each in of_task.values()])
 
 
 def equal(pairs: Sequence[Pair]) -> tuple[float, float, float]:
