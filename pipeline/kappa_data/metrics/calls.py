@@ -8,9 +8,9 @@ Some commands end so and have told what they were asked for: a search that finds
 comparison, a test run that shows the bug. They *explore*, and nothing need be mended.
 
 The target is the path, the program and the first argument of a command, or of another tool the
-first text among its arguments. *Mended*: a later call of the same tool with the same target works, or one whose path or command
-differs in a few letters at one place, as where a name had been misspelt, or is the same path in
-another folder.
+first text among its arguments. *Mended*: a later call of the same tool with the same target works,
+or one whose path or command differs in a few letters at one place, as where a name had been
+misspelt, or is the same path in another folder.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -127,10 +127,22 @@ def round_trip(conversation: Conversation, chosen: Choices) -> Rendered:
         made, _ = samples(conversation, chosen)
     except (Unrenderable, msgspec.MsgspecError) as error:
         return Rendered(f"not rendered: {type(error).__name__}", {})
-    fault = ""
+    digests = {each.id: digest_of(each) for each in made}
+    # Several calls of one message are steps of their own, and may stand in several documents.
+    of_step: dict[int, set[str]] = defaultdict(set)
     for sample in made:
-        fault = fault or _back(conversation, sample, silent=chosen.train_on == "all_turns")
-    return Rendered(fault, {each.id: digest_of(each) for each in made})
+        texts = _texts(sample)
+        if texts is None:
+            return Rendered("other ids when encoded again", digests)
+        of_step[sample.step] |= texts
+    for step, texts in of_step.items():
+        message = conversation.messages[step]
+        wanted = [message.content, *(call.function.arguments for call in message.tool_calls[:1])]
+        if chosen.train_on != "all_turns":
+            wanted.append(message.reasoning or "")
+        if not all(each in texts for each in wanted if each):
+            return Rendered("other text when decoded", digests)
+    return Rendered("", digests)
 
 
 def digest_of(sample: Sample) -> str:
@@ -138,20 +150,15 @@ def digest_of(sample: Sample) -> str:
     return hashlib.sha256(sample.ids.tobytes() + sample.mask.tobytes()).hexdigest()
 
 
-def _back(conversation: Conversation, sample: Sample, *, silent: bool) -> str:
-    ids = sample.ids.tolist()
+def _texts(sample: Sample) -> set[str] | None:
+    """What stands between the control tokens; None where it does not encode to the same ids."""
     between: list[list[int]] = [[]]
-    for each in ids:
+    for each in sample.ids.tolist():
         if each in SPECIALS:
             between.append([])
         else:
             between[-1].append(each)
     again = encoder("reference").encode
     texts = [decode(each) for each in between]
-    if any(again(text).tolist() != own for text, own in zip(texts, between, strict=True) if own):
-        return "other ids when encoded again"
-    message = conversation.messages[sample.step]
-    wanted = [message.content, *(call.function.arguments for call in message.tool_calls[:1])]
-    wanted += [] if silent else [message.reasoning or ""]
-    whole = set(texts)
-    return "" if all(each in whole for each in wanted if each) else "other text when decoded"
+    same = all(again(text).tolist() == own for text, own in zip(texts, between, strict=True))
+    return set(texts) if same else None
