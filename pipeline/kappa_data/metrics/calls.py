@@ -9,8 +9,7 @@ comparison, a test run that shows the bug. They *explore*, and nothing need be m
 
 The target is the path, the program and the first argument of a command, or of another tool the
 first text among its arguments. *Mended*: a later call of the same tool with the same target works,
-or one whose path or command differs in a few letters at one place, as where a name had been
-misspelt, or is the same path in another folder.
+or one whose path or command is nearly spelt so (see `alike`).
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ WRITERS = ("edit_file", "write_file")
 TARGET_CHARS = 500
 """of a target or a command are compared"""
 ALIKE = 0.8
-"""share of the letters that two spellings have in common, from the front and from behind"""
+"""share of a spelling that another one has, which lacks the rest"""
 TRIES = 20
 """so many later calls of the same tool that work are looked at for another spelling"""
 
@@ -101,17 +100,18 @@ def failures_of(conversation: Conversation) -> Failures:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two spellings differ at one place only, and little; or one is the end of the other,
-    as a path within another folder."""
+    """Whether two neighbours changed places in one, or something is missing that is little beside
+    the rest; or one is the end of the other, as a path within another folder."""
     if one.endswith(f"/{other}") or other.endswith(f"/{one}"):
         return True
     longest, shortest = max(len(one), len(other)), min(len(one), len(other))
-    if shortest < ALIKE * longest:
-        return False
     front = next((at for at in range(shortest) if one[at] != other[at]), shortest)
     left = shortest - front
     behind = next((at for at in range(left) if one[-1 - at] != other[-1 - at]), left)
-    return front + behind >= ALIKE * longest
+    middle, other_middle = one[front : len(one) - behind], other[front : len(other) - behind]
+    if middle and other_middle:  # x1.py and x2.py are two files
+        return len(middle) == 2 and middle == other_middle[::-1]
+    return front + behind >= ALIKE * longest > 0
 
 
 def _calls(conversation: Conversation) -> Iterator[_Call]:
