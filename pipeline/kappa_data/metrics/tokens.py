@@ -33,9 +33,13 @@ class Read(Struct):
 
 
 def read_samples(
-    found: Iterable[Sample], drawn: Collection[str], stops: Collection[int], *, exact: bool
+    found: Iterable[Sample],
+    drawn: Collection[str] | None,
+    stops: Collection[int],
+    *,
+    exact: bool,
 ) -> Read:
-    """Everything of some samples; digests of the conversations that are `drawn`.
+    """Everything of some samples; digests of the conversations that are `drawn` (None: of all).
 
     `exact`: every trained run ends in its stop, as where each is what the model has to emit.
     """
@@ -54,7 +58,7 @@ def read_samples(
         lengths[sample.persona or NOBODY].append(length)
         if fault := fault_of_sample(sample, marks, exact=exact):
             read.faults.setdefault(of, fault)
-        if of in drawn:
+        if drawn is None or of in drawn:
             read.digests[sample.id] = digest_of(sample)
     read.lengths = {name: np.array(each, dtype=np.int32) for name, each in lengths.items()}
     return read

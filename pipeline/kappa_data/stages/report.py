@@ -96,8 +96,8 @@ class Looks(Struct, frozen=True):
     names: tuple[str, ...]
     voices: frozenset[str] | None
     """tasks whose voices are measured; None: all"""
-    drawn: frozenset[str]
-    """conversations that go through schema and tokens"""
+    drawn: frozenset[str] | None
+    """conversations that go through schema and tokens; None: all"""
     schema: str
     chosen: Choices | None
     """how they were rendered; None where that takes a tokenizer that is no part of the dataset"""
@@ -121,7 +121,7 @@ def run(ctx: Context[ReportConfig]) -> Outcome:
     looks = Looks(
         names=tuple(load_personas(ctx.resources)),
         voices=drawn(tasks, ctx.config),
-        drawn=drawn(ids, ctx.config) or frozenset(ids),
+        drawn=drawn(ids, ctx.config),
         schema=ctx.resources.read(SCHEMA),
         chosen=_rendering(ctx.inputs["tokenize"]),
     )
@@ -135,9 +135,10 @@ def run(ctx: Context[ReportConfig]) -> Outcome:
         bar.say("reading")
         whole = Gathered([])
         work = partial(gather, looks)
-        for part in map_ordered(work, parts, workers=ctx.config.workers):
-            _take(whole, part)
-            bar.advance(len(part.talks))
+        done = map_ordered(work, parts, workers=ctx.config.workers)
+        for (_, part), found in zip(parts, done, strict=True):
+            _take(whole, found)
+            bar.advance(part.records)
         read = _samples(ctx, looks.drawn)
         bar.say("measuring")
         figures = measured(ctx, _told(whole, ctx.inputs), read, looks)
@@ -173,7 +174,7 @@ def gather(looks: Looks, of: tuple[Became, Part]) -> Gathered:
         if talk.source == "import" and (opening := opening_of_import(conversation)):
             found.openings.append(opening)
         fault = fault_of(conversation)
-        if talk.id in looks.drawn:
+        if looks.drawn is None or talk.id in looks.drawn:
             fault = fault or against_schema(conversation, looks.schema)
             if looks.chosen is not None:
                 again = round_trip(conversation, looks.chosen)
@@ -250,7 +251,7 @@ def _rendering(tokenized: Sealed) -> Choices | None:
     return choices(config) if config.format == "harmony" else None
 
 
-def _samples(ctx: Context[ReportConfig], drawn: frozenset[str]) -> Read:
+def _samples(ctx: Context[ReportConfig], drawn: frozenset[str] | None) -> Read:
     """What the samples are like."""
     tokenized = ctx.inputs["tokenize"]
     stops = frozenset(tokenized.manifest.figures["stop ids"])
@@ -259,7 +260,7 @@ def _samples(ctx: Context[ReportConfig], drawn: frozenset[str]) -> Read:
     return merged(map_ordered(work, tokenized.parts("samples"), workers=ctx.config.workers))
 
 
-def read_part(drawn: frozenset[str], stops: frozenset[int], exact: bool, part: Part) -> Read:
+def read_part(drawn: frozenset[str] | None, stops: frozenset[int], exact: bool, part: Part) -> Read:
     """The samples of one part."""
     return read_samples(part.read(Sample), drawn, stops, exact=exact)
 
@@ -332,7 +333,8 @@ def _structure(
         for id in {*found.digests, *read.digests}:
             if found.digests.get(id) != read.digests.get(id):
                 faults.setdefault(id.rpartition("#")[0], "other tokens when rendered again")
-    return Structure(dict(sorted(faults.items())), len(kept), len(looks.drawn))
+    drawn = len(kept) if looks.drawn is None else len(looks.drawn)
+    return Structure(dict(sorted(faults.items())), len(kept), drawn)
 
 
 def _sameness(inputs: Mapping[str, Sealed], found: Gathered) -> Sameness:
