@@ -128,7 +128,7 @@ def run(ctx: Context[ReportConfig]) -> Outcome:
     parts = [
         (became, part)
         for (stage, name), became in OUTCOMES.items()
-        for part in ctx.inputs[stage].parts(name)
+        for part in _parts(ctx.inputs[stage], name)
     ]
     total = sum(part.records for _, part in parts)
     with ctx.progress.task("report", total=total) as bar:
@@ -211,7 +211,7 @@ def _told(whole: Gathered, inputs: Mapping[str, Sealed]) -> Gathered:
             whole.talks[at] = msgspec.structs.replace(talk, hits=tuple(hits[talk.id]))
     if "plan" not in inputs:
         return whole
-    ended = {each.id: each for each in inputs["generate"].read("quarantine", Rejected)}
+    ended = {id for part in _parts(inputs["generate"], "quarantine") for id in part.ids()}
     splits: dict[str, Split] = {}
     lost = []
     for slot in inputs["plan"].read("slots", Slot):
@@ -219,11 +219,12 @@ def _told(whole: Gathered, inputs: Mapping[str, Sealed]) -> Gathered:
         if slot.id in ended:
             lost.append(slot)
     aims = {}
-    for text in inputs["plan"].read("tasks", TaskText):
-        task = msgspec.json.decode(text.text, type=Task)
-        aims[task.id] = task.aim
-        if task.id in splits:
-            whole.openings.append(opening_of(task, splits[task.id]))
+    for part in _parts(inputs["plan"], "tasks"):
+        for text in part.read(TaskText):
+            task = msgspec.json.decode(text.text, type=Task)
+            aims[task.id] = task.aim
+            if task.id in splits:
+                whole.openings.append(opening_of(task, splits[task.id]))
     whole.talks.extend(talk_of_slot(slot, aims[slot.task_id]) for slot in lost)
     return whole
 
@@ -231,7 +232,7 @@ def _told(whole: Gathered, inputs: Mapping[str, Sealed]) -> Gathered:
 def _hits(validated: Sealed) -> dict[str, list[Hit]]:
     """By conversation, the findings that some measure counts."""
     found: dict[str, list[Hit]] = defaultdict(list)
-    for part in validated.parts("findings"):
+    for part in _parts(validated, "findings"):
         for each in part.read_some(Found):
             if each.rule in RULES:
                 found[each.conversation_id].append(Hit(intern(each.rule), each.message))
@@ -296,7 +297,7 @@ def measured(ctx: Context[ReportConfig], found: Gathered, read: Read, looks: Loo
         _structure(ctx.inputs, found, read, looks),
         _sameness(ctx.inputs, found),
     )
-    plan = ctx.inputs["plan"].manifest.figures["mix"] if "plan" in ctx.inputs else {}
+    plan = ctx.inputs["plan"].manifest.figures.get("mix", {}) if "plan" in ctx.inputs else {}
     return Figures(
         measures=tuple(each for result in results for each in result.measures(ctx.config)),
         cells=(*substance.cells(), *behaviour.cells(), *tools.cells()),
@@ -325,7 +326,7 @@ def _structure(
     kept = [talk.id for talk in found.talks if talk.kept]
     faults = read.faults | found.faults
     faults |= {id: "an id twice" for id, count in Counter(kept).items() if count > 1}
-    without = {each for part in inputs["tokenize"].parts("quarantine") for each in part.ids()}
+    without = {each for part in _parts(inputs["tokenize"], "quarantine") for each in part.ids()}
     for id in kept:
         if id not in read.of and id not in without:
             faults.setdefault(id, "neither sample nor reason")
@@ -384,6 +385,11 @@ def packing(packed: Sealed) -> dict[str, dict[str, float | None]]:
     wanted = ("rows", "samples", "tokens", "trained tokens", "density")
     splits: dict[str, dict[str, Any]] = packed.manifest.figures["splits"]
     return {split: {name: each[name] for name in wanted} for split, each in splits.items()}
+
+
+def _parts(sealed: Sealed, name: str) -> list[Part]:
+    """The parts of a set; none where the stage made no such set, as in an older dataset."""
+    return sealed.parts(name) if name in sealed.manifest.sets else []
 
 
 def _tasks(kept: Sealed) -> tuple[set[str], set[str]]:
