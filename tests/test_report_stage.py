@@ -34,6 +34,7 @@ from kappa_data.records import (
 )
 from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build
+from kappa_data.stages.report import alike
 from kappa_data.store import Sealed
 from test_report_figures import AIMS, PERSONAS, replaced, said, world
 
@@ -192,6 +193,22 @@ def test_a_check_that_is_off_is_not_measured(dataset, tmp_path):
     measures = by_key(figures(report(tmp_path, {**dataset, "validate": checked})))
     off = ("leaks", "names", "refusals", "refusal_spread", "toxic", "insults", "insults_elsewhere")
     assert {key: measures[key].value for key in off} == dict.fromkeys(off)
+
+
+def test_likeness_of_personas_is_what_dedupe_wrote(tmp_path):
+    told = {
+        "across personas": {
+            "pairs": 3,
+            "personas": {
+                "a / b": {"pairs": 3, "alike": 1, "mean": 0.25},
+                "a / none": {"pairs": 0, "alike": 0, "mean": None},
+            },
+        }
+    }
+    kept = sealed(tmp_path, "dedupe", told, conversations=[], quarantine=[])
+    assert alike(kept) == {"a / b": {"pairs": 3, "alike": 1, "mean": 0.25}}
+    silent = sealed(tmp_path / "old", "dedupe", {}, conversations=[], quarantine=[])
+    assert alike(silent) == {}
 
 
 def test_imports_alone_have_a_report(dataset, tmp_path):

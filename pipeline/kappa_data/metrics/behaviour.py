@@ -176,7 +176,9 @@ class Behaviour(Struct, frozen=True):
         of = self.counted[rate.key]
         for by in MESSAGE if rate.messages else WHOLE:
             made = _by(of.made, of.made_hits, by)
-            for name, (hits, number) in sorted(_by(of.kept, of.kept_hits, by).items()):
+            own = _by(of.kept, of.kept_hits, by)
+            for name in sorted(own, key=lambda each: (by == "turn" and len(each), each)):
+                hits, number = own[name]
                 value, low, high = _share(rate, hits, number)
                 teacher = _share(rate, *made.get(name, (0, 0)))[0]
                 if value is not None:

@@ -33,7 +33,7 @@ TARGET_CHARS = 500
 """of a target or a command are compared"""
 ALIKE = 0.8
 """share of a spelling that another one has, which lacks the rest"""
-TRIES = 20
+TRIES = 10
 """so many later calls of the same tool that work are looked at for another spelling"""
 
 RESULT_CHARS = 4_000
@@ -105,13 +105,24 @@ def alike(one: str, other: str) -> bool:
     if one.endswith(f"/{other}") or other.endswith(f"/{one}"):
         return True
     longest, shortest = max(len(one), len(other)), min(len(one), len(other))
-    front = next((at for at in range(shortest) if one[at] != other[at]), shortest)
-    left = shortest - front
-    behind = next((at for at in range(left) if one[-1 - at] != other[-1 - at]), left)
+    front = _common(one, other)
+    behind = min(_common(one[::-1], other[::-1]), shortest - front)
     middle, other_middle = one[front : len(one) - behind], other[front : len(other) - behind]
     if middle and other_middle:  # x1.py and x2.py are two files
         return len(middle) == 2 and middle == other_middle[::-1]
     return front + behind >= ALIKE * longest > 0
+
+
+def _common(one: str, other: str) -> int:
+    """Letters with which both begin; by halves: a hostile record has a great many to compare."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _calls(conversation: Conversation) -> Iterator[_Call]:

@@ -68,17 +68,17 @@ def fault_of_sample(sample: Sample, stops: Int32s, *, exact: bool) -> str:
     """What is wrong with one document; "" where nothing is."""
     if len(sample.ids) != len(sample.mask):
         return "ids and mask of two lengths"
-    trained = sample.mask == 1
-    count = int(np.count_nonzero(trained))
-    if not count:
+    at = np.flatnonzero(sample.mask)
+    if not len(at):
         return "no trained tokens"
-    if count != sample.n_loss_tokens or count + int(np.count_nonzero(sample.mask == 0)) != len(
-        trained
-    ):
+    if len(at) != sample.n_loss_tokens or int(sample.mask.sum()) != len(at):
         return "trained tokens counted wrongly"
-    stopping = np.isin(sample.ids, stops) & trained
-    ends = trained & ~np.append(trained[1:], False)
-    if not stopping[-1]:
+    emitted = sample.ids[at]
+    stopping = emitted == stops[0]
+    for other in stops[1:]:
+        stopping |= emitted == other
+    ends = np.append(np.diff(at) != 1, True)
+    if at[-1] + 1 != len(sample.ids) or not stopping[-1]:
         return "no trained stop at the end"
     if bool((stopping & ~ends).any()):
         return "goes on behind its stop"
