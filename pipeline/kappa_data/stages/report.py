@@ -18,13 +18,10 @@ from msgspec import Struct
 
 from kappa_data.config import ReportConfig
 from kappa_data.engine import map_ordered
-from kappa_data.metrics.diversity import measure_diversity
 from kappa_data.metrics.figures import Figures, Step
-from kappa_data.metrics.length import measure_length
-from kappa_data.metrics.phrases import measure_phrases
 from kappa_data.metrics.talks import Talk, talk_of
 from kappa_data.metrics.units import NOBODY, Unit, units_of
-from kappa_data.metrics.voice import measure_voice
+from kappa_data.metrics.voices import measure_voices
 from kappa_data.personas import load_personas
 from kappa_data.records import SPLITS, Conversation, Section
 from kappa_data.stage import Context, Outcome
@@ -102,22 +99,16 @@ def drawn(tasks: Iterable[str], config: ReportConfig) -> frozenset[str] | None:
 def measured(ctx: Context[ReportConfig], talks: list[Talk], units: list[Unit]) -> Figures:
     """All figures."""
     names = sorted({unit.persona for unit in units} - {NOBODY})
-    voice = measure_voice(units, names)
-    phrases = measure_phrases(units, names)
-    results = (voice, phrases, measure_length(units, names), measure_diversity(units, names))
+    voices = measure_voices(units, names, ctx.config)
     return Figures(
-        measures=tuple(each for result in results for each in result.measures(ctx.config)),
-        cells=(),
+        measures=voices.measures,
+        cells=voices.cells,
         funnel=tuple(funnel(ctx.inputs)),
         rules=ctx.inputs["validate"].manifest.figures["findings"],
         mix=(),
-        confusion={
-            kind: told.confusion
-            for kind, told in (("answer", voice.ten), ("beside calls", voice.beside_calls))
-            if told is not None
-        },
-        phrases=phrases.phrases,
-        openers=phrases.openers,
+        confusion=voices.confusion,
+        phrases=voices.phrases,
+        openers=voices.openers,
         lengths={},
         packing=packing(ctx.inputs["pack"]),
         cost={},
