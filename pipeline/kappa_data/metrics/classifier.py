@@ -14,6 +14,8 @@ import numpy as np
 
 from kappa_data.metrics.corpus import Corpus, Ints
 
+Words = np.ndarray[Any, np.dtype[np.str_]]
+
 FOLDS = 5
 RARELY, SELDOM = 4, 0.1
 """tasks of the training part that hold an n-gram, at least, for it to count, and their share: one
@@ -72,8 +74,8 @@ def _few(tasks: int) -> float:
 
 
 def guesses(
-    counts: Counts, rows: Ints, names: Sequence[str], deleted: Collection[int] = ()
-) -> np.ndarray[Any, np.dtype[np.str_]]:
+    counts: Counts, rows: Ints, names: Sequence[str] | Words, deleted: Collection[int] = ()
+) -> Words:
     """For each of `rows` the one of `names` (who spoke, by row) that a classifier guesses which saw
     no unit of its task, nor any n-gram of the columns `deleted`.
 
@@ -108,7 +110,7 @@ def guesses(
 
 
 def strongest(
-    counts: Counts, rows: Ints, names: Sequence[str], most: int
+    counts: Counts, rows: Ints, names: Sequence[str] | Words, most: int
 ) -> dict[str, list[int]]:
     """For each class the columns of the `most` n-grams that speak for it most, in a classifier of
     all `rows`."""

@@ -5,7 +5,7 @@ Intervals come from tasks drawn again with replacement, since the units of one t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from kappa_data.metrics.units import NOBODY
 
 RESAMPLED = 200
 
-Words = np.ndarray[Any, np.dtype[np.str_]]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Statistic = Callable[[Floats], Floats]
@@ -36,7 +35,11 @@ class Judged:
     was too little to guess from."""
 
     def __init__(
-        self, corpus: Corpus, rows: Ints, guessed: Sequence[str] | Words | None, classes: Sequence[str]
+        self,
+        corpus: Corpus,
+        rows: Ints,
+        guessed: Iterable[str] | None,
+        classes: Sequence[str],
     ) -> None:
         place = {name: at for at, name in enumerate(classes)}
         self.corpus = corpus

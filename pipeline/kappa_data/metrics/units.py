@@ -123,5 +123,6 @@ def _unit(
 def in_order(units: Iterable[Unit]) -> list[Unit]:
     """By task, speaker, conversation and turn."""
     return sorted(
-        units, key=lambda each: (each.task, each.persona, each.talk, each.turn, each.kind, each.text)
+        units,
+        key=lambda each: (each.task, each.persona, each.talk, each.turn, each.kind, each.text),
     )

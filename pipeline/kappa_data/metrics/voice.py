@@ -185,9 +185,7 @@ def _told(judged: Judged, mask: Mask, needed: int) -> Told:
     units = tables.sum(axis=(0, 2))
     scores = tuple(
         Score(name, found.value, found.low, found.high, int(number))
-        for name, found, number in zip(
-            judged.classes, resampled(f1_of, tables), units, strict=True
-        )
+        for name, found, number in zip(judged.classes, resampled(f1_of, tables), units, strict=True)
     )
     return Told(scores, judged.confusion(mask), fewest, needed)
 

@@ -20,7 +20,7 @@ from kappa_data.config import ReportConfig
 from kappa_data.engine import map_ordered
 from kappa_data.metrics.figures import Figures, Step
 from kappa_data.metrics.talks import Talk, talk_of
-from kappa_data.metrics.units import NOBODY, Unit, units_of
+from kappa_data.metrics.units import Unit, units_of
 from kappa_data.metrics.voices import measure_voices
 from kappa_data.personas import load_personas
 from kappa_data.records import SPLITS, Conversation, Section
@@ -98,8 +98,7 @@ def drawn(tasks: Iterable[str], config: ReportConfig) -> frozenset[str] | None:
 
 def measured(ctx: Context[ReportConfig], talks: list[Talk], units: list[Unit]) -> Figures:
     """All figures."""
-    names = sorted({unit.persona for unit in units} - {NOBODY})
-    voices = measure_voices(units, names, ctx.config)
+    voices = measure_voices(units, load_personas(ctx.resources), ctx.config)
     return Figures(
         measures=voices.measures,
         cells=voices.cells,
