@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
-from kappa_data.metrics.corpus import Corpus
+from kappa_data.metrics.corpus import Corpus, Ints
 from kappa_data.metrics.judged import Floats, redrawn
 from kappa_data.metrics.manner import manners
 from kappa_data.metrics.measure import Measure
@@ -120,11 +120,12 @@ def _centred(sums: Floats, said: Floats, weights: Floats) -> Floats:
     return centred
 
 
-def named(scores: Floats) -> np.ndarray:
+def named(scores: Floats) -> Ints:
     """From [persona, name] the name of each persona, one to one, with the highest sum."""
     from scipy.optimize import linear_sum_assignment
 
-    return np.array(linear_sum_assignment(-scores)[1])
+    found: Ints = linear_sum_assignment(-scores)[1]
+    return found
 
 
 def _unsure(names: Sequence[str], drawn: Floats) -> list[tuple[str, str]]:

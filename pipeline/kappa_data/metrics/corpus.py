@@ -95,8 +95,9 @@ class Corpus:
             return Grams(ids, starts, first, 1)
         size = shorter.size + 1
         last = shorter.starts + size - 1
-        inside = np.flatnonzero(last < len(self.words))
-        inside = inside[self.run[last[inside]] == self.run[shorter.starts[inside]]]
+        inside: Ints = np.flatnonzero(last < len(self.words))
+        same: Ints = self.run[last[inside]] - self.run[shorter.starts[inside]]
+        inside = inside[same == 0]
         starts = shorter.starts[inside]
         keys = shorter.ids[inside] * len(self.vocabulary) + self.words[starts + size - 1]
         _, at, ids = np.unique(keys, return_index=True, return_inverse=True)
