@@ -340,7 +340,7 @@ def test_a_catchphrase_in_a_fifth_of_the_turns_is_found() -> None:
 
 
 def test_shares_of_phrases_are_those_of_a_plain_count() -> None:
-    corpus = Corpus(made(4, own=6, kinds=3, turns=2)[:900])
+    corpus = Corpus(made(4, own=6, kinds=3, turns=2)[: 56 * 16])
     result = measure_phrases(corpus, NAMES)
     turns: dict[str, dict[tuple[str, int], set[str]]] = {}
     for unit in corpus.units:
