@@ -23,10 +23,7 @@ from kappa_data.engine import map_ordered
 from kappa_data.formats.samples import Choices, choices
 from kappa_data.metrics import mix
 from kappa_data.metrics.behaviour import RULES, measure_behaviour
-from kappa_data.metrics.diversity import measure_diversity
 from kappa_data.metrics.figures import Figures, Step
-from kappa_data.metrics.length import measure_length
-from kappa_data.metrics.phrases import measure_phrases
 from kappa_data.metrics.sameness import (
     Opening,
     Sameness,
@@ -44,8 +41,8 @@ from kappa_data.metrics.talks import Hit, Talk, talk_of, talk_of_slot
 from kappa_data.metrics.talks import Outcome as Became
 from kappa_data.metrics.tokens import Read, deciles, merged, read_samples
 from kappa_data.metrics.tools import measure_tools
-from kappa_data.metrics.units import NOBODY, Unit, units_of
-from kappa_data.metrics.voice import measure_voice
+from kappa_data.metrics.units import Unit, units_of
+from kappa_data.metrics.voices import measure_voices
 from kappa_data.personas import load_personas
 from kappa_data.records import (
     SPLITS,
@@ -279,38 +276,30 @@ def drawn(names: Iterable[str], config: ReportConfig) -> frozenset[str] | None:
 
 def measured(ctx: Context[ReportConfig], found: Gathered, read: Read, looks: Looks) -> Figures:
     """All figures."""
-    talks, units = found.talks, found.units
-    names = sorted({unit.persona for unit in units} - {NOBODY})
-    voice = measure_voice(units, names)
-    phrases = measure_phrases(units, names)
-    hostile = {each.name for each in load_personas(ctx.resources).values() if each.hostile}
+    talks = found.talks
+    personas = load_personas(ctx.resources)
+    voices = measure_voices(found.units, personas, ctx.config)
+    hostile = {each.name for each in personas.values() if each.hostile}
     behaviour = measure_behaviour(talks, looked_for(ctx.inputs["validate"]), hostile)
     substance, tools = measure_substance(talks), measure_tools(talks)
     results = (
-        voice,
-        phrases,
-        measure_length(units, names),
-        measure_diversity(units, names),
         substance,
         behaviour,
         tools,
         _structure(ctx.inputs, found, read, looks),
         _sameness(ctx.inputs, found),
     )
+    others = (each for result in results for each in result.measures(ctx.config))
     plan = ctx.inputs["plan"].manifest.figures.get("mix", {}) if "plan" in ctx.inputs else {}
     return Figures(
-        measures=tuple(each for result in results for each in result.measures(ctx.config)),
-        cells=(*substance.cells(), *behaviour.cells(), *tools.cells()),
+        measures=(*voices.measures, *others),
+        cells=(*voices.cells, *substance.cells(), *behaviour.cells(), *tools.cells()),
         funnel=tuple(funnel(ctx.inputs)),
         rules=ctx.inputs["validate"].manifest.figures["findings"],
         mix=tuple(mix.shares(plan, talks, read.of)),
-        confusion={
-            kind: told.confusion
-            for kind, told in (("answer", voice.ten), ("beside calls", voice.beside_calls))
-            if told is not None
-        },
-        phrases=phrases.phrases,
-        openers=phrases.openers,
+        confusion=voices.confusion,
+        phrases=voices.phrases,
+        openers=voices.openers,
         lengths={name: deciles(each) for name, each in read.lengths.items()},
         turns=mix.turns(talks),
         alike=alike(ctx.inputs["dedupe"]),
