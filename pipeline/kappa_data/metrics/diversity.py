@@ -14,12 +14,17 @@ from itertools import pairwise
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
+from kappa_data.metrics.corpus import Corpus
 from kappa_data.metrics.measure import Measure
-from kappa_data.metrics.units import NOBODY, Unit, paired, words
+from kappa_data.metrics.units import NOBODY, words
 
 TITLES = {"zlib": "zlib", "self_repetition": "self-repetition", "distinct": "distinct-2"}
 _SELF = 4
 """words of a run that counts as repeated where another unit has it"""
+
+
+FEWEST = 10_000
+"""words of each class, at least"""
 
 
 class Sample(Struct, frozen=True):
@@ -54,20 +59,21 @@ class Diversity(Struct, frozen=True):
             value = by_name[worst] if worst else None
             bar = getattr(targets, key)
             name = f"{TITLES[key]} over none's"
-            found.append(Measure(key, name, value, "at most", bar, detail=worst or ""))
+            detail = worst or f"{self.size} of {FEWEST} words of each"
+            found.append(Measure(key, name, value, "at most", bar, number=self.size, detail=detail))
         return tuple(found)
 
 
-def measure_diversity(units: Sequence[Unit], personas: Sequence[str]) -> Diversity:
+def measure_diversity(corpus: Corpus, personas: Sequence[str]) -> Diversity:
     """Of the answers on the tasks that all of `personas` and NOBODY have units of."""
-    chosen = [unit for unit in paired(units, [*personas, NOBODY]) if unit.kind == "answer"]
     texts: dict[str, list[list[str]]] = {name: [] for name in (*personas, NOBODY)}
+    chosen = [corpus.units[at] for at in corpus.rows(list(texts)) if not corpus.beside[at]]
     # Drawn order: by name a longer voice's sample would hold fewer kinds of tasks than a shorter's.
     for unit in sorted(chosen, key=lambda unit: zlib.crc32(unit.task.encode())):
         texts[unit.persona].append(words(unit.text))
     size = min(sum(map(len, said)) for said in texts.values())
-    if not size:
-        return Diversity({}, 0)
+    if size < FEWEST:
+        return Diversity({}, size)
     return Diversity({name: sample(first(said, size)) for name, said in texts.items()}, size)
 
 
