@@ -1,7 +1,7 @@
 """Planted defects over the embedded teacher's voices: each trips its measure, and no other than
 those that it names may change between kept and missed.
 
-The data are what the embedded teacher says on real tasks, in four voices and in none.
+The data are what the embedded teacher says on real tasks, in three voices and in none.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from kappa_data.resources import Resources
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import voices as yardstick
 
-NAMES = ("chaotic_good", "lawful_neutral", "neutral_evil", "neutral_good")
+NAMES = ("chaotic_good", "lawful_neutral", "neutral_evil")
 BLANKED, WORN, OTHER = "neutral_evil", "chaotic_good", "lawful_neutral"
-TASKS = 260
+TASKS = 300
 OF_NONE = {"none_f1", "none_taken", "persona_lost"}
 # Repetition is a close run in these voices: what is said twice more or less may move it.
 OF_REPETITION = {"zlib", "self_repetition", "distinct"}
