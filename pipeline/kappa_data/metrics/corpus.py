@@ -83,7 +83,8 @@ class Corpus:
         wanted = speaker >= 0
         there = np.zeros((int(self.tasks.max(initial=-1)) + 1, len(personas)), dtype=bool)
         there[self.tasks[wanted], speaker[wanted]] = True
-        found: Ints = np.flatnonzero(wanted & there.all(axis=1)[self.tasks])
+        whole = np.flatnonzero(there.all(axis=1))
+        found: Ints = np.flatnonzero(wanted & np.isin(self.tasks, whole))
         return found
 
     def longer(self, shorter: Grams | None) -> Grams:
