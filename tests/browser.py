@@ -90,9 +90,7 @@ class Page:
         if whole:
             size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
             clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-            told = await self.call(
-                "Page.captureScreenshot", captureBeyondViewport=True, clip=clip
-            )
+            told = await self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(told["data"]))
 
     def complaints(self) -> list[str]:

@@ -222,9 +222,7 @@ def read(found: Sequence[Source], validated: Sealed, chosen: Iterable[Entry]) ->
         yield shown[each]
 
 
-def _at(
-    source: Source, places: Mapping[int, Entry], record: type[R]
-) -> Iterator[tuple[Entry, R]]:
+def _at(source: Source, places: Mapping[int, Entry], record: type[R]) -> Iterator[tuple[Entry, R]]:
     """The records at some positions of a set; row groups without one are not decoded."""
     start = 0
     for part in source.sealed.parts(source.set):

@@ -5,6 +5,7 @@ The file is written by `kappa-data judge`; here only the fields that are shown a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -67,7 +68,7 @@ class Opinion(Struct, frozen=True):
     voice_and_classifier: Agreement
     wrong_and_verifier: Agreement
 
-    def stale(self, outputs: dict[str, Sealed]) -> bool:
+    def stale(self, outputs: Mapping[str, Sealed]) -> bool:
         """Whether it is about other conversations than those that are there now."""
         judged = outputs.get(self.stage)
         return judged is None or judged.manifest.sets["conversations"].digest != self.judged

@@ -26,19 +26,23 @@ from kappa_data.disk import write_durably
 from kappa_data.formats.samples import choices
 from kappa_data.metrics.figures import Figures, of_sections
 from kappa_data.printable import one_line
-from kappa_data.records import Section
+from kappa_data.records import Section, canonical_json
 from kappa_data.report_page import charts, drawn, tables
 from kappa_data.report_page.drawing import Chart, svg
 from kappa_data.report_page.opinion import Opinion
 from kappa_data.report_page.palette import DARK, LIGHT, ROLES, Colours
 from kappa_data.report_page.talk import compressed, packed
-from kappa_data.resources import Resources
+from kappa_data.resources import Resources, digest_of
 from kappa_data.store import Sealed
 
 TEMPLATE = "data/seeds/report/page.html.j2"
 STYLE = "data/seeds/report/page.css"
 SCRIPT = "data/seeds/report/page.js"
 FILE = "report.html"
+VERSION = 1
+"""raised where the same figures make another page"""
+HEAD = 2_000
+"""bytes in which a page says which one it is"""
 
 
 class Samples(Struct, frozen=True):
@@ -57,29 +61,51 @@ def write(
     settings: Settings,
     resources: Resources,
     opinion: Opinion | None = None,
-) -> int:
+) -> None:
     """Writes the page of the report among `outputs` (by the stages' names), whole or not at all.
 
-    Gives its bytes. The same outputs, settings and opinion give the same file.
+    The same outputs, settings and opinion give the same file: where it is there it is left alone.
     """
     sealed = outputs["report"]
+    told = None if opinion is None else tables.opinion(opinion) | {"stale": opinion.stale(outputs)}
+    identity = digest_of(
+        {
+            "version": str(VERSION),
+            "report": sealed.manifest.key,  # it has all earlier stages in it
+            "dataset": dataset,
+            "samples": str(settings.report.samples),
+            "opinion": canonical_json(told),
+            **{name: resources.read(name) for name in (TEMPLATE, STYLE, SCRIPT)},
+        }
+    )
+    if _is_there(path, identity):
+        return
     figures = of_sections(list(sealed.read("report", Section)))
     page = render(
         figures,
         samples(outputs, settings),
         {
             "dataset": dataset,
-            "created": sealed.manifest.created,
+            "created": sealed.manifest.created[:16].replace("T", " "),
             "version": sealed.manifest.kappa_data,
             "key": sealed.manifest.key,
+            "identity": identity,
             "format": settings.tokenize.format,
         },
         resources,
-        opinion and tables.opinion(opinion) | {"stale": opinion.stale(dict(outputs))},
+        told,
     ).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, page)
-    return len(page)
+
+
+def _is_there(path: Path, identity: str) -> bool:
+    """Whether the file is the page of that identity, which stands near its beginning."""
+    try:
+        with path.open("rb") as file:
+            return f'content="{identity}"'.encode() in file.read(HEAD)
+    except FileNotFoundError:
+        return False
 
 
 def samples(outputs: Mapping[str, Sealed], settings: Settings) -> Samples:

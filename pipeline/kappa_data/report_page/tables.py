@@ -167,7 +167,9 @@ def opinion(found: Opinion) -> dict[str, Any]:
     rows = []
     for name in names:
         voice, help = found.voice.get(name), found.substance.get(name)
-        row = [_part(voice.right), str(voice.wrong), _part(voice.flipped)] if voice else ["", "", ""]
+        row = (
+            [_part(voice.right), str(voice.wrong), _part(voice.flipped)] if voice else ["", "", ""]
+        )
         row += (
             [_part(help.equal), str(help.better), str(help.worse), _part(help.flipped)]
             if help

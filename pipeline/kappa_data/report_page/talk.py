@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from kappa_data.formats.construction import Format, Unrenderable
 from kappa_data.formats.samples import Choices, samples
