@@ -19,19 +19,31 @@ class Step(Struct, frozen=True):
     rejected: Mapping[str, int]
 
 
+class Held(Struct, frozen=True):
+    """A place where a phrase stands; `text`: the words around it, the substance masked by ¤."""
+
+    conversation: str
+    turn: int
+    """which message of the user was answered, from 1"""
+    text: str
+
+
 class Worn(Struct, frozen=True):
     """A frequent phrase of a persona.
 
     `share`: of its turns, those that hold the phrase. `brought`: that minus the share among no
     persona's turns, since what everybody says about a task is no catchphrase; the choice is by it.
-    `examples`: where it stands.
+    `low`, `high`: the interval of `brought`. `turns`: of the persona. `examples`: three places.
     """
 
     persona: str
     phrase: str
     share: float
     brought: float
-    examples: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    turns: int = 0
+    examples: tuple[Held, ...] = ()
 
 
 class Share(Struct, frozen=True):
@@ -55,8 +67,10 @@ class Figures(Struct, frozen=True):
     """findings of validate, by rule"""
     mix: tuple[Share, ...]
     confusion: Mapping[str, Mapping[str, Mapping[str, int]]]
-    """[answer or beside calls][who spoke][who was guessed]: units"""
+    """[answer, beside calls or anchor][who spoke][who was guessed]: units; of the anchor: units,
+    and whose brief's example turns they are most like"""
     phrases: tuple[Worn, ...]
+    """five of each persona at most, the most worn first; openers likewise"""
     openers: tuple[Worn, ...]
     lengths: Mapping[str, tuple[int, ...]]
     """tokens of the samples by persona, as ten deciles from the shortest to the longest"""
