@@ -151,7 +151,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(TEMPLATE).render(
+    text = environment.get_template(TEMPLATE).render(
         facts=facts,
         policy=policy(style, script),
         style=Markup(style),
@@ -170,6 +170,7 @@ def render(
         opinion=opinion,
         **_charts(figures),
     )
+    return f"{text.strip()}\n"
 
 
 def style_sheet(resources: Resources) -> str:

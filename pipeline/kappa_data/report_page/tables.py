@@ -125,7 +125,8 @@ def worn(found: Iterable[Worn]) -> list[dict[str, Any]]:
             "phrase": each.phrase,
             "share": f"{each.share:.1%}",
             "brought": f"{each.brought:+.1%}",
-            "examples": list(each.examples),
+            "between": f"{each.low:.1%} – {each.high:.1%}" if each.turns else "",
+            "examples": [(held.conversation, held.turn, held.text) for held in each.examples],
         }
         for each in found
         if each.phrase
