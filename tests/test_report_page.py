@@ -19,11 +19,12 @@ import pytest
 
 from conftest import kappa, said
 from kappa_data.config import Settings
+from kappa_data.errors import StageError
 from kappa_data.formats.samples import choices, samples
 from kappa_data.metrics.figures import Figures, of_sections
 from kappa_data.printable import plain
 from kappa_data.records import ConversationFinding, Finding, Rejected
-from kappa_data.report_page import charts, page, tables
+from kappa_data.report_page import charts, opinion, page, tables
 from kappa_data.report_page.drawing import svg
 from kappa_data.report_page.drawn import Entry, draw
 from kappa_data.report_page.palette import DARK, LIGHT
@@ -80,16 +81,19 @@ class Read(HTMLParser):
 
 
 def unpacked(text: str) -> tuple[list[list[object]], list[dict[str, object]]]:
-    """The index and the chunks of a page."""
-    (data,) = [each for each in Read(text).inside["script"] if each.startswith('{"index"')]
-    plain = json.loads(data)
+    """The index and the chunks of a page, or of its data."""
+    if not text.startswith('{"index"'):
+        (text,) = [each for each in Read(text).inside["script"] if each.startswith('{"index"')]
+    plain = json.loads(text)
     both = [json.loads(gzip.decompress(base64.b64decode(each)))
             for each in (plain["index"], *plain["chunks"])]  # fmt: skip
     return both[0], both[1:]
 
 
-def hostile(root: Path) -> str:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A page of a dataset in which every text of every record is hostile."""
+    root = tmp_path_factory.mktemp("hostile")
     talks = [spoilt(conversation("maths/1", name)) for name in (None, "lawful_good")]
     twin = spoilt(conversation("maths/2", "chaotic_evil"))
     found = spoilt(Finding("leak", "reject", 2, "words of the brief"))
@@ -100,9 +104,8 @@ def hostile(root: Path) -> str:
     return (root / "page.html").read_text()
 
 
-def test_hostile_texts_make_no_element_and_stay_readable(tmp_path: Path) -> None:
-    text = hostile(tmp_path)
-    found = Read(text)
+def test_hostile_texts_make_no_element_and_stay_readable(hostile: str) -> None:
+    found = Read(hostile)
     usual = Read(page.render(complete(), page.Samples("{}", 0, 0, {"t": 1}), facts(), Resources()))
     assert {tag for tag, _ in found.elements} <= {tag for tag, _ in usual.elements} | {"strong"}
     assert Counter(tag for tag, _ in found.elements)["script"] == 2
@@ -111,13 +114,13 @@ def test_hostile_texts_make_no_element_and_stay_readable(tmp_path: Path) -> None
         assert given.get("id") != "pwned"
         assert not any(name.startswith("on") or name in ("src", "style") for name in given), tag
         assert (given.get("href") or "#").startswith("#")
-    assert not UNSEEN.search(text)
+    assert not UNSEEN.search(hostile)
     assert found.text.count(WRITTEN) > 100
     assert "49" not in {each.strip() for each in found.text.split()}  # no template is run
 
 
-def test_hostile_conversations_are_in_the_page_as_they_are_to_be_read(tmp_path: Path) -> None:
-    index, chunks = unpacked(hostile(tmp_path))
+def test_hostile_conversations_are_in_the_page_as_they_are_to_be_read(hostile: str) -> None:
+    index, chunks = unpacked(hostile)
     assert {row[4] for row in index} == {"kept", "rejected"}
     texts = "\n".join(map(json.dumps, chunks))
     assert "alert(1)" in texts and not UNSEEN.search("".join(str(each) for each in chunks))
@@ -131,8 +134,8 @@ def facts(**more: str) -> dict[str, str]:
     return {name: name for name in names} | more
 
 
-def test_the_policy_names_the_one_style_sheet_and_the_one_script(tmp_path: Path) -> None:
-    found = Read(hostile(tmp_path))
+def test_the_policy_names_the_one_style_sheet_and_the_one_script(hostile: str) -> None:
+    found = Read(hostile)
     (policy,) = [given["content"] for tag, given in found.elements
                  if given.get("http-equiv") == "Content-Security-Policy"]  # fmt: skip
     script = next(each for each in found.inside["script"] if not each.startswith('{"index"'))
@@ -218,10 +221,8 @@ def test_charts_of_hostile_names_hold_them_as_text() -> None:
                     not re.fullmatch(r"confusion-\d-\w+", each.get("id", ""))]  # fmt: skip
 
 
-def test_ids_of_a_page_are_there_once(tmp_path: Path) -> None:
-    page.write(tmp_path / "p.html", "d", outputs(tmp_path, [conversation("a/1", None)]),
-               Settings(), Resources())  # fmt: skip
-    found = Read((tmp_path / "p.html").read_text())
+def test_ids_of_a_page_are_there_once(hostile: str) -> None:
+    found = Read(hostile)
     ids = Counter(given["id"] for _, given in found.elements if "id" in given)
     assert ids and max(ids.values()) == 1
     used = {str(given["href"])[1:] for _, given in found.elements if given.get("href")}
@@ -268,7 +269,7 @@ def test_the_browser_holds_messages_findings_and_tokens_of_every_outcome(tmp_pat
         [Rejected(twin.id, "dedupe", None, (reason,), twin)], [note],
     )  # fmt: skip
     found = page.samples(made, Settings())
-    index = json.loads(gzip.decompress(base64.b64decode(json.loads(found.data)["index"])))
+    index, chunks = unpacked(found.data)
     assert (found.number, found.whole) == (6, 6)
     assert found.teachers == {"some-model": 5}
     outcomes = {row[0]: (row[4], row[5]) for row in index}
@@ -280,7 +281,6 @@ def test_the_browser_holds_messages_findings_and_tokens_of_every_outcome(tmp_pat
         "maths/3:none": ("rejected", ["leak"]),
         "maths/9:none": ("rejected", ["cut off"]),
     }
-    _, chunks = unpacked(page.render(complete(), found, facts(), Resources()))
     row = next(row for row in index if row[0] == "maths/1:lawful_good")
     chunk = chunks[row[7]]
     talk = chunk["talks"][row[8]]  # type: ignore[index]
@@ -297,6 +297,41 @@ def test_the_browser_holds_messages_findings_and_tokens_of_every_outcome(tmp_pat
         trained = "".join(whole(each) for kind, each in document["runs"] if kind % 2)
         assert trained == plain(form.format.decode(sample.ids[sample.mask == 1].tolist()))
         assert (document["tokens"], document["trained"]) == (len(sample.ids), sample.mask.sum())
+
+
+def judged(digest: str) -> dict[str, object]:
+    """What a judge left, as far as the page shows it, and a little more."""
+    some = {"count": 15, "total": 20, "share": 0.75, "low": 0.53, "high": 0.89}
+    none = {"count": 0, "total": 0, "share": None, "low": None, "high": None}
+    return {
+        "form": 1, "model": "judge-model" + HOSTILE[:-1], "teacher": "openai-compatible",
+        "stage": "dedupe", "judged": digest, "seed": 0,
+        "voice": {"lawful_good": {"right": some, "wrong": 2, "flipped": none, "unanswered": 0}},
+        "substance": {"lawful_evil": {"equal": some, "better": 3, "worse": 1, "flipped": some,
+                                      "unanswered": 0}},
+        "voice_and_classifier": {"units": 40, "raw": 0.8, "kappa": 0.612, "table": {}},
+        "wrong_and_verifier": {"units": 0, "raw": None, "kappa": None, "table": {}},
+    }  # fmt: skip
+
+
+def test_a_judges_opinion_is_shown_and_said_to_be_old_where_it_is(tmp_path: Path) -> None:
+    made = outputs(tmp_path, [conversation("maths/1", None)], figures=EMPTY)
+    place = tmp_path / opinion.FILE
+    place.parent.mkdir()
+    shown = []
+    for digest in (made["dedupe"].manifest.sets["conversations"].digest, "of others"):
+        place.write_text(json.dumps(judged(digest)))
+        path = tmp_path / "p.html"
+        page.write(path, "d", made, Settings(), Resources(), opinion.load(tmp_path))
+        shown.append(Read(path.read_text()).text)
+    assert all("15 of 20 (53% – 89%)" in each and "0.612" in each for each in shown)
+    assert all("judge-model" + WRITTEN in each for each in shown)
+    assert ["about other conversations" in each for each in shown] == [False, True]
+    place.write_text(json.dumps({"form": 2}))
+    assert opinion.load(tmp_path) is None
+    place.write_text('{"form": 1, "voice"')
+    with pytest.raises(StageError, match="damaged"):
+        opinion.load(tmp_path)
 
 
 def test_report_writes_the_page_and_says_where(built: Path, tmp_path: Path) -> None:

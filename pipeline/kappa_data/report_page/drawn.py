@@ -21,7 +21,7 @@ from kappa_data.store import Sealed
 R = TypeVar("R", bound=Struct)
 
 IMPORTED = "imported"
-KEPT, QUARANTINE = "conversations", "quarantine"
+KEPT, QUARANTINE, FINDINGS = "conversations", "quarantine", "findings"
 
 
 class Made(Struct, frozen=True, gc=False):
@@ -115,9 +115,10 @@ def sources(inputs: Mapping[str, Sealed]) -> list[Source]:
 def entries(found: Sequence[Source], validated: Sealed) -> Iterator[Entry]:
     """All conversations, without their words."""
     rules: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for part in validated.parts("findings"):
-        for row in part.read_some(FoundRule):
-            rules[row.conversation_id][row.rule] = None
+    if validated.count(FINDINGS):
+        for part in validated.parts(FINDINGS):
+            for row in part.read_some(FoundRule):
+                rules[row.conversation_id][row.rule] = None
     for number, source in enumerate(found):
         at = 0
         for part in source.sealed.parts(source.set):
@@ -235,7 +236,9 @@ def _at(source: Source, places: Mapping[int, Entry], record: type[R]) -> Iterato
 
 def _findings(validated: Sealed, ids: set[str]) -> defaultdict[str, list[Finding]]:
     found: defaultdict[str, list[Finding]] = defaultdict(list)
-    for row in validated.read("findings", ConversationFinding):
+    if not validated.count(FINDINGS):
+        return found
+    for row in validated.read(FINDINGS, ConversationFinding):
         if row.conversation_id in ids:
             found[row.conversation_id].append(
                 Finding(row.rule, row.severity, row.message, row.evidence)
