@@ -118,18 +118,20 @@ def _between(key: str, low: float | None, high: float | None) -> str:
 
 
 def worn(found: Iterable[Worn]) -> list[dict[str, Any]]:
-    """Phrases or openers, as they stand in the figures."""
+    """Phrases or openers in the order of the figures; `first`: the most worn of its persona."""
+    rows = [each for each in found if each.phrase]
+    firsts = {each.persona: each for each in reversed(rows)}
     return [
         {
             "persona": each.persona,
+            "first": each is firsts[each.persona],
             "phrase": each.phrase,
             "share": f"{each.share:.1%}",
             "brought": f"{each.brought:+.1%}",
             "between": f"{each.low:.1%} – {each.high:.1%}" if each.turns else "",
             "examples": [(held.conversation, held.turn, held.text) for held in each.examples],
         }
-        for each in found
-        if each.phrase
+        for each in rows
     ]
 
 
