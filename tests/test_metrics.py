@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections import Counter
 
+import msgspec
 import pytest
 
 from kappa_data.config import ReportConfig
@@ -400,7 +401,9 @@ def test_a_voice_of_few_words_does_not_survive_without_them() -> None:
 def test_length_is_held_against_no_persona(words_said: int, wrong: str | None) -> None:
     units = changed(clean(), length=lambda unit: words_said if unit.persona == "ada" else 24)
     result = measure_length(units, NAMES)
-    assert result.ratios == {"ada": words_said / 24, "bob": 1.0, "cid": 1.0}
+    assert {name: each.value for name, each in result.ratios.items()} == {
+        "ada": words_said / 24, "bob": 1.0, "cid": 1.0,
+    }  # fmt: skip
     assert missed(result.measures(ReportConfig())) == (
         {f"median length, {wrong}"} if wrong else set()
     )
@@ -440,3 +443,17 @@ def test_the_package_loads_no_learner() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_interval_of_a_length_comes_from_whole_tasks() -> None:
+    """Ada is twice as long in half of the tasks: any draw of tasks has a median of either."""
+    units = [
+        msgspec.structs.replace(unit, length=48)
+        if unit.persona == "ada" and int(unit.task.split("/")[1]) % 2
+        else unit
+        for unit in made(1, turns=2)
+    ]
+    ratio = measure_length(units, NAMES).ratios["ada"]
+    assert (ratio.low, ratio.high) == (1.0, 2.0)
+    by_turn = [cell for cell in measure_length(units, NAMES).cells if cell.by == "turn"]
+    assert by_turn == []  # 60 places a turn are too few

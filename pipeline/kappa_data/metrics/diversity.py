@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from kappa_data.config import ReportConfig
 from kappa_data.metrics.corpus import Corpus
-from kappa_data.metrics.measure import Measure
+from kappa_data.metrics.measure import Cell, Measure
 from kappa_data.metrics.units import NOBODY, words
 
 TITLES = {"zlib": "zlib", "self_repetition": "self-repetition", "distinct": "distinct-2"}
@@ -44,6 +44,25 @@ class Diversity(Struct, frozen=True):
 
     def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
         """The worst persona of each measure, as a multiple of no persona's."""
+        found = []
+        for key, by_name in self._ratios().items():
+            worst = max(by_name, key=lambda name: by_name[name], default=None)
+            value = by_name[worst] if worst else None
+            bar = getattr(targets, key)
+            name = f"{TITLES[key]} over none's"
+            detail = worst or f"{self.size} of {FEWEST} words of each"
+            found.append(Measure(key, name, value, "at most", bar, number=self.size, detail=detail))
+        return tuple(found)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The same by persona."""
+        return tuple(
+            Cell(key, "persona", name, value, number=self.size)
+            for key, by_name in self._ratios().items()
+            for name, value in by_name.items()
+        )
+
+    def _ratios(self) -> dict[str, dict[str, float]]:
         plain = self.samples.get(NOBODY)
         ratios: dict[str, dict[str, float]] = {"zlib": {}, "self_repetition": {}, "distinct": {}}
         if plain:
@@ -53,15 +72,7 @@ class Diversity(Struct, frozen=True):
                     ratios["distinct"][name] = plain.distinct / each.distinct
                     if plain.repeated:
                         ratios["self_repetition"][name] = each.repeated / plain.repeated
-        found = []
-        for key, by_name in ratios.items():
-            worst = max(by_name, key=lambda name: by_name[name], default=None)
-            value = by_name[worst] if worst else None
-            bar = getattr(targets, key)
-            name = f"{TITLES[key]} over none's"
-            detail = worst or f"{self.size} of {FEWEST} words of each"
-            found.append(Measure(key, name, value, "at most", bar, number=self.size, detail=detail))
-        return tuple(found)
+        return ratios
 
 
 def measure_diversity(corpus: Corpus, personas: Sequence[str]) -> Diversity:

@@ -12,7 +12,7 @@ from kappa_data.config import ReportConfig
 from kappa_data.metrics.corpus import Corpus, Grams, Ints
 from kappa_data.metrics.figures import Held, Worn
 from kappa_data.metrics.judged import Floats, Mask, redrawn
-from kappa_data.metrics.measure import Measure
+from kappa_data.metrics.measure import Cell, Measure
 from kappa_data.metrics.units import NOBODY, places
 
 SIZES = range(3, 7)
@@ -46,6 +46,17 @@ class Phrases(Struct, frozen=True):
             ),
             _worst("opener_share", "top opener", self.openers, targets.opener_share),
         )
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The most worn phrase and opener of each persona that has enough turns."""
+        found = []
+        for key, worn in (("phrase_share", self.phrases), ("opener_share", self.openers)):
+            first = {each.persona: each for each in reversed(worn) if each.turns >= FEWEST}
+            found += [
+                Cell(key, "persona", name, each.brought, each.low, each.high, each.turns)
+                for name, each in sorted(first.items())
+            ]
+        return tuple(found)
 
 
 def _worst(key: str, name: str, worn: Sequence[Worn], bar: float) -> Measure:

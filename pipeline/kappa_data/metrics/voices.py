@@ -39,13 +39,9 @@ def measure_voices(
     voice = measure_voice(corpus, personas)
     phrases = measure_phrases(corpus, personas)
     anchored = measure_anchor(corpus, examples_of(briefs))
-    results = (
-        voice,
-        anchored,
-        phrases,
-        measure_length(corpus.units, personas),
-        measure_diversity(corpus, personas),
-    )
+    length = measure_length(corpus.units, personas)
+    diversity = measure_diversity(corpus, personas)
+    results = (voice, anchored, phrases, length, diversity)
     confusion = {
         "answer": voice.ten.confusion,
         "beside calls": voice.beside_calls.confusion,
@@ -53,7 +49,7 @@ def measure_voices(
     }
     return Voices(
         measures=tuple(each for result in results for each in result.measures(targets)),
-        cells=voice.cells,
+        cells=(*voice.cells, *phrases.cells(), *length.cells, *diversity.cells()),
         confusion={place: each for place, each in confusion.items() if each},
         phrases=phrases.phrases,
         openers=phrases.openers,
