@@ -1,6 +1,6 @@
 """The embedded teacher's voices, measured: the yardstick that shows that the measures work.
 
-    python benchmarks/voices.py [--tasks 300] [--first SEED] [--show persona]
+    python benchmarks/voices.py [--tasks 300] [--first SEED] [--times] [--show persona]
 
 Plays tasks of every family, as many of each, in ten conditions with the embedded teacher's own
 player (no socket and no sandbox: it looks at no result), prints each figure beside its bar, and
@@ -10,18 +10,22 @@ ends with 1 where one is missed. `--show` prints turns of a persona beside the p
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
 from kappa_data.config import ReportConfig
+from kappa_data.metrics.anchor import measure_anchor
+from kappa_data.metrics.corpus import Corpus
 from kappa_data.metrics.diversity import measure_diversity
 from kappa_data.metrics.length import measure_length
-from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.phrases import measure_phrases
 from kappa_data.metrics.units import NOBODY, Unit, units_of
 from kappa_data.metrics.voice import measure_voice
+from kappa_data.metrics.voices import examples_of, measure_voices
 from kappa_data.personas import load_personas
 from kappa_data.records import Conversation, Message, Task
 from kappa_data.resources import Resources
@@ -66,14 +70,15 @@ def played(player: Player, task: Task, persona: str) -> Conversation:
         messages=tuple(messages),
         persona=None if persona == NOBODY else persona,
         task_id=task.id,
+        family=task.family,
     )
 
 
-def talks(ids: list[str]) -> list[Conversation]:
-    """Every task in every voice."""
+def talks(ids: list[str], conditions: list[str] | None = None) -> list[Conversation]:
+    """Every task in every voice, or in those of `conditions`."""
     resources = Resources(None)
     player = Player(catalog.task, Voices(resources), Sloppy({}))
-    conditions = [*load_personas(resources), NOBODY]
+    conditions = conditions or [*load_personas(resources), NOBODY]
     return [played(player, catalog.task(each), name) for each in ids for name in conditions]
 
 
@@ -83,14 +88,25 @@ def units(ids: list[str]) -> list[Unit]:
     return [unit for talk in talks(ids) for unit in units_of(talk, names)]
 
 
-def measured(found: list[Unit]) -> list[Measure]:
-    """All figures with their bars."""
+def timed(found: list[Unit]) -> None:
+    """CPU seconds of each measure, and the most memory that the process ever held."""
     names = sorted({unit.persona for unit in found} - {NOBODY})
-    results = [measure(found, names) for measure in MEASURES]
-    return [each for result in results for each in result.measures(ReportConfig())]
-
-
-MEASURES = (measure_voice, measure_phrases, measure_length, measure_diversity)
+    examples = examples_of(load_personas(Resources(None)))
+    corpus = Corpus(found)
+    measures: dict[str, Callable[[], object]] = {
+        "words as numbers": lambda: Corpus(found),
+        "voice": lambda: measure_voice(corpus, names),
+        "anchor": lambda: measure_anchor(corpus, examples),
+        "phrases": lambda: measure_phrases(corpus, names),
+        "length": lambda: measure_length(corpus.units, names),
+        "diversity": lambda: measure_diversity(corpus, names),
+    }
+    print("| measure | CPU s |\n|---|---|")
+    for name, measure in measures.items():
+        began = time.process_time()
+        measure()
+        print(f"| {name} | {time.process_time() - began:.1f} |")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 def show(ids: list[str], persona: str) -> None:
@@ -109,6 +125,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=300)
     parser.add_argument("--first", type=int, default=0, metavar="SEED")
     parser.add_argument("--show", metavar="PERSONA")
+    parser.add_argument("--times", action="store_true", help="CPU seconds of each measure")
     options = parser.parse_args()
     ids = chosen(options.tasks, options.first)
     if options.show:
@@ -120,7 +137,10 @@ def main() -> int:
         found = [unit for part in parts for unit in part]
     kinds = Counter(unit.kind for unit in found)
     print(f"{len(ids)} tasks x 10: {kinds['answer']} answers, {kinds['beside calls']} beside calls")
-    figures = measured(found)
+    if options.times:
+        timed(found)
+        return 0
+    figures = measure_voices(found, load_personas(Resources(None)), ReportConfig()).measures
     print("| figure | value | bar | |\n|---|---|---|---|")
     for each in figures:
         value = "too little" if each.value is None else f"{each.value:.3f}"

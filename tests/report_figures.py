@@ -1,9 +1,33 @@
-"""Figures of a dataset that nobody made, with something in every section."""
+"""A dataset that nobody made: figures with something in every section, conversations of every
+outcome, and the same with hostile texts in every field."""
 
 from __future__ import annotations
 
-from kappa_data.metrics.figures import Figures, Share, Step, Worn
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from kappa_data.config import PackConfig
+from kappa_data.metrics.figures import Figures, Held, Share, Step, Worn
 from kappa_data.metrics.measure import Cell, Measure
+from kappa_data.progress import Quiet
+from kappa_data.records import (
+    Conversation,
+    ConversationFinding,
+    Finding,
+    FunctionCall,
+    Message,
+    Provenance,
+    Rejected,
+    Section,
+    ToolCall,
+    Verdict,
+)
+from kappa_data.resources import Resources
+from kappa_data.stage import Context, Outcome, Stage, build
+from kappa_data.store import Sealed
 
 PERSONAS = (
     "chaotic_evil", "chaotic_good", "chaotic_neutral", "lawful_evil", "lawful_good",
@@ -32,7 +56,7 @@ def complete() -> Figures:
         confusion={"answer": _confusion(900, 0.04), "beside calls": _confusion(420, 0.12)},
         phrases=tuple(
             Worn(name, f"the {word} of the {name.split('_')[0]} thing", 0.09 / n, 0.085 / n,
-                 ("log_forensics/3:" + name + ": … and so ¤ the " + word + " of it …",))
+                 0.07 / n, 0.1 / n, 900, (Held(f"maths/3:{name}", 2, f"so ¤ the {word} of the"),))
             for name in PERSONAS for n, word in enumerate(("heart", "edge", "rest"), start=1)
         ),
         openers=tuple(Worn(name, "well then look", 0.031, 0.03) for name in PERSONAS),
@@ -131,3 +155,93 @@ def _confusion(units: int, lost: float) -> dict[str, dict[str, int]]:
         }
         table[name] = {name: units - sum(wrong.values()), **{k: n for k, n in wrong.items() if n}}
     return table
+
+
+# What must neither end an element, nor begin one, nor act on a terminal, nor turn a line around.
+HOSTILE = (
+    "</script></style></title><script>alert(1)</script><!--<img src=x onerror=alert(2)>-->"
+    "\"'><b id=pwned onmouseover=alert(3)>javascript:alert(4)</b>]]>\x1b[31m\x07\u202eevil\u2066"
+    " {{ 7*7 }} $\\frac{1}{0}$ \u2028&amp;\ud800"
+)
+WRITTEN = (
+    "</script></style></title><script>alert(1)</script><!--<img src=x onerror=alert(2)>-->"
+    "\"'><b id=pwned onmouseover=alert(3)>javascript:alert(4)</b>]]>"
+    "\\x1b[31m\\x07\\u202eevil\\u2066 {{ 7*7 }} $\\frac{1}{0}$ \\u2028&amp;"
+)
+"""as it is to be read"""
+CHOSEN = {
+    "role", "split", "grounding", "source", "severity", "aim", "bound", "by", "type", "table",
+    "key", "tools", "finish_reason",
+}  # fmt: skip
+"""fields that hold one of a few words, or choose a chart"""
+
+
+def spoilt(value: Any, text: str = HOSTILE[:-1]) -> Any:
+    """The same with a hostile text after every text; without lone surrogates, which no file of
+    records can hold."""
+    if isinstance(value, Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        return type(value)(
+            **{k: each if k in CHOSEN else spoilt(each, text) for k, each in fields.items()}
+        )
+    if isinstance(value, str):
+        return value + text
+    if isinstance(value, Mapping):
+        return {spoilt(k, text): spoilt(each, text) for k, each in value.items()}
+    return tuple(spoilt(each, text) for each in value) if isinstance(value, tuple) else value
+
+
+def conversation(task: str, persona: str | None, **more: Any) -> Conversation:
+    """Two messages of the user, a call, a thought, an answer of its own."""
+    name = persona or "none"
+    call = ToolCall("c1", FunctionCall("bash", '{"command": "ls"}'))
+    fields: dict[str, Any] = {
+        "id": f"{task}:{name}",
+        "messages": (
+            *([Message("system", f"Persona: {persona}")] if persona else []),
+            Message("user", f"What lies in the folder of {task}?"),
+            Message("assistant", "I look.", reasoning="a call first", tool_calls=(call,)),
+            Message("tool", "a.txt\nb.txt", tool_call_id="c1", name="bash"),
+            Message("assistant", f"Two files, says {name}.", reasoning="so"),
+            Message("user", "And now?"),
+            Message("assistant", f"Still two, says {name}.", train=name != "chaotic_evil"),
+        ),
+        "persona": persona,
+        "task_id": task,
+        "family": task.partition("/")[0],
+        "provenance": Provenance("generate", "executed", "openai-compatible", "some-model"),
+        "verdict": Verdict(True),
+    }
+    return Conversation(**(fields | more))
+
+
+def outputs(
+    root: Path,
+    kept: list[Conversation],
+    rejected: Sequence[Rejected] = (),
+    duplicates: Sequence[Rejected] = (),
+    findings: Sequence[ConversationFinding] = (),
+    figures: Figures | None = None,
+) -> dict[str, Sealed]:
+    """Sealed outputs of the stages that the page reads."""
+    lost = Finding("cut off", "reject", -1, "the slot came to no end")
+    return {
+        "dedupe": _seal(root, "dedupe", conversations=(Conversation, kept),
+                        quarantine=(Rejected, duplicates)),
+        "validate": _seal(root, "validate", quarantine=(Rejected, rejected),
+                          findings=(ConversationFinding, findings)),
+        "generate": _seal(root, "generate", quarantine=(
+            Rejected, [Rejected("maths/9:none", "generate", None, (lost,))])),
+        "report": _seal(root, "report", report=(Section, (figures or complete()).sections())),
+    }  # fmt: skip
+
+
+def _seal(root: Path, stage: str, **sets: tuple[type[Struct], Sequence[Any]]) -> Sealed:
+    def run(ctx: Context[Any]) -> Outcome:
+        for name, (kind, records) in sets.items():
+            with ctx.writer(name, kind) as writer:
+                for record in records:
+                    writer.write(record)
+        return Outcome()
+
+    return build(Stage(stage, 1, run, ()), PackConfig(), {}, Resources(), root, Quiet())[0]

@@ -12,19 +12,23 @@ import sys
 import zlib
 from collections import Counter
 
+import msgspec
 import pytest
 
 from kappa_data.config import ReportConfig
+from kappa_data.metrics import length, phrases
+from kappa_data.metrics.classifier import Counts, guesses, holding, shuffled_names, strongest
+from kappa_data.metrics.corpus import Corpus
 from kappa_data.metrics.diversity import first, measure_diversity, sample
 from kappa_data.metrics.length import measure_length
 from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.phrases import measure_phrases
-from kappa_data.metrics.units import NOBODY, Unit, masked, paired, runs, units_of, words
-from kappa_data.metrics.voice import Voice, guesses, measure_voice, shuffled_names, strongest
+from kappa_data.metrics.units import NOBODY, Unit, masked, runs, units_of, words
+from kappa_data.metrics.voice import FEWEST, Voice, measure_voice
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
 NAMES = ("ada", "bob", "cid")
-TASKS = 60
+TASKS = 210
 ENDS = ["".join(pair) for pair in itertools.product("abcdefghij", repeat=2)]
 
 
@@ -50,12 +54,16 @@ def made(seed: int, own: int = 4, turns: int = 1, kinds: int = 20) -> list[Unit]
 
 @functools.cache
 def clean() -> tuple[Unit, ...]:
-    return tuple(made(1))
+    return tuple(made(1, own=8, turns=3, kinds=50))
 
 
 @functools.cache
 def clean_voice() -> Voice:
-    return measure_voice(clean(), NAMES)
+    return voice_of(clean())
+
+
+def voice_of(units: list[Unit] | tuple[Unit, ...]) -> Voice:
+    return measure_voice(Corpus(units), NAMES)
 
 
 def changed(units: list[Unit] | tuple[Unit, ...], **by: object) -> list[Unit]:
@@ -124,9 +132,11 @@ def test_units_of_a_conversation() -> None:
 
 def test_only_whole_tasks_are_paired() -> None:
     units = [unit for unit in clean() if (unit.task, unit.persona) != ("f/7", "bob")]
-    assert {unit.task for unit in paired(units, NAMES)} == {
+    corpus = Corpus(units)
+    assert {corpus.units[at].task for at in corpus.rows(NAMES)} == {
         f"f/{task}" for task in range(TASKS) if task != 7
     }
+    assert {corpus.units[at].persona for at in corpus.rows(NAMES)} == set(NAMES)
 
 
 # --- voice -------------------------------------------------------------------------------------
@@ -135,16 +145,43 @@ def test_only_whole_tasks_are_paired() -> None:
 def test_voices_that_differ_are_told_apart() -> None:
     voice = clean_voice()
     assert not missed(voice.measures(ReportConfig()))
-    assert voice.ten is not None and voice.ten.lowest.f1 > 0.95
-    units = paired(clean(), [*NAMES, NOBODY])
+    assert voice.ten.lowest.f1 > 0.95
+    corpus = Corpus(clean())
+    units = corpus.units
     said = [unit.persona for unit in units]
-    guessed = guesses(units, said)
+    guessed = guesses(Counts(corpus), corpus.rows([*NAMES, NOBODY]), said).tolist()
     answers = [at for at, unit in enumerate(units) if unit.kind == "answer"]
     for score in voice.ten.scores:
         mine = f1(score.persona, [said[at] for at in answers], [guessed[at] for at in answers])
         assert math.isclose(score.f1, mine, abs_tol=1e-6)
         assert score.low <= score.f1 <= score.high
-    assert paired(list(reversed(clean())), [*NAMES, NOBODY]) == units
+    assert voice_of(list(reversed(clean()))) == voice
+
+
+def test_n_grams_are_counted_as_a_plain_loop_counts_them() -> None:
+    corpus = Corpus(
+        [
+            *made(5, turns=1)[:40],
+            Unit("g/1", "g/1:ada", "ada", "answer", 1, "go on, go on ¤ on and. ¤ ¤ so go on", 9),
+        ]
+    )
+    counts = Counts(corpus)
+    found = [Counter[str]() for _ in corpus.units]
+    table = counts.matrix.tocoo()
+    for row, column, value in zip(table.row, table.col, table.data, strict=True):
+        found[row][counts.spelled(column)] += int(value)
+    for unit, mine in zip(corpus.units, found, strict=True):
+        plain = Counter(
+            " ".join(run[at : at + size])
+            for run in runs(unit.text)
+            for size in (1, 2)
+            for at in range(len(run) - size + 1)
+        )
+        assert mine == plain
+    held = {name for at, name in enumerate(map(counts.spelled, range(table.shape[1]))) if at >= 0}
+    spelled = {name: at for at, name in enumerate(map(counts.spelled, range(table.shape[1])))}
+    without = {counts.spelled(at) for at in holding(counts, [spelled["go"], spelled["on and"]])}
+    assert without == {name for name in held if "go" in name.split() or name == "on and"}
 
 
 def test_a_blanked_voice_is_alarming() -> None:
@@ -154,11 +191,11 @@ def test_a_blanked_voice_is_alarming() -> None:
             word for word in unit.text.split() if unit.persona != "bob" or word[:3] != "bob"
         ),
     )
-    voice = measure_voice(blank, NAMES)
+    voice = voice_of(blank)
     assert {"lowest F1, with no persona", "persona taken for none"} <= missed(
         voice.measures(ReportConfig())
     )
-    assert voice.ten is not None and voice.ten.lowest.persona in ("bob", NOBODY)
+    assert voice.ten.lowest.persona in ("bob", NOBODY)
 
 
 def test_voices_that_swap_in_half_of_the_data_are_alarming() -> None:
@@ -171,8 +208,7 @@ def test_voices_that_swap_in_half_of_the_data_are_alarming() -> None:
             else unit.persona
         ),
     )
-    voice = measure_voice(mixed, NAMES)
-    assert voice.nine is not None
+    voice = voice_of(mixed)
     scores = {score.persona: score.f1 for score in voice.nine.scores}
     assert scores["cid"] > 0.95 and scores["ada"] < 0.8 and scores["bob"] < 0.8
 
@@ -186,13 +222,19 @@ def test_a_voice_lost_in_tool_loops_is_alarming() -> None:
             else unit.text
         ),
     )
-    names = missed(measure_voice(blank, NAMES).measures(ReportConfig()))
+    names = missed(voice_of(blank).measures(ReportConfig()))
     assert "lowest F1 beside calls" in names and "lowest F1, with no persona" not in names
+
+
+def loss(units: list[Unit]) -> float:
+    found = voice_of(units).late_loss.interval
+    assert found is not None and found.low <= found.value <= found.high
+    return found.value
 
 
 def test_a_voice_that_fades_is_alarming() -> None:
     units = [unit for unit in made(3, turns=9) if unit.turn in (1, 9)]
-    assert (measure_voice(units, NAMES).late_loss or 0.0) <= 0.05
+    assert loss(units) <= 0.05
     faded = changed(
         units,
         text=lambda unit: (
@@ -201,46 +243,72 @@ def test_a_voice_that_fades_is_alarming() -> None:
             else unit.text
         ),
     )
-    assert (measure_voice(faded, NAMES).late_loss or 0.0) > 0.05
+    assert loss(faded) > 0.05
 
 
 def test_shuffled_names_are_chance_unless_tasks_leak() -> None:
     voice = clean_voice()
-    assert voice.shuffled is not None and abs(voice.shuffled - 0.25) < 0.09
-    units = paired(clean(), [*NAMES, NOBODY])
-    dealt = shuffled_names(units)
-    by_talk = {}
+    assert voice.shuffled.interval is not None
+    assert abs(voice.shuffled.interval.value - 0.25) < 0.05
+    corpus = Corpus(clean())
+    units = corpus.units
+    dealt = shuffled_names(corpus, corpus.rows([*NAMES, NOBODY]))
+    by_talk: dict[str, str] = {}
     for unit, name in zip(units, dealt, strict=True):
         assert by_talk.setdefault(unit.talk, name) == name
     for task in {unit.task for unit in units}:
         names = {by_talk[talk] for talk in by_talk if talk.startswith(f"{task}:")}
         assert names == {*NAMES, NOBODY}
     # Where the same "task" stands under many names, folds leak and the alarm goes off.
-    copies = [
+    copies = Corpus(
         unit
         for number in range(4)
         for unit in changed(
             [each for each in clean() if int(each.task[2:]) < 15],
             task=lambda each, n=number: f"{each.task}.{n}",
         )
-    ]
-    seen = {unit.talk: name for unit, name in zip(units, dealt, strict=True)}
-    leaky = guesses(copies, [seen[unit.talk] for unit in copies])
-    right = sum(seen[unit.talk] == name for unit, name in zip(copies, leaky, strict=True))
-    assert right / len(copies) > voice.shuffled_bar
+    )
+    dealt_out = [by_talk[unit.talk] for unit in copies.units]
+    leaky = guesses(Counts(copies), copies.rows([*NAMES, NOBODY]), dealt_out)
+    assert (leaky == dealt_out).mean() > voice.shuffled_bar
 
 
 def test_too_little_is_no_figure() -> None:
-    few = [unit for unit in clean() if unit.task in ("f/1", "f/2")]
+    """Of a task too few there is no figure, and the measure says what there is."""
+    tasks = {f"f/{at}" for at in range(FEWEST // 3)}  # three answers each
+    corpus = Corpus(unit for unit in clean() if unit.task in tasks)
+    found = measure_voice(corpus, NAMES).measures(ReportConfig())
+    assert all(each.value is None and not each.missed for each in found)
+    assert f"{3 * len(tasks)} of {FEWEST} units of each" in {each.detail for each in found}
+    assert measure_voice(corpus, NAMES).cells == ()
     for result in (
-        measure_voice(few, NAMES),
-        measure_phrases([], NAMES),
+        measure_phrases(Corpus([]), NAMES),
         measure_length([], NAMES),
+        measure_diversity(Corpus([]), NAMES),
     ):
         assert all(
             each.value is None and not each.missed for each in result.measures(ReportConfig())
         )
-    assert measure_diversity([], NAMES).samples == {}
+    few = [unit for unit in clean() if unit.task in sorted(tasks)[: length.FEWEST // 3]]
+    assert measure_length(few, NAMES).ratios == {}
+
+
+@pytest.mark.parametrize(("of", "found"), [(19, False), (40, True)])
+def test_three_of_nineteen_turns_are_luck_and_a_fifth_of_forty_is_none(
+    of: int, found: bool
+) -> None:
+    units = [unit for unit in made(2) if int(unit.task[2:]) < of]
+    worn = changed(
+        units,
+        text=lambda unit: (
+            f"{unit.text} here we go again"
+            if unit.persona == "cid" and int(unit.task[2:]) < (8 if found else 3)
+            else unit.text
+        ),
+    )
+    measure = measure_phrases(Corpus(worn), NAMES).measures(ReportConfig())[0]
+    assert measure.missed == found
+    assert (measure.value is None) == (not found)
 
 
 # --- phrases -----------------------------------------------------------------------------------
@@ -248,7 +316,7 @@ def test_too_little_is_no_figure() -> None:
 
 def test_a_catchphrase_in_a_fifth_of_the_turns_is_found() -> None:
     assert "largest share of one phrase" not in missed(
-        measure_phrases(clean(), NAMES).measures(ReportConfig())
+        measure_phrases(Corpus(clean()), NAMES).measures(ReportConfig())
     )
     worn = changed(
         clean(),
@@ -258,20 +326,51 @@ def test_a_catchphrase_in_a_fifth_of_the_turns_is_found() -> None:
             else f"{unit.text} so it is done"
         ),
     )
-    result = measure_phrases(worn, NAMES)
+    result = measure_phrases(Corpus(worn), NAMES)
     assert "largest share of one phrase" in missed(result.measures(ReportConfig()))
-    found = {each.persona: each for each in result.phrases}
-    assert found["cid"].phrase == "here we go again"
-    assert math.isclose(found["cid"].share, 0.2) and math.isclose(found["cid"].brought, 0.2)
-    # What none says as well is no catchphrase.
-    assert found["ada"].brought <= 0.05
+    found = {name: [each for each in result.phrases if each.persona == name] for name in NAMES}
+    worst = found["cid"][0]
+    assert worst.phrase == "here we go again" and worst.low <= worst.brought <= worst.high
+    assert math.isclose(worst.share, 0.2) and math.isclose(worst.brought, 0.2)
+    assert len(worst.examples) == phrases.EXAMPLES
+    for each in worst.examples:
+        assert each.conversation.endswith(":cid") and "here we go again" in each.text
+    # What none says as well is no catchphrase, and what overlaps is not said twice.
+    assert found["ada"][0].brought <= 0.05
+    assert all("here we go" not in each.phrase for each in found["cid"][1:])
+
+
+def test_shares_of_phrases_are_those_of_a_plain_count() -> None:
+    corpus = Corpus(made(4, own=6, kinds=3, turns=2)[: 56 * 16])
+    result = measure_phrases(corpus, NAMES)
+    turns: dict[str, dict[tuple[str, int], set[str]]] = {}
+    for unit in corpus.units:
+        held = turns.setdefault(unit.persona, {}).setdefault((unit.talk, unit.turn), set())
+        for run in runs(unit.text):
+            for size in phrases.SIZES:
+                held |= {" ".join(run[at : at + size]) for at in range(len(run) - size + 1)}
+
+    def share(name: str, phrase: str) -> float:
+        return sum(phrase in held for held in turns[name].values()) / len(turns[name])
+
+    for name in NAMES:
+        said = Counter(phrase for held in turns[name].values() for phrase in held)
+        best = max(
+            (each for each in said if said[each] > 1),
+            key=lambda each: (share(name, each) - share(NOBODY, each), len(each), each),
+        )
+        mine = [each for each in result.phrases if each.persona == name]
+        assert mine[0].phrase == best and 1 < len(mine) <= phrases.TOP
+        for each in mine:
+            assert math.isclose(each.share, share(name, each.phrase))
+            assert math.isclose(each.brought, each.share - share(NOBODY, each.phrase))
 
 
 def test_an_opener_that_wears_out_is_found() -> None:
     worn = changed(
         clean(), text=lambda unit: f"{'oh my dear ' * (unit.persona == 'bob')}{unit.text}"
     )
-    result = measure_phrases(worn, NAMES)
+    result = measure_phrases(Corpus(worn), NAMES)
     assert "top opener" in missed(result.measures(ReportConfig()))
     opener = next(each for each in result.openers if each.persona == "bob")
     assert (opener.phrase, opener.share) == ("oh my dear", 1.0)
@@ -286,13 +385,13 @@ def test_a_voice_of_few_words_does_not_survive_without_them() -> None:
             for word in unit.text.split()
         ),
     )
-    assert "F1 lost without the ten strongest" in missed(
-        measure_phrases(thin, NAMES).measures(ReportConfig())
-    )
-    rich = measure_phrases(made(1, own=10, kinds=50), NAMES)
+    assert "F1 lost without the ten strongest" in missed(voice_of(thin).measures(ReportConfig()))
+    rich = voice_of(made(1, own=10, kinds=50, turns=3))
     assert "F1 lost without the ten strongest" not in missed(rich.measures(ReportConfig()))
-    top = strongest(paired(thin, [*NAMES, NOBODY]), 3)
-    assert set(top["ada"]) == {"adaa", "adab", "adac"}
+    corpus = Corpus(thin)
+    counts = Counts(corpus)
+    top = strongest(counts, corpus.rows([*NAMES, NOBODY]), corpus.personas, 3)
+    assert {counts.spelled(each) for each in top["ada"]} == {"adaa", "adab", "adac"}
 
 
 # --- length, diversity -------------------------------------------------------------------------
@@ -302,14 +401,16 @@ def test_a_voice_of_few_words_does_not_survive_without_them() -> None:
 def test_length_is_held_against_no_persona(words_said: int, wrong: str | None) -> None:
     units = changed(clean(), length=lambda unit: words_said if unit.persona == "ada" else 24)
     result = measure_length(units, NAMES)
-    assert result.ratios == {"ada": words_said / 24, "bob": 1.0, "cid": 1.0}
+    assert {name: each.value for name, each in result.ratios.items()} == {
+        "ada": words_said / 24, "bob": 1.0, "cid": 1.0,
+    }  # fmt: skip
     assert missed(result.measures(ReportConfig())) == (
         {f"median length, {wrong}"} if wrong else set()
     )
 
 
 def test_a_persona_that_repeats_itself_is_found() -> None:
-    assert not missed(measure_diversity(clean(), NAMES).measures(ReportConfig()))
+    assert not missed(measure_diversity(Corpus(clean()), NAMES).measures(ReportConfig()))
     worn = changed(
         clean(),
         text=lambda unit: (
@@ -318,7 +419,7 @@ def test_a_persona_that_repeats_itself_is_found() -> None:
             else unit.text
         ),
     )
-    result = measure_diversity(worn, NAMES)
+    result = measure_diversity(Corpus(worn), NAMES)
     assert {"zlib over none's", "distinct-2 over none's"} <= missed(result.measures(ReportConfig()))
     assert result.samples["bob"].repeated == 1.0
 
@@ -342,3 +443,18 @@ def test_the_package_loads_no_learner() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_interval_of_a_length_comes_from_whole_tasks() -> None:
+    """Ada is twice as long in half of the tasks: any draw of tasks has a median of either."""
+    units = [
+        msgspec.structs.replace(unit, length=48)
+        if unit.persona == "ada" and int(unit.task.split("/")[1]) % 2
+        else unit
+        for unit in made(1, turns=2)
+    ]
+    ratio = measure_length(units, NAMES).ratios["ada"]
+    assert (ratio.low, ratio.high) == (1.0, 2.0)
+    by_turn = [cell for cell in measure_length(units, NAMES).cells if cell.by == "turn"]
+    assert [cell.name for cell in by_turn] == ["1", "2"]
+    assert all((cell.low, cell.high) == (1.0, 4 / 3) for cell in by_turn)  # the mean of three

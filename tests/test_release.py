@@ -253,6 +253,6 @@ def test_hostile_names_break_neither_yaml_nor_tables(tmp_path):
     ]
     assert not re.search(r"^---", body, flags=re.MULTILINE)
     found = list(tables(body))
-    assert len(found) == 6
+    assert len(found) == 7
     for rows in found:
         assert len({len(row) for row in rows}) == 1, rows

@@ -114,6 +114,10 @@ def _against(config: DedupeConfig) -> dict[str, str]:
     return digests(config.against)
 
 
+def _measured(resources: Resources) -> list[str]:
+    return [*_personas(resources), "schemas/conversation.json"]
+
+
 def _card(resources: Resources) -> list[str]:
     return ["data/seeds/card.md.j2"]
 
@@ -166,11 +170,11 @@ TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), foun
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 REPORT = Stage(
     "report",
-    1,
+    3,
     _in("report"),
     ("report",),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
-    prompts=_personas,
+    prompts=_measured,
     whole=True,
 )
 RELEASE = Stage(

@@ -166,10 +166,10 @@ def _legend(plainly: bool) -> Text:
 def _document(ids: Int32s, mask: Int8s, plainly: bool, form: Format) -> Text:
     """One document; every harmony message begins a line."""
     text, first = Text(), True
-    for trained, start, end in _spans(mask):
+    for trained, start, end in spans(mask):
         if trained and plainly:
             text.append("⟦")
-        for special, piece in _pieces(ids[start:end], form):
+        for special, piece in pieces(ids[start:end], form):
             if special and piece == SPECIALS[START] and not first:
                 text.append("\n")
             first = False
@@ -182,7 +182,7 @@ def _document(ids: Int32s, mask: Int8s, plainly: bool, form: Format) -> Text:
     return text
 
 
-def _spans(mask: Int8s) -> Iterator[tuple[bool, int, int]]:
+def spans(mask: Int8s) -> Iterator[tuple[bool, int, int]]:
     """Runs of equal mask as (trained, start, end)."""
     edges = [0, *(np.flatnonzero(np.diff(mask)) + 1).tolist(), len(mask)]
     for start, end in pairwise(edges):
@@ -190,7 +190,7 @@ def _spans(mask: Int8s) -> Iterator[tuple[bool, int, int]]:
             yield bool(mask[start]), start, end
 
 
-def _pieces(ids: Int32s, form: Format) -> Iterator[tuple[bool, str]]:
+def pieces(ids: Int32s, form: Format) -> Iterator[tuple[bool, str]]:
     """Runs of ids as (special, text); repeated padding is counted, not repeated."""
     specials = form.specials
     spelled = "|".join(map(re.escape, sorted(specials.values(), key=len, reverse=True)))

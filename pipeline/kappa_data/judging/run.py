@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from msgspec import Struct
 
 from kappa_data import disk
@@ -38,7 +39,8 @@ from kappa_data.judging.questions import (
     questions,
 )
 from kappa_data.judging.result import Result
-from kappa_data.metrics.voice import guesses
+from kappa_data.metrics.classifier import FOLDS, Counts, guesses
+from kappa_data.metrics.corpus import Corpus
 from kappa_data.personas import Persona, load_personas
 from kappa_data.progress import Progress
 from kappa_data.records import Slot
@@ -318,6 +320,10 @@ def _result(
 
 def _guessed(drawn: _Drawn) -> dict[tuple[str, int], str]:
     """Whom the classifier of the metric of voice takes for the speaker, on the whole sample."""
-    units = drawn.material.units
-    names = guesses(units, [unit.persona for unit in units])
-    return {(unit.talk, unit.turn): name for unit, name in zip(units, names, strict=False)}
+    corpus = Corpus(drawn.material.units)
+    if len(set(corpus.tasks.tolist())) < FOLDS or len(set(corpus.personas.tolist())) < 2:
+        return {}
+    names = guesses(Counts(corpus), np.arange(len(corpus.units)), corpus.personas)
+    return {
+        (unit.talk, unit.turn): str(name) for unit, name in zip(corpus.units, names, strict=True)
+    }

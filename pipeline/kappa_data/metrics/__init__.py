@@ -1,4 +1,5 @@
-"""Measures of a persona's voice: pure functions over units of what was said.
+"""Measures of a dataset: pure functions over units of what was said and over what is known of every
+conversation.
 
-scikit-learn is loaded by the functions that need it, not by importing this package.
+scikit-learn and scipy are loaded by the functions that need them, not by importing this package.
 """

@@ -14,12 +14,17 @@ from itertools import pairwise
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
-from kappa_data.metrics.measure import Measure
-from kappa_data.metrics.units import NOBODY, Unit, paired, words
+from kappa_data.metrics.corpus import Corpus
+from kappa_data.metrics.measure import Cell, Measure
+from kappa_data.metrics.units import NOBODY, words
 
 TITLES = {"zlib": "zlib", "self_repetition": "self-repetition", "distinct": "distinct-2"}
 _SELF = 4
 """words of a run that counts as repeated where another unit has it"""
+
+
+FEWEST = 10_000
+"""words of each class, at least"""
 
 
 class Sample(Struct, frozen=True):
@@ -39,6 +44,25 @@ class Diversity(Struct, frozen=True):
 
     def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
         """The worst persona of each measure, as a multiple of no persona's."""
+        found = []
+        for key, by_name in self._ratios().items():
+            worst = max(by_name, key=lambda name: by_name[name], default=None)
+            value = by_name[worst] if worst else None
+            bar = getattr(targets, key)
+            name = f"{TITLES[key]} over none's"
+            detail = worst or f"{self.size} of {FEWEST} words of each"
+            found.append(Measure(key, name, value, "at most", bar, number=self.size, detail=detail))
+        return tuple(found)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The same by persona."""
+        return tuple(
+            Cell(key, "persona", name, value, number=self.size)
+            for key, by_name in self._ratios().items()
+            for name, value in by_name.items()
+        )
+
+    def _ratios(self) -> dict[str, dict[str, float]]:
         plain = self.samples.get(NOBODY)
         ratios: dict[str, dict[str, float]] = {"zlib": {}, "self_repetition": {}, "distinct": {}}
         if plain:
@@ -48,26 +72,19 @@ class Diversity(Struct, frozen=True):
                     ratios["distinct"][name] = plain.distinct / each.distinct
                     if plain.repeated:
                         ratios["self_repetition"][name] = each.repeated / plain.repeated
-        found = []
-        for key, by_name in ratios.items():
-            worst = max(by_name, key=lambda name: by_name[name], default=None)
-            value = by_name[worst] if worst else None
-            bar = getattr(targets, key)
-            name = f"{TITLES[key]} over none's"
-            found.append(Measure(key, name, value, "at most", bar, detail=worst or ""))
-        return tuple(found)
+        return ratios
 
 
-def measure_diversity(units: Sequence[Unit], personas: Sequence[str]) -> Diversity:
+def measure_diversity(corpus: Corpus, personas: Sequence[str]) -> Diversity:
     """Of the answers on the tasks that all of `personas` and NOBODY have units of."""
-    chosen = [unit for unit in paired(units, [*personas, NOBODY]) if unit.kind == "answer"]
     texts: dict[str, list[list[str]]] = {name: [] for name in (*personas, NOBODY)}
+    chosen = [corpus.units[at] for at in corpus.rows(list(texts)) if not corpus.beside[at]]
     # Drawn order: by name a longer voice's sample would hold fewer kinds of tasks than a shorter's.
     for unit in sorted(chosen, key=lambda unit: zlib.crc32(unit.task.encode())):
         texts[unit.persona].append(words(unit.text))
     size = min(sum(map(len, said)) for said in texts.values())
-    if not size:
-        return Diversity({}, 0)
+    if size < FEWEST:
+        return Diversity({}, size)
     return Diversity({name: sample(first(said, size)) for name, said in texts.items()}, size)
 
 

@@ -19,19 +19,31 @@ class Step(Struct, frozen=True):
     rejected: Mapping[str, int]
 
 
+class Held(Struct, frozen=True):
+    """A place where a phrase stands; `text`: the words around it, the substance masked by ¤."""
+
+    conversation: str
+    turn: int
+    """which message of the user was answered, from 1"""
+    text: str
+
+
 class Worn(Struct, frozen=True):
     """A frequent phrase of a persona.
 
     `share`: of its turns, those that hold the phrase. `brought`: that minus the share among no
     persona's turns, since what everybody says about a task is no catchphrase; the choice is by it.
-    `examples`: where it stands.
+    `low`, `high`: the interval of `brought`. `turns`: of the persona. `examples`: three places.
     """
 
     persona: str
     phrase: str
     share: float
     brought: float
-    examples: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    turns: int = 0
+    examples: tuple[Held, ...] = ()
 
 
 class Share(Struct, frozen=True):
@@ -55,20 +67,22 @@ class Figures(Struct, frozen=True):
     """findings of validate, by rule"""
     mix: tuple[Share, ...]
     confusion: Mapping[str, Mapping[str, Mapping[str, int]]]
-    """[answer or beside calls][who spoke][who was guessed]: units"""
+    """[answer, beside calls or anchor][who spoke][who was guessed]: units; of the anchor: units,
+    and whose brief's example turns they are most like"""
     phrases: tuple[Worn, ...]
+    """five of each persona at most, the most worn first; openers likewise"""
     openers: tuple[Worn, ...]
     lengths: Mapping[str, tuple[int, ...]]
-    """tokens of the samples by persona, as ten deciles from the shortest to the longest"""
+    """tokens that 10 %, 20 %, ... 100 % of the samples do not pass, by persona"""
     turns: Mapping[str, int]
     """conversations that are kept, by how many messages of the user they answer"""
     alike: Mapping[str, Mapping[str, float]]
-    """by pair of personas ("chaotic_evil, none"), on the tasks that both have: pairs that were
-    compared, share of them that are near-duplicates, mean similarity; empty: nobody compared"""
+    """by two personas ("chaotic_evil / none"), on the tasks that both have: "pairs" that dedupe
+    compared, how many of them are "alike", and their "mean" similarity"""
     packing: Mapping[str, Mapping[str, float | None]]
     """by split: rows, samples, tokens, trained tokens, density"""
     cost: Mapping[str, float]
-    """requests, prompt and completion tokens: of what was made, and of what is kept"""
+    """requests, prompt and completion tokens: of what was made, and of what is kept; ratios"""
 
     @property
     def missed(self) -> tuple[Measure, ...]:

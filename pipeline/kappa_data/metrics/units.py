@@ -53,6 +53,8 @@ class Unit(Struct, frozen=True):
     text: str
     length: int
     """words as they were said, code and all, by white space"""
+    family: str = ""
+    strategy: str = ""
 
 
 def masked(text: str, names: Sequence[str] = ()) -> str:
@@ -72,6 +74,11 @@ def without_names(text: str, names: Sequence[str]) -> str:
 def words(text: str) -> list[str]:
     """Words of a masked text in lower case; a mask is no word."""
     return [found[0].replace("’", "'").lower() for found in _WORD.finditer(text)]
+
+
+def places(text: str) -> list[tuple[int, int]]:
+    """Where each of the words begins and ends."""
+    return [found.span() for found in _WORD.finditer(text)]
 
 
 def runs(text: str) -> list[list[str]]:
@@ -104,20 +111,22 @@ def _unit(
     fewest = FEWEST_WORDS if kind == "answer" else FEWEST_BESIDE_CALLS
     if len(words(plain)) >= fewest:
         task = talk.task_id or talk.id
-        yield Unit(task, talk.id, speaker, kind, turn, plain, len(text.split()))
+        yield Unit(
+            task=task,
+            talk=talk.id,
+            persona=speaker,
+            kind=kind,
+            turn=turn,
+            text=plain,
+            length=len(text.split()),
+            family=talk.family or "imported",
+            strategy=talk.strategy,
+        )
 
 
-def paired(units: Iterable[Unit], personas: Sequence[str]) -> list[Unit]:
-    """The units of `personas` in tasks of which each of them has one; tasks in order of name.
-
-    Without this, a measure would tell tasks apart and not voices.
-    """
-    chosen = [unit for unit in units if unit.persona in personas]
-    speakers: dict[str, set[str]] = {}
-    for unit in chosen:
-        speakers.setdefault(unit.task, set()).add(unit.persona)
-    whole = {task for task, there in speakers.items() if there == set(personas)}
+def in_order(units: Iterable[Unit]) -> list[Unit]:
+    """By task, speaker, conversation and turn."""
     return sorted(
-        (unit for unit in chosen if unit.task in whole),
-        key=lambda unit: (unit.task, unit.persona, unit.talk, unit.turn, unit.kind),
+        units,
+        key=lambda each: (each.task, each.persona, each.talk, each.turn, each.kind, each.text),
     )

@@ -1,35 +1,45 @@
-"""Can the voices be told apart? A linear classifier over words, held to tasks that it never saw.
+"""Can the voices be told apart? How a classifier (see classifier.py) does on tasks that it never
+saw, judged on answers and on what is said beside calls apart.
 
-Word 1-2-grams, TF-IDF and a linear support vector machine, five folds grouped by task. It learns
-from all units of the other folds and is judged on answers and on what is said beside calls apart.
-The same input gives the same figures.
+A classifier that saw too little confuses voices that differ. How much it needs was read off
+learning curves (docs/personas.md): below that there is no figure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
-from kappa_data.metrics.measure import Measure
-from kappa_data.metrics.units import NOBODY, Unit, paired, runs
+from kappa_data.metrics.cells import cells_of
+from kappa_data.metrics.classifier import Counts, guesses, holding, shuffled_names, strongest
+from kappa_data.metrics.corpus import Corpus
+from kappa_data.metrics.judged import (
+    Interval,
+    Judged,
+    Mask,
+    f1_of,
+    mean_f1,
+    resampled,
+)
+from kappa_data.metrics.measure import Bound, Cell, Measure
+from kappa_data.metrics.units import NOBODY
 
-FOLDS = 5
-RARELY, SELDOM = 4, 0.1
-"""tasks of the training part that hold an n-gram, at least, for it to count, and their share: one
-that fewer hold tells the task or its topic, and a classifier would learn its training part by
-heart"""
-RESAMPLED = 200
+FEWEST = 400
+"""answers of each class, at least, for voices to be told apart by what differs"""
+FEWEST_CLOSE = 600
+"""the same, for no persona (which has no words of its own) to be known, and for a classifier
+without the strongest words"""
+FEWEST_BESIDE = 50
+"""units beside calls of each class, at least, to be judged by themselves"""
+FEWEST_LATE = 40
+"""answers of each class before LATE and from then on, at least"""
 LATE = 8
 """turns from which a voice counts as late"""
-FEWEST_LATE = 20
-"""units of each class in late turns, at least, for the loss to mean something"""
-
-Gold = np.ndarray[Any, np.dtype[np.int64]]
+DELETED = 10
 
 
 class Score(Struct, frozen=True):
@@ -43,50 +53,52 @@ class Score(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """How well voices were told apart, on units of one kind."""
+    """How well voices were told apart, on units of one kind. `fewest`: units of the class that has
+    fewest; where that is less than `needed` there are no scores and no confusion."""
 
     scores: tuple[Score, ...]
     confusion: Mapping[str, Mapping[str, int]]
     """[who spoke][who was guessed]: units"""
+    fewest: int
+    needed: int
 
     @property
     def lowest(self) -> Score:
         """The class that is told worst."""
         return min(self.scores, key=lambda score: score.f1)
 
-    @property
-    def macro(self) -> float:
-        """The mean F1 of the classes."""
-        return sum(score.f1 for score in self.scores) / len(self.scores)
 
-    @property
-    def taken(self) -> tuple[float, float]:
-        """Shares: of no persona's units those taken for a persona's, and of the personas' those
-        taken for no persona's."""
-        to_persona = {name: row for name, row in self.confusion.items() if name != NOBODY}
-        said = sum(sum(row.values()) for row in to_persona.values())
-        lost = sum(row.get(NOBODY, 0) for row in to_persona.values())
-        row = self.confusion.get(NOBODY, {})
-        plain = sum(row.values())
-        return (1 - row.get(NOBODY, 0) / plain if plain else 0.0, lost / said if said else 0.0)
+class Value(Struct, frozen=True):
+    """A figure beside the number that it is about and that it needs; None: too little."""
+
+    interval: Interval | None
+    number: int
+    needed: int
+    detail: str = ""
 
 
 class Voice(Struct, frozen=True):
-    """The voices, with and without no persona among the classes. None: too little to measure."""
+    """The voices, with and without no persona among the classes."""
 
-    nine: Told | None
-    ten: Told | None
-    beside_calls: Told | None
-    late_loss: float | None
+    nine: Told
+    ten: Told
+    beside_calls: Told
+    none_taken: Value
+    """of no persona's answers those taken for a persona's"""
+    persona_lost: Value
+    """of the personas' answers those taken for no persona's"""
+    late_loss: Value
     """mean F1 in turns before LATE minus that from LATE on, over tasks that reach it"""
-    shuffled: float | None
+    ablation: Value
+    """of the class that loses most: the F1 that goes with every class's ten strongest n-grams"""
+    shuffled: Value
     """share guessed right where the names within each task are shuffled: an alarm for leaks"""
     shuffled_bar: float
     """chance, and three standard errors"""
+    cells: tuple[Cell, ...]
 
     def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
         """The figures with their targets."""
-        taken, lost = self.ten.taken if self.ten else (None, None)
         return (
             _lowest("voice_f1", "lowest F1, personas", self.nine, targets.voice_f1),
             _lowest("none_f1", "lowest F1, with no persona", self.ten, targets.none_f1),
@@ -96,223 +108,135 @@ class Voice(Struct, frozen=True):
                 self.beside_calls,
                 targets.beside_calls_f1,
             ),
-            Measure(
-                "late_loss",
-                f"F1 lost from turn {LATE} on",
-                self.late_loss,
-                "at most",
-                targets.late_loss,
+            measure_of(
+                "late_loss", f"F1 lost from turn {LATE} on", self.late_loss, targets.late_loss
             ),
-            Measure("none_taken", "no persona taken for one", taken, "at most", targets.none_taken),
-            Measure(
-                "persona_lost", "persona taken for none", lost, "at most", targets.persona_lost
+            measure_of(
+                "none_taken", "no persona taken for one", self.none_taken, targets.none_taken
             ),
-            Measure(
-                "shuffled", "shuffled names guessed", self.shuffled, "at most", self.shuffled_bar
+            measure_of(
+                "persona_lost", "persona taken for none", self.persona_lost, targets.persona_lost
             ),
+            measure_of(
+                "ablation_loss",
+                "F1 lost without the ten strongest",
+                self.ablation,
+                targets.ablation_loss,
+            ),
+            measure_of("shuffled", "shuffled names guessed", self.shuffled, self.shuffled_bar),
         )
 
 
-def _lowest(key: str, name: str, told: Told | None, bar: float) -> Measure:
-    if told is None:
-        return Measure(key, name, None, "at least", bar)
+def measure_of(key: str, name: str, found: Value, bar: float, bound: Bound = "at most") -> Measure:
+    """The measure of a value; one that is None says how much there is of what it needs."""
+    if found.interval is None:
+        detail = f"{found.number} of {found.needed} units of each"
+        return Measure(key, name, None, bound, bar, number=found.number, detail=detail)
+    value, low, high = found.interval.value, found.interval.low, found.interval.high
+    return Measure(key, name, value, bound, bar, low, high, found.number, detail=found.detail)
+
+
+def _lowest(key: str, name: str, told: Told, bar: float) -> Measure:
+    if not told.scores:
+        return measure_of(key, name, Value(None, told.fewest, told.needed), bar, "at least")
     worst = told.lowest
-    return Measure(
-        key,
-        name,
-        worst.f1,
-        "at least",
-        bar,
-        worst.low,
-        worst.high,
-        worst.units,
-        detail=worst.persona,
-    )
+    found = Interval(worst.f1, worst.low, worst.high)
+    value = Value(found, worst.units, told.needed, worst.persona)
+    return measure_of(key, name, value, bar, "at least")
 
 
-def measure_voice(units: Sequence[Unit], personas: Sequence[str]) -> Voice:
+def measure_voice(corpus: Corpus, personas: Sequence[str]) -> Voice:
     """The voices of `personas` and of NOBODY, on the tasks that all of them have units of."""
-    nine = paired(units, personas)
-    everybody = [*personas, NOBODY]
-    ten = paired(units, everybody)
-    names = [unit.persona for unit in ten]
-    guessed = guesses(ten, names)
-    mixed = shuffled_names(ten)
-    talks = len({(unit.talk, unit.persona) for unit in ten})
-    chance = 1 / len(everybody)
+    counts = Counts(corpus)
+    nine = _judged(counts, personas)
+    ten = _judged(counts, [*personas, NOBODY])
+    answers = ~corpus.beside[ten.rows]
+    chance = 1 / len(ten.classes)
+    talks = len({(corpus.units[at].talk, corpus.units[at].persona) for at in ten.rows})
     return Voice(
-        nine=_told(nine, guesses(nine, [unit.persona for unit in nine]), personas, "answer"),
-        ten=_told(ten, guessed, everybody, "answer"),
-        beside_calls=_told(ten, guessed, everybody, "beside calls"),
-        late_loss=_late_loss(ten, guessed, everybody),
-        shuffled=_share_right(mixed, guesses(ten, mixed)),
+        nine=_told(nine, ~corpus.beside[nine.rows], FEWEST),
+        ten=_told(ten, answers, FEWEST),
+        beside_calls=_told(ten, ~answers, FEWEST_BESIDE),
+        none_taken=_taken(ten, answers),
+        persona_lost=_lost(ten, answers),
+        late_loss=_late_loss(ten, answers),
+        ablation=_ablation(counts, ten, answers),
+        shuffled=_shuffled(counts, ten),
         shuffled_bar=chance + 3 * (chance * (1 - chance) / max(talks, 1)) ** 0.5,
+        cells=cells_of(nine, ten),
     )
 
 
-def grams_of(unit: Unit) -> list[str]:
-    """The unit's words and pairs of neighbours; none reaches over a mask."""
-    found: list[str] = []
-    for run in runs(unit.text):
-        found += run
-        found += [f"{one} {two}" for one, two in pairwise(run)]
-    return found
+def _judged(counts: Counts, classes: Sequence[str]) -> Judged:
+    """The guesses; nothing is guessed where there are too few answers to learn from."""
+    corpus = counts.corpus
+    rows = corpus.rows(classes)
+    answers = Counter(corpus.personas[rows[~corpus.beside[rows]]].tolist())
+    fewest = min((answers[name] for name in classes), default=0)
+    said = guesses(counts, rows, corpus.personas[rows]) if fewest >= FEWEST else None
+    return Judged(corpus, rows, said, classes)
 
 
-def guesses(
-    units: Sequence[Unit],
-    names: Sequence[str],
-    grams: Callable[[Unit], list[str]] = grams_of,
-) -> list[str]:
-    """For each unit the class that a classifier names which saw no unit of its task.
-
-    [] where there are fewer tasks than folds or fewer classes than two.
-    """
-    tasks = [unit.task for unit in units]
-    if len(set(tasks)) < FOLDS or len(set(names)) < 2 or not any(map(grams, units)):
-        return []
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    counts, _ = counted(units, grams)
-    gold = np.array(names)
-    said = np.empty(len(units), dtype=gold.dtype)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-    for learnt, judged in folds.split(counts, gold, tasks):
-        known = counts[learnt]
-        columns = _common(known, [tasks[at] for at in learnt])
-        if not len(columns):
-            said[judged] = min(names)  # nothing to learn from: one name for all
-            continue
-        model = _model()
-        model.fit(known[:, columns], gold[learnt])
-        said[judged] = model.predict(counts[judged][:, columns])
-    return [str(name) for name in said]
+def _told(judged: Judged, mask: Mask, needed: int) -> Told:
+    fewest = judged.fewest(mask)
+    if judged.guessed is None or fewest < needed:
+        return Told((), {}, fewest, needed)
+    tables = judged.tables(mask)
+    units = tables.sum(axis=(0, 2))
+    scores = tuple(
+        Score(name, found.value, found.low, found.high, int(number))
+        for name, found, number in zip(judged.classes, resampled(f1_of, tables), units, strict=True)
+    )
+    return Told(scores, judged.confusion(mask), fewest, needed)
 
 
-def counted(units: Sequence[Unit], grams: Callable[[Unit], list[str]]) -> tuple[Any, list[str]]:
-    """(sparse matrix: units x n-grams, the n-grams)."""
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    vectors = CountVectorizer(analyzer=grams, dtype=np.float64)
-    counts = vectors.fit_transform(units)
-    return counts.tocsr(), list(vectors.get_feature_names_out())
-
-
-def strongest(units: Sequence[Unit], most: int) -> dict[str, list[str]]:
-    """For each class the `most` n-grams that speak for it most, in a classifier of all units."""
-    counts, grams = counted(units, grams_of)
-    columns = _common(counts, [unit.task for unit in units])
-    model = _model()
-    model.fit(counts[:, columns], np.array([unit.persona for unit in units]))
-    weights = model[-1].coef_
-    classes = [str(name) for name in model[-1].classes_]
-    if len(classes) == 2:
-        weights = np.vstack([-weights, weights])
-    return {
-        name: [grams[columns[at]] for at in np.argsort(-row, kind="stable")[:most]]
-        for name, row in zip(classes, weights, strict=True)
-    }
+def _taken(ten: Judged, answers: Mask) -> Value:
+    fewest = ten.fewest(answers)
+    if ten.guessed is None or fewest < FEWEST_CLOSE:
+        return Value(None, fewest, FEWEST_CLOSE)
+    mask = answers & ten.nobodys
+    return Value(resampled(ten.taken, ten.tables(mask))[0], int(mask.sum()), FEWEST_CLOSE)
 
 
-def _common(counts: Any, tasks: Sequence[str]) -> Gold:
-    """The columns of n-grams that SELDOM of the tasks hold, at least RARELY, or half of the tasks
-    where that is less."""
-    names, number = np.unique(tasks, return_inverse=True)
-    rows, grams = counts.nonzero()
-    held = np.unique(number[rows] * counts.shape[1] + grams)
-    holders = np.bincount(held % counts.shape[1], minlength=counts.shape[1])
-    few = max(SELDOM * len(names), min(RARELY, max(len(names) // 2, 1)))
-    columns: Gold = np.flatnonzero(holders >= few)
-    return columns
+def _lost(ten: Judged, answers: Mask) -> Value:
+    if ten.guessed is None:
+        return Value(None, ten.fewest(answers), FEWEST)
+    mask = answers & ~ten.nobodys
+    return Value(resampled(ten.lost, ten.tables(mask))[0], int(mask.sum()), FEWEST)
 
 
-def _model() -> Any:
-    from sklearn.feature_extraction.text import TfidfTransformer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.svm import LinearSVC
-
-    return make_pipeline(TfidfTransformer(sublinear_tf=True), LinearSVC(random_state=0))
-
-
-def shuffled_names(units: Sequence[Unit]) -> list[str]:
-    """The names of the units with those of each task's conversations dealt out anew: what is
-    guessed of these is chance, unless something beside the voice gives the speaker away."""
-    dice = np.random.default_rng(0)
-    dealt: dict[tuple[str, str], str] = {}
-    by_task: dict[str, dict[tuple[str, str], None]] = {}
-    for unit in units:
-        by_task.setdefault(unit.task, {})[unit.talk, unit.persona] = None
-    for talks in by_task.values():
-        names = [name for _, name in talks]
-        for talk, at in zip(talks, dice.permutation(len(names)), strict=True):
-            dealt[talk] = names[at]
-    return [dealt[unit.talk, unit.persona] for unit in units]
+def _late_loss(judged: Judged, answers: Mask) -> Value:
+    turn = np.array([judged.corpus.units[at].turn for at in judged.rows], dtype=np.int64)
+    late = answers & (turn >= LATE)
+    tasks = judged.corpus.tasks[judged.rows]
+    early = answers & (turn < LATE) & np.isin(tasks, tasks[late])
+    fewest = min(judged.fewest(early), judged.fewest(late))
+    if judged.guessed is None or fewest < FEWEST_LATE:
+        return Value(None, fewest, FEWEST_LATE)
+    both = np.isin(tasks, tasks[early])
+    found = resampled(mean_f1, judged.tables(early), judged.tables(late & both))
+    return Value(found[0], int(late.sum()), FEWEST_LATE)
 
 
-def f1_of(confusion: Gold) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """F1 of each class from [..., who spoke, who was guessed]; 0 for a class of no unit."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    both = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    scores: np.ndarray[Any, np.dtype[np.float64]] = 2 * hits / np.maximum(both, 1)
-    return scores
+def _ablation(counts: Counts, whole: Judged, answers: Mask) -> Value:
+    fewest = whole.fewest(answers)
+    if fewest < FEWEST_CLOSE:
+        return Value(None, fewest, FEWEST_CLOSE)
+    names = counts.corpus.personas[whole.rows]
+    found = strongest(counts, whole.rows, names, DELETED)
+    deleted = holding(counts, {gram for grams in found.values() for gram in grams})
+    said = guesses(counts, whole.rows, names, deleted)
+    rest = Judged(counts.corpus, whole.rows, said, whole.classes)
+    everything = np.ones(len(whole.rows), dtype=bool)
+    lost = resampled(f1_of, whole.tables(everything), rest.tables(everything))
+    at = max(range(len(lost)), key=lambda at: lost[at].value)
+    return Value(lost[at], fewest, FEWEST_CLOSE, whole.classes[at])
 
 
-def _told(
-    units: Sequence[Unit], guessed: Sequence[str], classes: Sequence[str], kind: str
-) -> Told | None:
-    """None where some class has no unit of the kind, or nothing could be guessed."""
-    if not guessed:
-        return None
-    judged = [(unit, name) for unit, name in zip(units, guessed, strict=True) if unit.kind == kind]
-    if {unit.persona for unit, _ in judged} != set(classes):
-        return None
-    tables = confusion_of(judged, classes)
-    whole = tables.sum(axis=0)
-    dice = np.random.default_rng(0)
-    weights = dice.multinomial(len(tables), [1 / len(tables)] * len(tables), size=RESAMPLED)
-    resampled = f1_of(np.tensordot(weights, tables, axes=1))
-    low, high = np.quantile(resampled, (0.025, 0.975), axis=0)
-    scores = [
-        Score(name, float(f1), float(low[at]), float(high[at]), int(whole[at].sum()))
-        for at, (name, f1) in enumerate(zip(classes, f1_of(whole), strict=True))
-    ]
-    confusion = {
-        name: {other: int(n) for other, n in zip(classes, row, strict=True) if n}
-        for name, row in zip(classes, whole, strict=True)
-    }
-    return Told(tuple(scores), confusion)
-
-
-def confusion_of(judged: Sequence[tuple[Unit, str]], classes: Sequence[str]) -> Gold:
-    """[task, who spoke, who was guessed]: units."""
-    tasks = {name: at for at, name in enumerate(sorted({unit.task for unit, _ in judged}))}
-    place = {name: at for at, name in enumerate(classes)}
-    tables = np.zeros((len(tasks), len(classes), len(classes)), dtype=np.int64)
-    for unit, name in judged:
-        tables[tasks[unit.task], place[unit.persona], place[name]] += 1
-    return tables
-
-
-def _late_loss(
-    units: Sequence[Unit], guessed: Sequence[str], classes: Sequence[str]
-) -> float | None:
-    if not guessed:
-        return None
-    answers = [each for each in zip(units, guessed, strict=True) if each[0].kind == "answer"]
-    reached = {unit.task for unit, _ in answers if unit.turn >= LATE}
-    parts = [
-        [each for each in answers if each[0].task in reached and (each[0].turn >= LATE) == late]
-        for late in (False, True)
-    ]
-    for part in parts:
-        said = [unit.persona for unit, _ in part]
-        if any(said.count(name) < FEWEST_LATE for name in classes):
-            return None
-    early, late = (f1_of(confusion_of(part, classes).sum(axis=0)).mean() for part in parts)
-    return float(early - late)
-
-
-def _share_right(names: Sequence[str], guessed: Sequence[str]) -> float | None:
-    if not guessed:
-        return None
-    return sum(one == two for one, two in zip(names, guessed, strict=True)) / len(names)
+def _shuffled(counts: Counts, ten: Judged) -> Value:
+    fewest = ten.fewest(~counts.corpus.beside[ten.rows])
+    if ten.guessed is None:
+        return Value(None, fewest, FEWEST)
+    mixed = np.array(shuffled_names(counts.corpus, ten.rows))
+    right = float((guesses(counts, ten.rows, mixed) == mixed).mean())
+    return Value(Interval(right, right, right), len(mixed), FEWEST)

@@ -27,15 +27,18 @@ UNITS = {"plan": "slots", "tokenize": "samples", "pack": "rows"}
 """what comes out of a stage, where it is no conversation"""
 COMPARED = ("plan", "generate", "import", "validate", "dedupe")
 """the stages whose bars have one scale"""
+GUESSED = {"anchor": "whose brief's examples it is most like"}
+"""what the columns of a map are, where they are no guess of the classifier"""
 RIGHT = (0.5, 0.7, 0.8, 0.9, 0.95)
 WRONG = (0.01, 0.03, 0.05, 0.1, 0.2)
 """edges between the colours of a map: shares of a row"""
+CARD_MAPS = ("answer", "beside calls")
 CARD_TABLES = ("persona", "group", "length")
 
 
 def confusion(figures: Figures) -> bytes | None:
     """Who is taken for whom, as a PNG: a map for each kind of unit, beside one another."""
-    kinds = [kind for kind, table in figures.confusion.items() if table]
+    kinds = [kind for kind, table in figures.confusion.items() if table and kind in CARD_MAPS]
     if not kinds:
         return None
     height = max(_map_size(figures.confusion[kind])[1] for kind in kinds) + 24
@@ -108,8 +111,9 @@ def funnel_chart(figures: Figures) -> Chart | None:
 def _funnel(steps: Sequence[Step], figure: Figure, colours: Colours) -> None:
     axes = bare(figure, colours)
     refused = [sum(step.rejected.values()) for step in steps]
-    most = max(step.out + lost for step, lost in zip(steps, refused, strict=True)
-               if step.stage in COMPARED or len(steps) == 1)  # fmt: skip
+    bars = [
+        step.out + lost for step, lost in zip(steps, refused, strict=True) if step.stage in COMPARED
+    ]
     for at, (step, lost) in enumerate(zip(steps, refused, strict=True)):
         end = 0
         if step.stage in COMPARED:
@@ -125,7 +129,7 @@ def _funnel(steps: Sequence[Step], figure: Figure, colours: Colours) -> None:
                 f"−{lost:,}", (1, 0.5), (6, 0), xycoords=text, textcoords="offset points",
                 va="center", color=colours["bad"],
             )  # fmt: skip
-    axes.set_xlim(0, max(most, 1) * 1.6)
+    axes.set_xlim(0, max(*bars, 1, 1) * 1.6)
     axes.set_xticks([])
     _names(axes, [step.stage for step in steps])
 
@@ -139,8 +143,8 @@ def confusion_chart(figures: Figures, kind: str) -> Chart | None:
     def draw(figure: Figure, colours: Colours) -> None:
         _map(bare(figure, colours), table, colours)
 
-    name = f"confusion-{kind.replace(' ', '-')}"
-    title = f"{kind}: who spoke (rows) and who was guessed (columns), in per cent of the row"
+    name = f"confusion-{list(figures.confusion).index(kind)}"
+    title = f"{kind}; rows: who spoke; columns: {GUESSED.get(kind, 'who was guessed')}"
     return Chart(name, title, _map_size(table), draw)
 
 

@@ -32,7 +32,7 @@ DOTS = 2.5
 LABEL = 26
 """characters of a name beside a chart; the tables hold it in full"""
 SETTINGS = {
-    "font.size": 10.5,
+    "font.size": 11,
     "axes.linewidth": 0.8,
     "svg.fonttype": "none",
     "svg.hashsalt": "kappa-data",
@@ -124,7 +124,7 @@ def quieten(axes: Axes, colours: Colours) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(
-        length=0, color=colours["line"], labelcolor=colours["ink"], labelsize=10.5, pad=3
+        length=0, color=colours["line"], labelcolor=colours["ink"], labelsize=11, pad=3
     )
 
 

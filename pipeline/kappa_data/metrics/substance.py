@@ -1,0 +1,162 @@
+"""Does a persona change what is right? The same verifier over the same tasks, before any check.
+
+A task is compared where a conversation of the persona and one of nobody were verified, on all that
+generate made, before failures are removed; a slot that came to no end did not pass. Where a task's
+verifier looks for a value in the answer, two conversations that pass have given the same one.
+Switched and look-alike conversations are left out: their persona is not who speaks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from kappa_data.config import ReportConfig
+from kappa_data.metrics.intervals import holm, mcnemar, paired_difference, wilson
+from kappa_data.metrics.measure import By, Cell, Measure
+from kappa_data.metrics.talks import Talk
+from kappa_data.records import NOBODY
+
+OTHER_SPEAKERS = ("switch", "look_alike")
+EXAMPLES = 5
+
+
+class Pair(Struct, frozen=True, gc=False):
+    """One task as a persona and as nobody did it."""
+
+    task: str
+    family: str
+    strategy: str
+    persona: str
+    passed: bool
+    plainly: bool
+    """whether it was passed without persona"""
+    id: str
+    """of the persona's conversation"""
+
+
+class Substance(Struct, frozen=True):
+    """All pairs, by persona; empty where nothing was verified or nobody speaks without persona."""
+
+    pairs: Mapping[str, Sequence[Pair]]
+
+    def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
+        """The persona that is worst in each, with its interval."""
+        away = {name: difference(pairs) for name, pairs in self.pairs.items()}
+        adjusted = holm({name: _p(pairs) for name, pairs in self.pairs.items()})
+        same = {name: equal(pairs) for name, pairs in self.pairs.items()}
+        farthest = max(sorted(away), key=lambda name: abs(away[name][0]), default="")
+        rarest = min(sorted(adjusted), key=adjusted.__getitem__, default="")
+        least = min(sorted(same), key=lambda name: same[name][0], default="")
+        value, low, high = away.get(farthest, (None, None, None))
+        if value is not None and value < 0 and low is not None and high is not None:
+            low, high = -high, -low
+        share, at_least, at_most = same.get(least, (None, None, None))
+        signed = f"{farthest} {away[farthest][0]:+.1%}" if value else farthest
+        return (
+            Measure(
+                "pass_difference",
+                "pass rate beside none's",
+                None if value is None else abs(value),
+                "at most",
+                targets.pass_difference,
+                low,
+                high,
+                len(self.pairs.get(farthest, ())),
+                detail=signed,
+                examples=self._examples(farthest),
+            ),
+            Measure(
+                "pass_p",
+                "McNemar p, Holm",
+                adjusted.get(rarest),
+                "at least",
+                targets.pass_p,
+                number=len(self.pairs.get(rarest, ())),
+                detail=rarest,
+            ),
+            Measure(
+                "equal_answers",
+                "same verdict as none",
+                share,
+                "at least",
+                targets.equal_answers,
+                at_least,
+                at_most,
+                len(self.pairs.get(least, ())),
+                detail=least,
+                examples=self._examples(least),
+            ),
+        )
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Both shares by persona, family and strategy, all personas together but in the first."""
+        everything = [pair for pairs in self.pairs.values() for pair in pairs]
+        found = []
+        groupings: tuple[By, ...] = ("persona", "family", "strategy")
+        for by in groupings:
+            groups: dict[str, list[Pair]] = defaultdict(list)
+            for pair in everything:
+                groups[getattr(pair, by)].append(pair)
+            for name, pairs in sorted(groups.items()):
+                tasks = len({pair.task for pair in pairs})
+                found.append(Cell("pass_difference", by, name, *difference(pairs), tasks))
+                found.append(Cell("equal_answers", by, name, *equal(pairs), tasks))
+        return tuple(found)
+
+    def _examples(self, persona: str) -> tuple[str, ...]:
+        pairs = self.pairs.get(persona, ())
+        return tuple(pair.id for pair in pairs if pair.passed != pair.plainly)[:EXAMPLES]
+
+
+def measure_substance(talks: Iterable[Talk]) -> Substance:
+    """Of everything that was made for a task."""
+    plain: dict[str, bool] = {}
+    voiced = []
+    for talk in talks:
+        if talk.source != "generate" or talk.passed is None or talk.special in OTHER_SPEAKERS:
+            continue
+        if talk.persona == NOBODY:
+            plain[talk.task] = talk.passed
+        else:
+            voiced.append(talk)
+    pairs: dict[str, list[Pair]] = defaultdict(list)
+    for talk in sorted(voiced, key=lambda each: (each.persona, each.id)):
+        if talk.task in plain:
+            assert talk.passed is not None
+            pairs[talk.persona].append(
+                Pair(
+                    talk.task,
+                    talk.family,
+                    talk.strategy,
+                    talk.persona,
+                    talk.passed,
+                    plain[talk.task],
+                    talk.id,
+                )
+            )
+    return Substance(pairs)
+
+
+def difference(pairs: Sequence[Pair]) -> tuple[float, float, float]:
+    """Pass rate less that of nobody on the same tasks, and its interval; tasks are drawn, so that
+    what several personas did with one task counts as one."""
+    of_task: dict[str, list[int]] = defaultdict(list)
+    for pair in pairs:
+        of_task[pair.task].append(pair.passed - pair.plainly)
+    return paired_difference([sum(each) / len(each) for each in of_task.values()])
+
+
+def equal(pairs: Sequence[Pair]) -> tuple[float, float, float]:
+    """Share of the pairs with one verdict; its interval as of so many tasks."""
+    share = sum(pair.passed == pair.plainly for pair in pairs) / len(pairs)
+    tasks = len({pair.task for pair in pairs})
+    return share, *wilson(round(share * tasks), tasks)
+
+
+def _p(pairs: Sequence[Pair]) -> float:
+    better = sum(pair.passed and not pair.plainly for pair in pairs)
+    worse = sum(pair.plainly and not pair.passed for pair in pairs)
+    return mcnemar(better, worse)
