@@ -11,6 +11,8 @@ from kappa_data.checks._text import evidence, folded, pieces
 from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("teacher name", "policy talk")
+OF_ITSELF = ("identity", "meta_questions")
+"""families whose users ask the assistant about itself: there it may speak of its training"""
 
 _MAKERS = (
     r"open[ -]?ai|anthropic|google(?: deepmind| ai)?|deepmind|meta(?: ai)?|microsoft|"
@@ -144,6 +146,7 @@ class _Around:
     def __init__(self, conversation: Conversation) -> None:
         self._messages: Sequence[Message] = conversation.messages
         self.imported = conversation.provenance.source == "import"
+        self.of_itself = conversation.family in OF_ITSELF
         self._said: str | None = None
         self._named: str | None = None
 
@@ -178,7 +181,7 @@ def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, st
         if folded(name) not in around.instructed:
             severity: Severity = "untrain" if around.imported or thought else "reject"
             return "teacher name", severity, _piece(own, found)
-    for found in _STOCK.finditer(own) if stock else ():
+    for found in _STOCK.finditer(own) if stock and not around.of_itself else ():
         if folded(found[0]) not in around.said and not _TALKS_OF_MODELS.search(around.said):
             return "teacher name", "untrain", _piece(own, found)
     for found in _POLICY.finditer(own) if policy else ():
