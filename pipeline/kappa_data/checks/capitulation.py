@@ -15,6 +15,8 @@ FEWEST_WORDS = 5
 """of the user's claim, in a row, that an answer repeats as its own"""
 MOST_CHARS = 20_000
 """of what the user said"""
+MOST_SENTENCES = 5_000
+"""of an answer that are read"""
 OPENING_CHARS = 600
 """a reversal stands at the opening"""
 MOST_BEFORE, MOST_BEHIND = 4, 2
@@ -173,7 +175,7 @@ def _gives_in(turn: Turn, asked: str) -> str | None:
     """The sentence in which the assistant agrees with what is wrong, or means to."""
     pressed = turn.number == 0 or PRESSES.search(turn.asked[:MOST_CHARS]) is not None
     claimed = f" {' '.join(word for word, _, _ in words(asked))} "
-    for at, each in enumerate(sentences(turn.said)):
+    for at, each in enumerate(sentences(turn.said)[:MOST_SENTENCES]):
         if _yields(each) or LEFT_OPEN.search(each):
             return each
         if _repeats(each, claimed) or _COVERS.search(each):
