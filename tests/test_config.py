@@ -26,6 +26,10 @@ def test_flag_over_environment_over_file_over_default(tmp_path):
     ("text", "message"),
     [
         (
+            "[validate]\nseverities = { refusal = 'loud' }",
+            "Invalid enum value 'loud'; known: reject, untrain, note, off",
+        ),
+        (
             "[dedupe]\ntreshold = 1",
             'kappa.toml: [dedupe] has no "treshold"; did you mean "threshold"?',
         ),

@@ -10,7 +10,9 @@ import pytest
 
 from conftest import kappa, said
 from kappa_data.config import ReportConfig
+from kappa_data.metrics.figures import Figures
 from kappa_data.metrics.measure import GROUPS, NUMBERS, Measure, in_order, shown
+from kappa_data.report_view import print_report
 
 # Half of the answers are spoiled: some targets are missed.
 SPOILED = (
@@ -46,6 +48,16 @@ def test_order_and_words():
     assert odd.words == "zlib over none's 1.234 (at most 1.100)"
     assert (shown("refusals", 0.004), shown("refusals", 0.5)) == ("0.40%", "50.0%")
     assert (shown("refusals", 0.0), shown("refusals", None)) == ("0.0%", "-")
+
+
+def test_printed_details_are_cut_between_words(capsys):
+    detail = "eleven more ended so and were searches, comparisons or tests that show a bug"
+    mended = Measure("recovered", "failing calls mended", 1.0, "at least", 0.9, detail=detail)
+    nothing_else = [()] * (len(Figures.__struct_fields__) - 1)
+    figures = Figures((mended,), *nothing_else)
+    print_report(figures)
+    printed = capsys.readouterr().out
+    assert "searches, comparisons or ..." in printed and "that show" not in printed
 
 
 def test_every_measure_is_in_the_json_and_in_a_group(built):

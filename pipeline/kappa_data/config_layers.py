@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -165,7 +165,7 @@ def _convert(table: Mapping[str, Any], place: str) -> Settings:
         name = where.rstrip("`")
         stage, _, field = name.partition(".")
         given = f" (it is {table[stage][field]!r})" if field in table.get(stage, {}) else ""
-        raise UsageError(f"{place}: {name}: {what}{given}") from None
+        raise UsageError(f"{place}: {name}: {what}{given}{_choices(stage, field)}") from None
     if settings.plan.validation + settings.plan.test >= 1:
         raise UsageError("plan.validation + plan.test must leave something to train on (below 1)")
     if settings.tokenize.format == "harmony" and settings.tokenize.tokenizer:
@@ -239,6 +239,15 @@ def _check_endpoint(name: str, base_url: str, api_key_env: str, interface: str) 
             f"{name}.base_url takes no user, password or query; "
             "put the key into the environment variable that api_key_env names"
         )
+
+
+def _choices(stage: str, field: str) -> str:
+    """'; known: a, b' for a field, or the values of a table, that takes one of a few words."""
+    hint = describe(stage).get(field.removesuffix("[...]"), (None,))[0]
+    if get_origin(hint) is dict:
+        hint = get_args(hint)[1]
+    words = get_args(hint) if get_origin(hint) is Literal else ()
+    return f"; known: {', '.join(map(str, words))}" if words else ""
 
 
 def _check_keys_of_endpoints(place: str, endpoints: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,15 +18,15 @@ from kappa_data.terminal import console, print_lines
 
 STYLES = {"kept": "green", "missed": "bold red", "too little": "dim"}
 SIGNS = {"at least": "≥", "at most": "≤"}
-DETAIL_CHARS = 44
+DETAIL_CHARS = 60
 
 
 def print_report(figures: Figures, where: str = "") -> None:
     """The table of the measures by group, and what falls short; `where` holds the flags with which
     other commands find the dataset."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "value", "95 %", "target", ""):
-        table.add_column(name, justify="right" if name in ("value", "target") else "left")
+    for name in ("", "value", "95 %", "made", "target", ""):
+        table.add_column(name, justify="left" if name in ("", "95 %") else "right")
     for group, measures in in_order(figures.measures):
         table.add_row(Text(group, style="bold"))
         for each in measures:
@@ -35,15 +36,15 @@ def print_report(figures: Figures, where: str = "") -> None:
 
 
 def _add(table: Table, each: Measure) -> None:
-    made = f", of all that was made {shown(each.key, each.made)}" if each.made is not None else ""
     table.add_row(
         f"  {each.name}",
         shown(each.key, each.value),
         Text(between(each.key, each.low, each.high), style="dim"),
+        Text(shown(each.key, each.made) if each.made is not None else "", style="dim"),
         f"{SIGNS[each.bound]} {shown(each.key, each.bar)}",
         Text(each.state, style=STYLES[each.state]),
     )
-    if detail := f"{one_line(each.detail)[:DETAIL_CHARS]}{made}".removeprefix(", "):
+    if detail := textwrap.shorten(one_line(each.detail), DETAIL_CHARS, placeholder=" ..."):
         table.add_row(Text(f"    {detail}", style="dim"))
 
 
