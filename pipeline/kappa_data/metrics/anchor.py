@@ -53,7 +53,7 @@ class Anchored(Struct, frozen=True):
         """The share of personas that the anchor knows by their names."""
         name, bar = "personas known by their briefs", targets.anchor
         if not self.known:
-            detail = f"{self.units} of {FEWEST} units of each"
+            detail = f"{self.units:,} of {FEWEST:,} units of each"
             return (
                 Measure("anchor", name, None, "at least", bar, number=self.units, detail=detail),
             )

@@ -50,7 +50,7 @@ class Diversity(Struct, frozen=True):
             value = by_name[worst] if worst else None
             bar = getattr(targets, key)
             name = f"{TITLES[key]} over none's"
-            detail = worst or f"{self.size} of {FEWEST} words of each"
+            detail = worst or f"{self.size:,} of {FEWEST:,} words of each"
             found.append(Measure(key, name, value, "at most", bar, number=self.size, detail=detail))
         return tuple(found)
 

@@ -50,7 +50,7 @@ class Length(Struct, frozen=True):
     def _measure(self, key: str, persona: str, bound: Bound, bar: float) -> Measure:
         name = f"median length, {key}"
         if persona not in self.ratios:
-            detail = f"{self.places} of {FEWEST} places"
+            detail = f"{self.places:,} of {FEWEST:,} answers"
             return Measure(key, name, None, bound, bar, number=self.places, detail=detail)
         found = self.ratios[persona]
         return Measure(

@@ -64,7 +64,7 @@ def _worst(key: str, name: str, worn: Sequence[Worn], bar: float) -> Measure:
     turns = min((each.turns for each in worn), default=0)
     sure = [each for each in worn if each.turns >= FEWEST or _at_least(each) > bar]
     if turns < FEWEST and not any(each.brought > bar for each in sure):
-        detail = f"{turns} of {FEWEST} turns of each"
+        detail = f"{turns:,} of {FEWEST:,} turns of each"
         return Measure(key, name, None, "at most", bar, number=turns, detail=detail)
     worst = max(sure, key=lambda each: each.brought)
     detail = f'{worst.persona}: "{worst.phrase}", {worst.share:.1%} with what none says'

@@ -130,7 +130,7 @@ class Voice(Struct, frozen=True):
 def measure_of(key: str, name: str, found: Value, bar: float, bound: Bound = "at most") -> Measure:
     """The measure of a value; one that is None says how much there is of what it needs."""
     if found.interval is None:
-        detail = f"{found.number} of {found.needed} units of each"
+        detail = f"{found.number:,} of {found.needed:,} units of each"
         return Measure(key, name, None, bound, bar, number=found.number, detail=detail)
     value, low, high = found.interval.value, found.interval.low, found.interval.high
     return Measure(key, name, value, bound, bar, low, high, found.number, detail=found.detail)

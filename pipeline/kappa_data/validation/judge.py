@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from kappa_data.checks._facts import Facts
+from kappa_data.checks._text import EVIDENCE_CHARS
 from kappa_data.config import ValidateConfig
 from kappa_data.conversation.briefs import ASSISTANT_PROMPT, beside
 from kappa_data.personas import Persona, load_personas
@@ -66,7 +67,10 @@ class Judge:
         found = weighed(found, self._config.severities)
         conversation = without_training(conversation, found)
         if not any(each.role == "assistant" and each.train for each in conversation.messages):
-            found = (*found, Finding(NOTHING_TO_TRAIN, "reject", -1, "no assistant step is left"))
+            causes = dict.fromkeys(each.rule for each in found if each.severity == "untrain")
+            told = f": {', '.join(causes)}" if causes else ""
+            evidence = f"no assistant step is left{told}"[:EVIDENCE_CHARS]
+            found = (*found, Finding(NOTHING_TO_TRAIN, "reject", -1, evidence))
         return conversation, found
 
     def _with_known_personas(
