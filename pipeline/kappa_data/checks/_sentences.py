@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from kappa_data.checks._text import folded
+from kappa_data.checks._text import folded, remembered
 from kappa_data.records import Conversation
 
 LONGEST = 3_000
@@ -80,12 +79,13 @@ def found_in(phrases: tuple[str, ...], lowered: str) -> bool:
     return False
 
 
+@remembered
 def without_quotations(text: str) -> str:
     """The text without code (fenced or in back quotes), quoted words and quoted lines."""
     return _QUOTED.sub(" ", text)
 
 
-@functools.lru_cache(maxsize=32)
+@remembered
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences and list items of the prose, in one line each, without emphasis.
 

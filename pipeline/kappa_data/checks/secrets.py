@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._shape import runs
-from kappa_data.checks._text import evidence, said_by_others, written
+from kappa_data.checks._text import evidence, said_by_others, whole, written
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("secret",)
@@ -189,6 +189,10 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     target; where we generate it and nobody said it before, the conversation goes, unless the form
     alone does not tell.
     """
+    every = whole(conversation)
+    # A key may be read beyond its text's end there.
+    if "PRIVATE KEY" not in every and next(secrets_in(every), None) is None:
+        return
     imported = conversation.provenance.source == "import"
     theirs: str | None = None
     for index, message in enumerate(conversation.messages):
