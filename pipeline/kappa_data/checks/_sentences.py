@@ -70,6 +70,12 @@ def plain(text: str) -> str:
     return lowered if lowered.isascii() else lowered.replace("’", "'")
 
 
+def present(phrases: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the phrases that are in the sentences, as `found_in` looks for them in one."""
+    lowered = plain("\n".join(said))
+    return tuple(phrase for phrase in phrases if phrase in lowered)
+
+
 def found_in(phrases: tuple[str, ...], lowered: str) -> bool:
     """Whether any of the phrases is in a text that went through `plain`: asked before a pattern is,
     since it is a hundred times faster."""

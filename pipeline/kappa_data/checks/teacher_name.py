@@ -12,6 +12,11 @@ from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("teacher name", "policy talk")
 
+
+def _pairs(listed: str) -> tuple[frozenset[bytes], ...]:
+    return tuple(frozenset(each.encode().split()) for each in listed.split(","))
+
+
 _MAKERS = (
     r"open[ -]?ai|anthropic|google(?: deepmind| ai)?|deepmind|meta(?: ai)?|microsoft|"
     r"mistral(?: ai)?|"
@@ -89,14 +94,18 @@ _POLICY = re.compile(
 )
 # Each alternative holds one of these words: to look for them is far cheaper.
 _NAMES = frozenset(
-    b"open openai anthropic google deepmind meta microsoft mistral mixtral alibaba deepseek "
-    b"moonshot zhipu xai cohere nvidia amazon baidu tencent minimax 01 ai21 inflection hugging "
-    b"huggingface ibm apple chat chatgpt gpt gpt2 gpt3 gpt4 gpt4o gpt5 claude gemini gemma bard "
-    b"llama llama2 llama3 llama4 qwen qwen2 qwen3 qwen4 tongyi kimi glm chatglm grok copilot bing "
-    b"phi command nemotron ernie hunyuan o1 o3 o4".split()
+    b"openai anthropic google deepmind meta microsoft mistral mixtral alibaba deepseek "
+    b"moonshot zhipu xai cohere nvidia amazon baidu tencent minimax ai21 inflection "
+    b"huggingface ibm apple chatgpt gpt gpt2 gpt3 gpt4 gpt4o gpt5 claude gemini gemma bard "
+    b"llama llama2 llama3 llama4 qwen qwen2 qwen3 qwen4 tongyi kimi glm chatglm grok copilot "
+    b"phi nemotron ernie hunyuan o1 o3 o4".split()
 )
-_STOCK_WORDS = frozenset(
-    b"model llm cutoff cut training trained update ends stops goes extends runs".split()
+# Of words that are common by themselves two have to be there.
+_NAMES_OF_TWO = _pairs("open ai, 01 ai, hugging face, bing chat, command r")
+_STOCK_WORDS = frozenset(b"llm cutoff cut trained".split())
+_STOCK_OF_TWO = _pairs(
+    "ai model, language model, intelligence model, my knowledge, our knowledge, my training, "
+    "our training, my update"
 )
 _POLICY_WORDS = frozenset(
     b"policy policies guidelines rules terms allowed disallowed refuse comply decline safe "
@@ -159,8 +168,8 @@ class _Around:
 def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, str] | None:
     """The first finding of a text: rule, severity, evidence."""
     said = vocabulary(text)
-    names = not _NAMES.isdisjoint(said)
-    stock = not _STOCK_WORDS.isdisjoint(said)
+    names = not _NAMES.isdisjoint(said) or any(pair <= said for pair in _NAMES_OF_TWO)
+    stock = not _STOCK_WORDS.isdisjoint(said) or any(pair <= said for pair in _STOCK_OF_TWO)
     policy = thought and not _POLICY_WORDS.isdisjoint(said)
     if not (names or stock or policy):
         return None
