@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._names import may_name, names_pattern
+from kappa_data.checks._sentences import found_in
 from kappa_data.checks._text import evidence, folded, said_by_others
 from kappa_data.records import Conversation, Finding
 
@@ -100,7 +101,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
 
 
 def _holds(text: str, parts: tuple[str, ...]) -> bool:
-    return any(part in text for part in parts)
+    return found_in(parts, text)
 
 
 @functools.lru_cache(maxsize=8)

@@ -244,10 +244,7 @@ def _refusal(turn: Turn, imported: bool, agent: bool) -> tuple[str, str] | None:
     said = sentences(turn.said)
     signs = present(_DECLINING, said) if looks[0] else ()
     declines = [each for each in said if signs and _declines(each, agent, signs)]
-    sending = present(_SENDING, said) if looks[1] else ()
-    deflects = [
-        each for each in said if found_in(sending, plain(each)) and _DEFLECTS.search(each)
-    ]
+    deflects = [each for each in said if looks[1] and _DEFLECTS.search(each)]
     voices = present(_VOICES, said) if looks[2] else ()
     voiced = [each for each in said if found_in(voices, plain(each)) and _VOICED.search(each)]
     if not (declines or deflects or voiced):

@@ -168,8 +168,7 @@ class _Around:
 def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, str] | None:
     """The first finding of a text: rule, severity, evidence."""
     said = vocabulary(text)
-    names = not _NAMES.isdisjoint(said) or any(pair <= said for pair in _NAMES_OF_TWO)
-    stock = not _STOCK_WORDS.isdisjoint(said) or any(pair <= said for pair in _STOCK_OF_TWO)
+    names, stock = _names(said), _stock(said)
     policy = thought and not _POLICY_WORDS.isdisjoint(said)
     if not (names or stock or policy):
         return None
@@ -186,6 +185,14 @@ def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, st
         if not any(part in around.said for part in ("polic", "guideline", folded(found[0]))):
             return "policy talk", "note" if around.imported else "untrain", _piece(own, found)
     return None
+
+
+def _names(said: frozenset[bytes]) -> bool:
+    return not _NAMES.isdisjoint(said) or any(pair <= said for pair in _NAMES_OF_TWO)
+
+
+def _stock(said: frozenset[bytes]) -> bool:
+    return not _STOCK_WORDS.isdisjoint(said) or any(pair <= said for pair in _STOCK_OF_TWO)
 
 
 def _piece(text: str, found: re.Match[str]) -> str:
