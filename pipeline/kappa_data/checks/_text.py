@@ -17,6 +17,8 @@ SHORT_TEXT, MOST_SHORT, MOST_LONG = 20_000, 512, 4
 APART = "\n<>\n"
 """what stands between two texts in `whole`: nothing that a check of single signs looks for reaches
 over it"""
+MOST_READ = 200_000
+"""characters of a text in which checks of phrases look; what is longer is no talk"""
 R = TypeVar("R")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _NO_WORD = re.compile(r"\W+")

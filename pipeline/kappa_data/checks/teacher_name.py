@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import prose
-from kappa_data.checks._text import evidence, folded, vocabulary
+from kappa_data.checks._text import MOST_READ, evidence, folded, vocabulary
 from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("teacher name", "policy talk")
@@ -167,6 +167,7 @@ class _Around:
 
 def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, str] | None:
     """The first finding of a text: rule, severity, evidence."""
+    text = text[:MOST_READ]
     said = vocabulary(text)
     names, stock = _names(said), _stock(said)
     policy = thought and not _POLICY_WORDS.isdisjoint(said)
