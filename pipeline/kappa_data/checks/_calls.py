@@ -47,6 +47,14 @@ _MISUSED = re.compile(
     r"bad (?:option|substitution|request)|malformed|can't open file|cannot access",
     re.IGNORECASE,
 )
+_MISUSED_SIGNS = (
+    "no such", "exist", "not found", "is not a", "old_str", "did not appear", "occurs",
+    "occurrences", "must ", "has to", "not unique", "read it", "before you", "been read", "syntax",
+    "unexpected", "unterm", "invalid", "unrecogni", "unknown", "illegal", "missing", "required",
+    "_failedtest", 'file "<', "is past its", "is a dir", "nothing to", "bad ", "malformed",
+    "can't open", "cannot acc",
+)  # fmt: skip
+"""one of them is in whatever `_MISUSED` finds, in small letters"""
 _FAILED_HEAD = re.compile(
     r"\s*(?:OBSERVATION:\s*)?(?:<\w+>\s*)?(?:\W{0,3}(?:fatal|error|exception|failed|"
     r"failure)(?:[:!\])]|\s*$| (?:in|while|at|when|executing|reading|running|occurred)\b)|"
@@ -175,7 +183,7 @@ def ended(result: str, outcome: CallOutcome | None = None) -> tuple[End, int | N
         code = int(said[-1]) if said and len(said[-1]) < 5 else None
         bad = bool(_FAILED_HEAD.match(shown) or _FAILED_TAIL.match(last) or code)
         if not bad and len(result) <= SHORT_CHARS:
-            bad = bool(_MISUSED.search(result))
+            bad = _any(folded, *_MISUSED_SIGNS) and bool(_MISUSED.search(result))
     if _any(folded, "fail", "error", "not ok", "e   ") and _TESTS_FAILED.search(shown):
         passed = code == 0 and _TESTS_RAN.search(last) and not _TESTS_FAILED.search(last)
         if not passed:
@@ -190,7 +198,10 @@ def ended(result: str, outcome: CallOutcome | None = None) -> tuple[End, int | N
 
 
 def _any(text: str, *pieces: str) -> bool:
-    return any(piece in text for piece in pieces)
+    for piece in pieces:  # noqa: SIM110 (any() takes twice as long)
+        if piece in text:
+            return True
+    return False
 
 
 def _plain(arguments: str) -> str:

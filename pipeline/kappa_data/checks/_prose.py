@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from kappa_data.checks._text import remembered
+
 _FENCE = re.compile(r"[ \t>*-]{0,16}(`{3,}|~{3,})([^`]*)$")
 _INLINE = re.compile(r"``[^\n]*?``|`[^`\n]+`")
 # Double signs anywhere; single ones only around what cannot be an apostrophe's business.
@@ -33,6 +35,7 @@ class Lines(Struct, frozen=True):
     fence: str | None
 
 
+@remembered
 def lines(text: str) -> Lines:
     """The text by lines; the fences of Markdown (CommonMark 0.31, 4.5), also in lists and quotes.
 
@@ -59,6 +62,7 @@ def lines(text: str) -> Lines:
     return Lines(tuple(prose), tuple(code), opened if sign and fences % 2 else None)
 
 
+@remembered
 def prose(text: str) -> str:
     """What is said in the text's own words: without code, markup, links and quotations."""
     if "`" in text or "~~~" in text:

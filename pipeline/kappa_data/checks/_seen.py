@@ -51,6 +51,16 @@ class Seen:
         self._numbered = len(self._texts)
         return self._numbers
 
+    def shows(self, value: float, written: str) -> bool:
+        """Whether the number stands somewhere: first as it is `written` now, which is a hundred
+        times faster than to read all numbers, then as whatever has its value."""
+        alone = re.compile(rf"(?<![\d.]){re.escape(written)}(?!\d|\.\d)")
+        if _PLAIN.fullmatch(written) and any(
+            written in text and alone.search(text) for text in reversed(self._texts)
+        ):
+            return True
+        return value in self.numbers()
+
     def counts(self) -> set[float]:
         """How many lines, words and characters what was shown has, singly and all together."""
         for text in self._shown[self._counted :]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator
 
 from msgspec import Struct
 
-from kappa_data.checks._text import folded
+from kappa_data.checks._text import folded, remembered
 from kappa_data.records import Conversation
 
 LONGEST = 3_000
@@ -71,6 +70,12 @@ def plain(text: str) -> str:
     return lowered if lowered.isascii() else lowered.replace("’", "'")
 
 
+def present(phrases: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the phrases that are in the sentences, as `found_in` looks for them in one."""
+    lowered = plain("\n".join(said))
+    return tuple(phrase for phrase in phrases if phrase in lowered)
+
+
 def found_in(phrases: tuple[str, ...], lowered: str) -> bool:
     """Whether any of the phrases is in a text that went through `plain`: asked before a pattern is,
     since it is a hundred times faster."""
@@ -80,12 +85,13 @@ def found_in(phrases: tuple[str, ...], lowered: str) -> bool:
     return False
 
 
+@remembered
 def without_quotations(text: str) -> str:
     """The text without code (fenced or in back quotes), quoted words and quoted lines."""
     return _QUOTED.sub(" ", text)
 
 
-@functools.lru_cache(maxsize=32)
+@remembered
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences and list items of the prose, in one line each, without emphasis.
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from kappa_data.normal_form import normalize
 from kappa_data.records import Conversation, Message
 
 EVIDENCE_CHARS = 200
+SHORT_TEXT, MOST_SHORT, MOST_LONG = 20_000, 512, 4
+"""characters of a text that `remembered` keeps for long, and how many texts of either kind"""
+APART = "\n<>\n"
+"""what stands between two texts in `whole`: nothing that a check of single signs looks for reaches
+over it"""
+MOST_READ = 200_000
+"""characters of a text in which checks of phrases look; what is longer is no talk"""
+R = TypeVar("R")
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _NO_WORD = re.compile(r"\W+")
 _PIECES = bytes(
@@ -29,6 +39,21 @@ def written(message: Message) -> Iterator[str]:
     yield message.reasoning or ""
     for call in message.tool_calls:
         yield call.function.arguments
+
+
+def remembered(function: Callable[[str], R]) -> Callable[[str], R]:
+    """The function, which answers from memory where another check has asked the same: each text of
+    a conversation is read once for all checks. What it returns must not change."""
+    short = functools.lru_cache(maxsize=MOST_SHORT)(function)
+    long = functools.lru_cache(maxsize=MOST_LONG)(function)
+    return lambda text: short(text) if len(text) <= SHORT_TEXT else long(text)
+
+
+@functools.lru_cache(maxsize=1)
+def whole(conversation: Conversation) -> str:
+    """Every text of the conversation, whoever wrote it, with APART in between: what is not in this
+    is in none of them. Kept for the conversation that is being checked."""
+    return APART.join(text for each in conversation.messages for text in written(each) if text)
 
 
 def said_by_others(conversation: Conversation) -> Iterator[str]:
@@ -66,6 +91,12 @@ def pieces(text: str) -> list[bytes]:
         # A sign that is no word, such as U+2122, must not become letters of one.
         text = normalize("NFKD", _NO_WORD.sub(" ", text)).casefold()
     return text.encode("ascii", "replace").translate(_PIECES).split()
+
+
+@remembered
+def vocabulary(text: str) -> frozenset[bytes]:
+    """The pieces of the text, each once."""
+    return frozenset(pieces(text))
 
 
 def ngrams(text: str, n: int) -> set[tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._sentences import found_in, pattern, plain, sentences, turns
+from kappa_data.checks._sentences import found_in, pattern, plain, present, sentences, turns
 from kappa_data.checks._text import evidence
 from kappa_data.records import Conversation, Finding, Severity
 
@@ -124,7 +124,9 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         ):
             continue
         severity: Severity = "note" if imported else "untrain"
-        for sentence in sentences(turn.said):
-            if found_in(_STRONG, plain(sentence)) and (found := _ANYWHERE.search(sentence)):
+        said = sentences(turn.said)
+        strong = present(_STRONG, said)
+        for sentence in said if strong else ():
+            if found_in(strong, plain(sentence)) and (found := _ANYWHERE.search(sentence)):
                 yield Finding("flattery", severity, turn.index, evidence(sentence))
                 break

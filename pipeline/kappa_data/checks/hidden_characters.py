@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._text import evidence, written
+from kappa_data.checks._text import evidence, whole, written
 from kappa_data.records import Conversation, Finding
 
 RULES = ("hidden characters",)
@@ -53,6 +53,9 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
 
     What others say may hold control characters: tools print colours.
     """
+    every = whole(conversation)
+    if not (_controls(every) or _unseen(every)):
+        return
     for index, message in enumerate(conversation.messages):
         if message.role != "assistant":
             if _unseen(message.content) and (found := _named(_ELSEWHERE, message.content)):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._sentences import pattern, without_quotations
-from kappa_data.checks._text import evidence, folded, pieces, said_by_others
+from kappa_data.checks._text import evidence, folded, pieces, said_by_others, vocabulary
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("slur", "threat", "insult")
@@ -188,10 +188,17 @@ _PAIRS = frozenset(
     ).split(", ")
 )
 """a whole word, or two in a row, of which one is in whatever the patterns find"""
-_LEET = str.maketrans("013457@$", "oieastas")
+_PAIRED = frozenset(max(pair, key=len) for pair in _PAIRS)
+_LEET = tuple(zip("013457@$", "oieastas", strict=True))
 _SPACED = re.compile(r"(?<![\w'’])(?:[^\W_][ .\-_]){3,}[^\W_](?![\w'’])")
-_SINGLES = re.compile(r"[ .\-_][^\W_][ .\-_][^\W_][ .\-_][^\W_]\b")
-"""what a spaced-out word holds, found faster"""
+# A letter, a sign that may space letters out, one that may stand for a letter; "?" is any character
+# beyond ASCII.
+_FORM = bytes(
+    ord("a" if sign.isalnum() or sign == "?" else " " if sign in " .-_" else "!")
+    if sign.isalnum() or sign in "? .-_!|*"
+    else ord("x")
+    for sign in map(chr, range(256))
+)
 _INSIDE = re.compile(r"(?<=[a-z])[!|*](?=[a-z])", re.IGNORECASE)
 
 
@@ -206,7 +213,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     for index, message in enumerate(conversation.messages):
         if message.role != "assistant" or not message.content:
             continue
-        if not _may(pieces(unmasked(message.content))):
+        if not _may(unmasked(message.content)):
             continue
         text = without_quotations(message.content)[:MOST_CHARS]
         clear = unmasked(text)
@@ -225,16 +232,22 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
 def unmasked(text: str) -> str:
     """The text, as long as it was, with letters for the figures and signs that stand for them and
     spaced-out words drawn together."""
-    if _SINGLES.search(text):
+    form = text.encode("ascii", "replace").translate(_FORM)
+    if b" a a a" in form:
         text = _SPACED.sub(_together, text)
-    if "!" in text or "|" in text or "*" in text:
+    if b"a!a" in form:
         text = _INSIDE.sub(lambda found: "u" if found[0] == "*" else "i", text)
-    return text.translate(_LEET)
+    for figure, letter in _LEET:  # twenty times faster than translate() where a text is not ASCII
+        text = text.replace(figure, letter)
+    return text
 
 
-def _may(words: list[bytes]) -> bool:
+def _may(text: str) -> bool:
     """False only where no pattern finds anything: far cheaper to ask."""
-    return not (_WORDS.isdisjoint(words) and _PAIRS.isdisjoint(pairwise(words)))
+    words = vocabulary(text)
+    if not _WORDS.isdisjoint(words):
+        return True
+    return not _PAIRED.isdisjoint(words) and not _PAIRS.isdisjoint(pairwise(pieces(text)))
 
 
 def _together(found: re.Match[str]) -> str:

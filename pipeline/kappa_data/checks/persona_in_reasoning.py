@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._names import may_name, names_pattern
-from kappa_data.checks._text import evidence, folded, said_by_others
+from kappa_data.checks._sentences import found_in
+from kappa_data.checks._text import MOST_READ, evidence, folded, said_by_others
 from kappa_data.records import Conversation, Finding
 
 RULES = ("persona in reasoning",)
@@ -84,7 +85,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     names = names_pattern(facts.personas) if voiced else ""
     theirs: str | None = None
     for index, message in enumerate(conversation.messages):
-        reasoning = message.reasoning
+        reasoning = (message.reasoning or "")[:MOST_READ]
         if not reasoning:
             continue
         plain = folded(reasoning)
@@ -107,7 +108,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
 
 
 def _holds(text: str, parts: tuple[str, ...]) -> bool:
-    return any(part in text for part in parts)
+    return found_in(parts, text)
 
 
 @functools.lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._shape import numbers
-from kappa_data.checks._text import evidence, written
+from kappa_data.checks._text import evidence, whole, written
 from kappa_data.checks.secrets import masked
 from kappa_data.records import Conversation, Finding
 
@@ -132,12 +132,22 @@ _NUMBERS: tuple[tuple[str, Callable[[str, bytes], Iterator[str]]], ...] = (
 )
 
 
+def _any(text: str) -> bool:
+    return next(_emails(text), None) is not None or any(
+        next(look(part, form), None) is not None
+        for part, form in numbers(text)
+        for _, look in _NUMBERS
+    )
+
+
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """One note a message, with how many of each kind and the first of it, masked.
 
     Logs are full of addresses of machines: one is said only where no tool told it, and where we
     generate only in talk without tools.
     """
+    if not _any(whole(conversation)):
+        return
     told: str | None = None
     tools = any(each.tool_calls for each in conversation.messages)
     logs = tools and conversation.provenance.source == "generate"

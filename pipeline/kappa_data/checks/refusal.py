@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._sentences import Turn, found_in, pattern, plain, sentences, turns
+from kappa_data.checks._sentences import Turn, found_in, pattern, plain, present, sentences, turns
 from kappa_data.checks._text import evidence
 from kappa_data.records import Conversation, Finding, Severity
 
@@ -259,9 +259,11 @@ def _refusal(turn: Turn, imported: bool, agent: bool) -> tuple[str, str] | None:
     if not any(looks):
         return None
     said = sentences(turn.said)
-    declines = [each for each in said if looks[0] and _declines(each, agent)]
+    signs = present(_DECLINING, said) if looks[0] else ()
+    declines = [each for each in said if signs and _declines(each, agent, signs)]
     deflects = [each for each in said if looks[1] and _sends(each)]
-    voiced = [each for each in said if looks[2] and _VOICED.search(each)]
+    voices = present(_VOICES, said) if looks[2] else ()
+    voiced = [each for each in said if found_in(voices, plain(each)) and _VOICED.search(each)]
     if not (declines or deflects or voiced):
         return None
     refusing = {*declines, *deflects, *voiced}
@@ -282,9 +284,9 @@ def _refusal(turn: Turn, imported: bool, agent: bool) -> tuple[str, str] | None:
     return None
 
 
-def _declines(sentence: str, agent: bool) -> bool:
+def _declines(sentence: str, agent: bool, signs: tuple[str, ...]) -> bool:
     """Whether it refuses; an imported agent's rules forbid this and that, which is no refusal."""
-    if not found_in(_DECLINING, plain(sentence)) or _ABILITY.search(sentence):
+    if not found_in(signs, plain(sentence)) or _ABILITY.search(sentence):
         return False
     if _REQUEST.search(sentence):
         return True

@@ -70,6 +70,8 @@ def loop(text: str, rounds: int, fewest: int) -> str | None:
     A loop of `fewest` characters covers an anchor, and what stands there stands again one round
     further on: to look for that takes linear time.
     """
+    if len(text) < fewest:
+        return None
     at = 0
     while at + SNIPPET < len(text):
         again = text.find(text[at : at + SNIPPET], at + 1, at + SNIPPET + WINDOW)

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._shape import FEWEST, runs
-from kappa_data.checks._text import evidence, said_by_others, written
+from kappa_data.checks._text import evidence, folded, said_by_others, whole, written
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("secret",)
@@ -81,6 +81,9 @@ _ASSIGNED = re.compile(
     r"[\"']?$",
     re.IGNORECASE,
 )
+_SIGNS_BEFORE = frozenset("\"':=/.")
+"""with white space, what the last sign before a run is in _BEHIND and _ASSIGNED"""
+_NAMED = ("key", "token", "secret", "passw", "bearer")
 _AWS = re.compile(
     r"ecret_?(?:[Aa]ccess_?|ACCESS_)?(?:[Kk]ey|KEY)[\"'\s\\]{0,4}[:=][\"'\s\\]{0,4}"
     r"([A-Za-z0-9/+=]{40})(?![A-Za-z0-9/+=])",
@@ -161,13 +164,17 @@ def _of_run(text: str, start: int, end: int) -> Secret | None:
     value = text[start : min(end, start + 200)]
     if value.isalpha() or (value.islower() and ("_" in value or "-" in value)):
         return None  # a name, as most runs of code are
+    sign = text[start - 1 : start]
+    if sign not in _SIGNS_BEFORE and not sign.isspace():
+        return None  # nothing is assigned or named before it
     before = text[max(0, start - 70) : start]
     for kind, near, prefix, pattern in _BEHIND:
         if near not in before or not prefix.search(before):
             continue
         if (found := pattern.match(text, start)) and _random(found[0], 3.0):
             return Secret(kind, start, found.end(), True)
-    if not _ASSIGNED.search(before[-40:]):
+    named = folded(before[-40:])
+    if not any(each in named for each in _NAMED) or not _ASSIGNED.search(before[-40:]):
         return None
     mixed = all(any(map(kind, value)) for kind in (str.isdigit, str.isupper, str.islower))
     hexadecimal = re.fullmatch(r"[0-9a-f]{32,128}", value) is not None
@@ -208,6 +215,10 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     target; where we generate it and nobody said it before, the conversation goes, unless the form
     alone does not tell.
     """
+    every = whole(conversation)
+    # A key may be read beyond its text's end there.
+    if "PRIVATE KEY" not in every and next(secrets_in(every), None) is None:
+        return
     imported = conversation.provenance.source == "import"
     theirs: str | None = None
     for index, message in enumerate(conversation.messages):

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._text import evidence, written
+from kappa_data.checks._text import evidence, whole, written
 from kappa_data.records import Conversation, Finding, Message
 
 RULES = ("special token text",)
@@ -21,9 +21,12 @@ _PARTS = ("|>", "｜>", "INST]", "SYS>>", "_of_turn>", "think>", "</s>")
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     """One note per message that has any, with how often each stands there."""
+    every = whole(conversation)
+    if not any(part in every for part in _PARTS):  # nearly always
+        return
     for index, message in enumerate(conversation.messages):
         texts = [text for text in _texts(message) if any(part in text for part in _PARTS)]
-        if not texts:  # nearly always
+        if not texts:
             continue
         if count := Counter(found for text in texts for found in _TOKEN.findall(text)):
             listed = ", ".join(f"{n} x {token}" for token, n in sorted(count.items()))

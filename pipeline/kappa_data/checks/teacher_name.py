@@ -7,12 +7,17 @@ from collections.abc import Iterator, Sequence
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import prose
-from kappa_data.checks._text import evidence, folded, pieces
+from kappa_data.checks._text import MOST_READ, evidence, folded, vocabulary
 from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("teacher name", "policy talk")
 OF_ITSELF = ("identity", "meta_questions")
 """families whose users ask the assistant about itself: there it may speak of its training"""
+
+
+def _pairs(listed: str) -> tuple[frozenset[bytes], ...]:
+    return tuple(frozenset(each.encode().split()) for each in listed.split(","))
+
 
 _MAKERS = (
     r"open[ -]?ai|anthropic|google(?: deepmind| ai)?|deepmind|meta(?: ai)?|microsoft|"
@@ -99,14 +104,18 @@ _POLICY = re.compile(
 )
 # Each alternative holds one of these words: to look for them is far cheaper.
 _NAMES = frozenset(
-    b"open openai anthropic google deepmind meta microsoft mistral mixtral alibaba deepseek "
-    b"moonshot zhipu xai cohere nvidia amazon baidu tencent minimax 01 ai21 inflection hugging "
-    b"huggingface ibm apple chat chatgpt gpt gpt2 gpt3 gpt4 gpt4o gpt5 claude gemini gemma bard "
-    b"llama llama2 llama3 llama4 qwen qwen2 qwen3 qwen4 tongyi kimi glm chatglm grok copilot bing "
-    b"phi command nemotron ernie hunyuan o1 o3 o4".split()
+    b"openai anthropic google deepmind meta microsoft mistral mixtral alibaba deepseek "
+    b"moonshot zhipu xai cohere nvidia amazon baidu tencent minimax ai21 inflection "
+    b"huggingface ibm apple chatgpt gpt gpt2 gpt3 gpt4 gpt4o gpt5 claude gemini gemma bard "
+    b"llama llama2 llama3 llama4 qwen qwen2 qwen3 qwen4 tongyi kimi glm chatglm grok copilot "
+    b"phi nemotron ernie hunyuan o1 o3 o4".split()
 )
-_STOCK_WORDS = frozenset(
-    b"model llm cutoff cut training trained update ends stops goes extends runs".split()
+# Of words that are common by themselves two have to be there.
+_NAMES_OF_TWO = _pairs("open ai, 01 ai, hugging face, bing chat, command r")
+_STOCK_WORDS = frozenset(b"llm cutoff cut trained".split())
+_STOCK_OF_TWO = _pairs(
+    "ai model, language model, intelligence model, my knowledge, our knowledge, my training, "
+    "our training, my update"
 )
 _POLICY_WORDS = frozenset(
     b"policy policies guidelines rules terms allowed disallowed refuse comply decline safe "
@@ -169,9 +178,9 @@ class _Around:
 
 def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, str] | None:
     """The first finding of a text: rule, severity, evidence."""
-    said = set(pieces(text))
-    names = not _NAMES.isdisjoint(said)
-    stock = not _STOCK_WORDS.isdisjoint(said)
+    text = text[:MOST_READ]
+    said = vocabulary(text)
+    names, stock = _names(said), _stock(said)
     policy = thought and not _POLICY_WORDS.isdisjoint(said)
     if not (names or stock or policy):
         return None
@@ -188,6 +197,14 @@ def _first(text: str, thought: bool, around: _Around) -> tuple[str, Severity, st
         if not any(part in around.said for part in ("polic", "guideline", folded(found[0]))):
             return "policy talk", "note" if around.imported else "untrain", _piece(own, found)
     return None
+
+
+def _names(said: frozenset[bytes]) -> bool:
+    return not _NAMES.isdisjoint(said) or any(pair <= said for pair in _NAMES_OF_TWO)
+
+
+def _stock(said: frozenset[bytes]) -> bool:
+    return not _STOCK_WORDS.isdisjoint(said) or any(pair <= said for pair in _STOCK_OF_TWO)
 
 
 def _piece(text: str, found: re.Match[str]) -> str:

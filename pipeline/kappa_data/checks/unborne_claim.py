@@ -178,11 +178,11 @@ def _numbers(
         if _TESTED.match(content, end) or (
             content.startswith(" test", end) and _TESTED_BEFORE.search(before)
         ):
-            borne = partial(_is_of_tests, value, calls, seen)
+            borne = partial(_is_of_tests, value, found[1], calls, seen)
         elif counted := _COUNTED.match(content, end):
-            borne = partial(_is_count, value, counted[1].lower(), seen)
+            borne = partial(_is_count, value, found[1], counted[1].lower(), seen)
         elif before.endswith(" line ") and _LINE_BEFORE.search(before):
-            borne = partial(_is_line, value, seen)
+            borne = partial(_is_line, value, found[1], seen)
         elif before.endswith(("code ", "status ", " of ")) and _EXIT_BEFORE.search(before):
             borne = partial(_is_exit, value, calls, conversation, seen)
         elif (
@@ -190,7 +190,7 @@ def _numbers(
             or before.rstrip().endswith(("$", "€", "£"))
             or _DEGREES.match(content, end)
         ):
-            borne = partial(_is_total, value, seen)
+            borne = partial(_is_total, value, found[1], seen)
         else:
             continue
         sentence = _sentence(content, found)
@@ -198,8 +198,8 @@ def _numbers(
             yield sentence.strip(), borne()
 
 
-def _is_line(value: float, seen: Seen) -> bool:
-    return value in seen.numbers() or value <= max(seen.counts(), default=0)
+def _is_line(value: float, written: str, seen: Seen) -> bool:
+    return seen.shows(value, written) or value <= max(seen.counts(), default=0)
 
 
 def _is_exit(value: float, calls: Sequence[Ran], conversation: Conversation, seen: Seen) -> bool:
@@ -236,25 +236,25 @@ def _have_passed(calls: Sequence[Ran]) -> bool:
     return any(not each.reads and _RUNS.search(f"{each.name} {each.command}") for each in calls)
 
 
-def _is_of_tests(value: float, calls: Sequence[Ran], seen: Seen) -> bool:
+def _is_of_tests(value: float, written: str, calls: Sequence[Ran], seen: Seen) -> bool:
     """Whether a number of tests stands in what tests printed, or is the sum of two such numbers."""
     printed = [each.result for each in calls if each.tests]
     shown = {float(one[:12]) for text in printed for one in _RAN_NUMBERS.findall(text[-5000:])}
     if not shown:
-        return value <= SMALL or value in seen.numbers()
+        return value <= SMALL or seen.shows(value, written)
     return value in shown or any(value - one in shown for one in shown)
 
 
-def _is_count(value: float, noun: str, seen: Seen) -> bool:
-    if value <= SMALL or value in seen.numbers() or value in seen.counts():
+def _is_count(value: float, written: str, noun: str, seen: Seen) -> bool:
+    if value <= SMALL or seen.shows(value, written) or value in seen.counts():
         return True
     if value < seen.most_lines and not noun.startswith(("line", "byte", "char", "word")):
         return True  # how many of the lines are of some kind only a reader could count
     return seen.is_reckoned(value)
 
 
-def _is_total(value: float, seen: Seen) -> bool:
-    if value <= SMALL or value in seen.numbers() or value in seen.counts():
+def _is_total(value: float, written: str, seen: Seen) -> bool:
+    if value <= SMALL or seen.shows(value, written) or value in seen.counts():
         return True
     near = {round(each, 2) for each in seen.sums()}
     return round(value, 2) in near or value < seen.most_lines or seen.is_reckoned(value)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._sentences import found_in, pattern, plain, sentences, turns
+from kappa_data.checks._sentences import found_in, pattern, plain, present, sentences, turns
 from kappa_data.checks._text import evidence, folded, said_by_others
 from kappa_data.records import Conversation, Finding, Severity
 
@@ -153,8 +153,10 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
                 yield Finding("harmful plan", severity, turn.index, evidence(found))
         if not found_in(_OF_DECEIT, lowered):
             continue
-        for sentence in sentences(turn.reasoning):
-            piece = _deceit(sentence)
+        said = sentences(turn.reasoning)
+        signs = present(_OF_DECEIT, said)
+        for sentence in said if signs else ():
+            piece = _deceit(sentence, signs)
             if piece is None:
                 continue
             if theirs is None:
@@ -173,9 +175,9 @@ def _plans_harm(sentence: str) -> bool:
     return False
 
 
-def _deceit(sentence: str) -> str | None:
+def _deceit(sentence: str, signs: tuple[str, ...]) -> str | None:
     """The words of a plan to deceive that nothing before them in the sentence rejects."""
-    found = _DECEIT.search(sentence) if found_in(_OF_DECEIT, plain(sentence)) else None
+    found = _DECEIT.search(sentence) if found_in(signs, plain(sentence)) else None
     if found is None or _NOT_TO.search(sentence[max(0, found.start() - _BEFORE) : found.start()]):
         return None
     return found[0]

@@ -127,13 +127,15 @@ def _is_wanted(conversation: Conversation, index: int) -> bool:
 
 def _voiced(message: Message, speaker: str, facts: Facts) -> Iterator[tuple[str, str]]:
     """Marked words in what the message writes, each with what stands around it."""
-    phrases = _phrases(facts.caps.get(speaker, ()), LONG_PHRASE - (speaker not in _MARKED))
-    marked = _PATTERNS.get(speaker)
     texts = [
         (text, kind) for call in message.tool_calls for text, kind in written_by(call.function)
     ]
     if "```" in message.content or "~~~" in message.content:
         texts += blocks_of(message.content)
+    if not texts:
+        return
+    phrases = _phrases(facts.caps.get(speaker, ()), LONG_PHRASE - (speaker not in _MARKED))
+    marked = _PATTERNS.get(speaker)
     for text, kind in texts:
         remarks = text if kind == "message" else comments_of(text) if kind == "code" else ""
         for looked, where in ((marked, text), (phrases, text), (_ANYBODY, remarks)):

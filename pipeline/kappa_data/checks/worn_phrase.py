@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from kappa_data.records import Conversation, Finding
 RULES = ("worn phrase",)
 _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
+_THRICE = tuple(3 * letter for letter in string.ascii_lowercase)
 # Marks of emphasis, which may stand between two words or around one, and curly apostrophes.
 _PLAIN = str.maketrans({"*": None, "_": " ", "~": None, "’": "'", "‘": "'"})
 
@@ -30,7 +32,8 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         if message.role != "assistant" or speaker is None or speaker not in facts.caps:
             continue
         worn = []
-        text = _plain(_CODE.sub(" ", message.content))
+        code = "`" in message.content
+        text = _plain(_CODE.sub(" ", message.content) if code else message.content)
         for phrase, most in facts.caps[speaker]:
             anchor, pattern = _pattern(phrase)
             times = len(pattern.findall(text)) if anchor in text else 0
@@ -43,7 +46,10 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
 
 def _plain(text: str) -> str:
     """In small letters with single blanks, no emphasis, and no letter more than twice in a row."""
-    return _STRETCHED.sub(r"\1\1", " ".join(text.translate(_PLAIN).split()).casefold())
+    found = " ".join(text.translate(_PLAIN).split()).casefold()
+    if any(each in found for each in _THRICE):
+        return _STRETCHED.sub(r"\1\1", found)
+    return found
 
 
 @functools.cache
