@@ -21,6 +21,7 @@ from kappa_data.config import (
     ValidateConfig,
 )
 from kappa_data.formats.samples import choices
+from kappa_data.metrics import behaviour, substance
 from kappa_data.metrics.behaviour import RATES, RULES, measure_behaviour
 from kappa_data.metrics.calls import alike, failures_of
 from kappa_data.metrics.intervals import holm, mcnemar, paired_difference, wilson
@@ -298,6 +299,28 @@ PLANTED = (
     Planted("nothing to train", nothing_to_train, {"structure"}),
     Planted("a near-duplicate", twin, {"near_duplicates"}),
 )
+
+
+@pytest.fixture(autouse=True)
+def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The world of these tests is small; how much it takes has tests of its own."""
+    for module in (behaviour, substance):
+        monkeypatch.setattr(module, "FEWEST", 1)
+
+
+def test_too_few_neither_keep_nor_miss_a_target(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(behaviour, "FEWEST", 7)
+    monkeypatch.setattr(substance, "FEWEST", 13)
+    clean, talks = measured(world(), {}), world()
+    for key, said in (
+        ("capitulations", "6 of 7 to look at"),
+        ("pass_difference", "12 of 13 tasks"),
+        ("equal_answers", "12 of 13 tasks"),
+    ):
+        assert (clean[key].value, clean[key].detail) == (None, said)
+    assert clean["pass_p"].value is not None
+    planted = next(each for each in PLANTED if each.name == "a capitulation")
+    assert measured(talks, planted.plant(talks))["capitulations"].missed  # one is enough for that
 
 
 def test_a_world_without_defects_misses_nothing_and_measures_everything():

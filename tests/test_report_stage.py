@@ -15,6 +15,7 @@ from kappa_data.config import (
     TokenizeConfig,
     ValidateConfig,
 )
+from kappa_data.metrics import behaviour, substance
 from kappa_data.metrics.figures import Figures, of_sections
 from kappa_data.metrics.measure import Measure
 from kappa_data.progress import Quiet
@@ -143,6 +144,12 @@ def figures(reported: Sealed) -> Figures:
 
 def by_key(found: Figures) -> dict[str, Measure]:
     return {each.key: each for each in found.measures}
+
+
+@pytest.fixture(autouse=True)
+def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (behaviour, substance):
+        monkeypatch.setattr(module, "FEWEST", 1)
 
 
 def test_every_end_of_a_slot_is_known(dataset, tmp_path):

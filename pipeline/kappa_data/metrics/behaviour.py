@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
@@ -23,6 +24,8 @@ from kappa_data.metrics.measure import By, Cell, Measure
 from kappa_data.metrics.talks import Group, Talk, group_of, group_of_message
 
 EXAMPLES = 5
+FEWEST = 20
+"""to look at, at least, before a target counts as kept; a miss shows in any number"""
 WHOLE_MESSAGE = -1
 """the message of a finding that is about the whole conversation"""
 WHOLE: tuple[By, ...] = ("persona", "family", "strategy", "special", "split")
@@ -147,9 +150,13 @@ class Behaviour(Struct, frozen=True):
         for group, count in of.kept_hits.items():
             worst[group.persona] += count
         detail = max(sorted(worst), key=worst.__getitem__, default="")
-        return Measure(
+        found = Measure(
             rate.key, rate.name, value, bound, bar, low, high, number, made, detail, of.examples
         )
+        if value is None or number >= FEWEST or found.missed:
+            return found
+        few = f"{number:,} of {FEWEST:,} to look at"
+        return msgspec.structs.replace(found, value=None, low=None, high=None, detail=few)
 
     def _spread(self, rate: Rate, targets: ReportConfig) -> Measure:
         """How far the personas are apart that refuse most and least."""

@@ -21,6 +21,9 @@ from kappa_data.records import NOBODY
 
 OTHER_SPEAKERS = ("switch", "look_alike")
 EXAMPLES = 5
+FEWEST = 50
+"""tasks that a persona and nobody did, at least, for its shares: of fewer than 34 one failure is
+more than 3 points. What no luck explains shows in p, whatever their number"""
 
 
 class Pair(Struct, frozen=True, gc=False):
@@ -44,9 +47,10 @@ class Substance(Struct, frozen=True):
 
     def measures(self, targets: ReportConfig) -> tuple[Measure, ...]:
         """The persona that is worst in each, with its interval."""
-        away = {name: difference(pairs) for name, pairs in self.pairs.items()}
         adjusted = holm({name: _p(pairs) for name, pairs in self.pairs.items()})
-        same = {name: equal(pairs) for name, pairs in self.pairs.items()}
+        enough = {name: pairs for name, pairs in self.pairs.items() if len(pairs) >= FEWEST}
+        away = {name: difference(pairs) for name, pairs in enough.items()}
+        same = {name: equal(pairs) for name, pairs in enough.items()}
         farthest = max(sorted(away), key=lambda name: abs(away[name][0]), default="")
         rarest = min(sorted(adjusted), key=adjusted.__getitem__, default="")
         least = min(sorted(same), key=lambda name: same[name][0], default="")
@@ -54,7 +58,9 @@ class Substance(Struct, frozen=True):
         if value is not None and value < 0 and low is not None and high is not None:
             low, high = -high, -low
         share, at_least, at_most = same.get(least, (None, None, None))
-        signed = f"{farthest} {away[farthest][0]:+.1%}" if value else farthest
+        signed = f"{farthest} {away[farthest][0]:+.1%}" if value else ""
+        most = max(map(len, self.pairs.values()), default=0)
+        few = f"{most:,} of {FEWEST:,} tasks" if not enough else ""
         return (
             Measure(
                 "pass_difference",
@@ -64,8 +70,8 @@ class Substance(Struct, frozen=True):
                 targets.pass_difference,
                 low,
                 high,
-                len(self.pairs.get(farthest, ())),
-                detail=signed,
+                len(enough.get(farthest, ())),
+                detail=few or signed,
                 examples=self._examples(farthest),
             ),
             Measure(
@@ -75,7 +81,7 @@ class Substance(Struct, frozen=True):
                 "at least",
                 targets.pass_p,
                 number=len(self.pairs.get(rarest, ())),
-                detail=rarest,
+                detail=rarest if adjusted.get(rarest, 1.0) < 1 else "",
             ),
             Measure(
                 "equal_answers",
@@ -85,8 +91,8 @@ class Substance(Struct, frozen=True):
                 targets.equal_answers,
                 at_least,
                 at_most,
-                len(self.pairs.get(least, ())),
-                detail=least,
+                len(enough.get(least, ())),
+                detail=few or (least if share is not None and share < 1 else ""),
                 examples=self._examples(least),
             ),
         )
