@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._text import evidence, ngrams, pieces, words, written
+from kappa_data.checks._text import MOST_READ, evidence, ngrams, pieces, words, written
 from kappa_data.records import Conversation, Finding
 
 RULES = ("leaked brief",)
@@ -86,7 +86,7 @@ def _leaks(conversation: Conversation, hidden: _Hidden) -> dict[int, str]:
     found = {}
     for index, message in enumerate(conversation.messages):
         if message.role == "assistant" and hidden.runs:
-            leaks = (_leak(_bare(text), hidden) for text in written(message))
+            leaks = (_leak(_bare(text[:MOST_READ]), hidden) for text in written(message))
             if first := next(filter(None, leaks), None):
                 found[index] = first
     return found

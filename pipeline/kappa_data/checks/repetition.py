@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import lines, prose
-from kappa_data.checks._text import evidence
+from kappa_data.checks._text import MOST_READ, evidence
 from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("loop", "repeated answer", "repeated call")
@@ -42,7 +42,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             yield Finding("loop", "untrain", index, evidence(piece))
             continue
         for call in message.tool_calls:
-            if piece := loop(call.function.arguments, CODE_ROUNDS, 5 * FEWEST_CHARS):
+            if piece := loop(call.function.arguments[:MOST_READ], CODE_ROUNDS, 5 * FEWEST_CHARS):
                 yield Finding("loop", again, index, evidence(piece))
                 break
     for index, piece in _answers(conversation):
@@ -55,7 +55,7 @@ def _in_message(message: Message) -> str | None:
     for text in filter(None, (message.content, message.reasoning or "")):
         if len(text) < FEWEST_CHARS:
             continue
-        found = lines(text)
+        found = lines(text[:MOST_READ])
         own = "\n".join(found.prose)
         if piece := loop(own, ROUNDS, FEWEST_CHARS) or _same_sentences(own):
             return piece
