@@ -1,7 +1,9 @@
 """Planted defects over the embedded teacher's voices: each trips its measure, and no other than
 those that it names may change between kept and missed.
 
-The data are what the embedded teacher says on real tasks, in three voices and in none.
+The data are what the embedded teacher says on real tasks, in three voices and in none: two minutes,
+so all but the last are run by `make test-extras`. tests/test_metrics.py plants the same defects in
+voices made of letters.
 """
 
 from __future__ import annotations
@@ -109,6 +111,7 @@ DEFECTS: dict[str, tuple[Callable[[Unit], Unit], set[str], set[str]]] = {
 }
 
 
+@pytest.mark.extras
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_defect_trips_its_measure_and_no_other(defect: str) -> None:
     change, trips, may_move = DEFECTS[defect]
@@ -120,10 +123,12 @@ def test_a_defect_trips_its_measure_and_no_other(defect: str) -> None:
     assert {key for key, none in state.items() if none} == {"late_loss"}
 
 
+@pytest.mark.extras
 def test_the_clean_voices_miss_nothing_but_repetition() -> None:
     assert missed_when_clean() <= OF_REPETITION
 
 
+@pytest.mark.extras
 def test_a_fading_voice_trips_late_loss_alone() -> None:
     """No embedded task has eight turns: turns of two tasks stand in one another's conversation."""
     units = [msgspec.structs.replace(each, turn=each.turn + 7 * odd(each)) for each in clean()]
@@ -155,6 +160,7 @@ def blanked_late(unit: Unit) -> Unit:
     return msgspec.structs.replace(unit, text=text)
 
 
+@pytest.mark.extras
 def test_tasks_that_leak_between_folds_trip_the_alarm() -> None:
     """Every task a second time under another name: what is dealt out at random can be learnt."""
     copies = [
