@@ -25,6 +25,7 @@ from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.phrases import measure_phrases
 from kappa_data.metrics.units import NOBODY, Unit, masked, runs, units_of, words
 from kappa_data.metrics.voice import FEWEST, Voice, measure_voice
+from kappa_data.metrics.voices import measure_voices
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
 NAMES = ("ada", "bob", "cid")
@@ -291,6 +292,24 @@ def test_too_little_is_no_figure() -> None:
         )
     few = [unit for unit in clean() if unit.task in sorted(tasks)[: length.FEWEST // 3]]
     assert measure_length(few, NAMES).ratios == {}
+
+
+@pytest.mark.parametrize(
+    ("speakers", "tasks"),
+    [((NOBODY,), TASKS), (("ada",), TASKS), (("ada", NOBODY), TASKS), ((*NAMES, NOBODY), 4)],
+    ids=["nobody", "one persona", "one persona and nobody", "fewer tasks than folds"],
+)
+def test_where_there_is_nobody_to_be_told_from_nothing_breaks(
+    speakers: tuple[str, ...], tasks: int
+) -> None:
+    units = changed(clean(), task=lambda unit: f"f/{int(unit.task[2:]) % tasks}")
+    own = [unit for unit in units if unit.persona in speakers]
+    found = {each.key: each for each in measure_voices(own, {}, ReportConfig()).measures}
+    assert found["voice_f1"].value is None
+    reasons = ("fewer than two voices, or than 5 tasks", "0 of 400 units of each")
+    assert found["voice_f1"].detail in reasons
+    assert (found["none_f1"].value is None) == (speakers != ("ada", NOBODY))
+    assert not any(each.missed for each in found.values())
 
 
 @pytest.mark.parametrize(("of", "found"), [(19, False), (40, True)])

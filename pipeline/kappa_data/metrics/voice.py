@@ -15,7 +15,14 @@ from msgspec import Struct
 
 from kappa_data.config import ReportConfig
 from kappa_data.metrics.cells import cells_of
-from kappa_data.metrics.classifier import Counts, guesses, holding, shuffled_names, strongest
+from kappa_data.metrics.classifier import (
+    FOLDS,
+    Counts,
+    guesses,
+    holding,
+    shuffled_names,
+    strongest,
+)
 from kappa_data.metrics.corpus import Corpus
 from kappa_data.metrics.judged import (
     Interval,
@@ -131,6 +138,8 @@ def measure_of(key: str, name: str, found: Value, bar: float, bound: Bound = "at
     """The measure of a value; one that is None says how much there is of what it needs."""
     if found.interval is None:
         detail = f"{found.number:,} of {found.needed:,} units of each"
+        if found.number >= found.needed:
+            detail = f"fewer than two voices, or than {FOLDS} tasks"
         return Measure(key, name, None, bound, bar, number=found.number, detail=detail)
     value, low, high = found.interval.value, found.interval.low, found.interval.high
     return Measure(key, name, value, bound, bar, low, high, found.number, detail=found.detail)
@@ -168,13 +177,14 @@ def measure_voice(corpus: Corpus, personas: Sequence[str]) -> Voice:
 
 
 def _judged(counts: Counts, classes: Sequence[str]) -> Judged:
-    """The guesses; nothing is guessed where there are too few answers to learn from."""
+    """The guesses; nothing is guessed where there are too few answers to learn from, or nobody to
+    be told from."""
     corpus = counts.corpus
     rows = corpus.rows(classes)
     answers = Counter(corpus.personas[rows[~corpus.beside[rows]]].tolist())
     fewest = min((answers[name] for name in classes), default=0)
-    said = guesses(counts, rows, corpus.personas[rows]) if fewest >= FEWEST else None
-    return Judged(corpus, rows, said, classes)
+    said = guesses(counts, rows, corpus.personas[rows]) if fewest >= FEWEST else rows[:0]
+    return Judged(corpus, rows, said if len(said) else None, classes)
 
 
 def _told(judged: Judged, mask: Mask, needed: int) -> Told:
@@ -220,7 +230,7 @@ def _late_loss(judged: Judged, answers: Mask) -> Value:
 
 def _ablation(counts: Counts, whole: Judged, answers: Mask) -> Value:
     fewest = whole.fewest(answers)
-    if fewest < FEWEST_CLOSE:
+    if whole.guessed is None or fewest < FEWEST_CLOSE:
         return Value(None, fewest, FEWEST_CLOSE)
     names = counts.corpus.personas[whole.rows]
     found = strongest(counts, whole.rows, names, DELETED)
