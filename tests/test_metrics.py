@@ -312,6 +312,28 @@ def test_where_there_is_nobody_to_be_told_from_nothing_breaks(
     assert not any(each.missed for each in found.values())
 
 
+def test_a_persona_of_few_tasks_hides_no_other_one() -> None:
+    """One conversation in another voice, and a persona that came late, left no figure of any."""
+    usual = {each.key: each for each in measure_voices(clean(), {}, ReportConfig()).measures}
+    stranger = msgspec.structs.replace(clean()[0], persona="abe", task="own", talk="own")
+    late = [
+        msgspec.structs.replace(unit, persona="dora", talk=f"{unit.task}:dora")
+        for unit in clean()
+        if unit.persona == "ada" and int(unit.task[2:]) < 20
+    ]
+    more = measure_voices([*clean(), stranger, *late], {}, ReportConfig()).measures
+    for each in more:
+        assert each.value == usual[each.key].value, each.key
+        assert each.detail.endswith("without abe, dora: too few tasks in common")
+
+
+def test_where_all_have_too_little_nobody_is_left_out() -> None:
+    few = [unit for unit in clean() if int(unit.task[2:]) < 100]
+    one_more = [unit for unit in clean() if unit.persona == "ada"]
+    found = measure_voices([*few, *one_more], {}, ReportConfig()).measures
+    assert found[0].detail == "300 of 400 units of each"
+
+
 @pytest.mark.parametrize(("of", "found"), [(19, False), (40, True)])
 def test_three_of_nineteen_turns_are_luck_and_a_fifth_of_forty_is_none(
     of: int, found: bool

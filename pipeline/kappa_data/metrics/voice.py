@@ -23,7 +23,7 @@ from kappa_data.metrics.classifier import (
     shuffled_names,
     strongest,
 )
-from kappa_data.metrics.corpus import Corpus
+from kappa_data.metrics.corpus import Corpus, Ints
 from kappa_data.metrics.judged import (
     Interval,
     Judged,
@@ -176,14 +176,40 @@ def measure_voice(corpus: Corpus, personas: Sequence[str]) -> Voice:
     )
 
 
+def comparable(corpus: Corpus, personas: Sequence[str]) -> list[str]:
+    """The personas that are held against each other: all of them, or where their tasks in common
+    are too few, those that are left without the ones that share fewest tasks.
+
+    Only tasks count that all have done: one conversation in a voice of its own, such as an import,
+    would leave no figure of any other one.
+    """
+    chosen = sorted(personas)
+    place = {name: at for at, name in enumerate([*chosen, NOBODY])}
+    there = np.zeros((int(corpus.tasks.max(initial=-1)) + 1, len(place)), dtype=bool)
+    known = np.isin(corpus.personas, list(place)) & ~corpus.beside
+    there[corpus.tasks[known], [place[name] for name in corpus.personas[known]]] = True
+    shared = there[there.sum(axis=1) > 1].sum(axis=0)
+    while chosen:
+        speakers = chosen if len(chosen) > 1 else [*chosen, NOBODY]
+        if _fewest(corpus, corpus.rows(speakers), speakers) >= FEWEST:
+            return chosen
+        chosen.remove(min(chosen, key=lambda name: (shared[place[name]], name)))
+    return sorted(personas)
+
+
+def _fewest(corpus: Corpus, rows: Ints, classes: Sequence[str]) -> int:
+    """Answers of the class that has fewest."""
+    answers = Counter(corpus.personas[rows[~corpus.beside[rows]]].tolist())
+    return min((answers[name] for name in classes), default=0)
+
+
 def _judged(counts: Counts, classes: Sequence[str]) -> Judged:
     """The guesses; nothing is guessed where there are too few answers to learn from, or nobody to
     be told from."""
     corpus = counts.corpus
     rows = corpus.rows(classes)
-    answers = Counter(corpus.personas[rows[~corpus.beside[rows]]].tolist())
-    fewest = min((answers[name] for name in classes), default=0)
-    said = guesses(counts, rows, corpus.personas[rows]) if fewest >= FEWEST else rows[:0]
+    enough = _fewest(corpus, rows, classes) >= FEWEST
+    said = guesses(counts, rows, corpus.personas[rows]) if enough else rows[:0]
     return Judged(corpus, rows, said if len(said) else None, classes)
 
 
