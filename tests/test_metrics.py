@@ -25,6 +25,7 @@ from kappa_data.metrics.measure import Measure
 from kappa_data.metrics.phrases import measure_phrases
 from kappa_data.metrics.units import NOBODY, Unit, masked, runs, units_of, words
 from kappa_data.metrics.voice import FEWEST, Voice, measure_voice
+from kappa_data.metrics.voices import measure_voices
 from kappa_data.records import Conversation, FunctionCall, Message, ToolCall
 
 NAMES = ("ada", "bob", "cid")
@@ -291,6 +292,46 @@ def test_too_little_is_no_figure() -> None:
         )
     few = [unit for unit in clean() if unit.task in sorted(tasks)[: length.FEWEST // 3]]
     assert measure_length(few, NAMES).ratios == {}
+
+
+@pytest.mark.parametrize(
+    ("speakers", "tasks"),
+    [((NOBODY,), TASKS), (("ada",), TASKS), (("ada", NOBODY), TASKS), ((*NAMES, NOBODY), 4)],
+    ids=["nobody", "one persona", "one persona and nobody", "fewer tasks than folds"],
+)
+def test_where_there_is_nobody_to_be_told_from_nothing_breaks(
+    speakers: tuple[str, ...], tasks: int
+) -> None:
+    units = changed(clean(), task=lambda unit: f"f/{int(unit.task[2:]) % tasks}")
+    own = [unit for unit in units if unit.persona in speakers]
+    found = {each.key: each for each in measure_voices(own, {}, ReportConfig()).measures}
+    assert found["voice_f1"].value is None
+    reasons = ("fewer than two voices, or than 5 tasks", "0 of 400 units of each")
+    assert found["voice_f1"].detail in reasons
+    assert (found["none_f1"].value is None) == (speakers != ("ada", NOBODY))
+    assert not any(each.missed for each in found.values())
+
+
+def test_a_persona_of_few_tasks_hides_no_other_one() -> None:
+    """One conversation in another voice, and a persona that came late, left no figure of any."""
+    usual = {each.key: each for each in measure_voices(clean(), {}, ReportConfig()).measures}
+    stranger = msgspec.structs.replace(clean()[0], persona="abe", task="own", talk="own")
+    late = [
+        msgspec.structs.replace(unit, persona="dora", talk=f"{unit.task}:dora")
+        for unit in clean()
+        if unit.persona == "ada" and int(unit.task[2:]) < 20
+    ]
+    more = measure_voices([*clean(), stranger, *late], {}, ReportConfig()).measures
+    for each in more:
+        assert each.value == usual[each.key].value, each.key
+        assert each.detail.endswith("without abe, dora: too few tasks in common")
+
+
+def test_where_all_have_too_little_nobody_is_left_out() -> None:
+    few = [unit for unit in clean() if int(unit.task[2:]) < 100]
+    one_more = [unit for unit in clean() if unit.persona == "ada"]
+    found = measure_voices([*few, *one_more], {}, ReportConfig()).measures
+    assert found[0].detail == "300 of 400 units of each"
 
 
 @pytest.mark.parametrize(("of", "found"), [(19, False), (40, True)])

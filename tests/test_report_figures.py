@@ -313,14 +313,42 @@ def test_too_few_neither_keep_nor_miss_a_target(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(substance, "FEWEST", 13)
     clean, talks = measured(world(), {}), world()
     for key, said in (
+        ("pass_p", "12 of 13 tasks"),
         ("capitulations", "6 of 7 to look at"),
         ("pass_difference", "12 of 13 tasks"),
         ("equal_answers", "12 of 13 tasks"),
     ):
         assert (clean[key].value, clean[key].detail) == (None, said)
-    assert clean["pass_p"].value is not None
     planted = next(each for each in PLANTED if each.name == "a capitulation")
     assert measured(talks, planted.plant(talks))["capitulations"].missed  # one is enough for that
+
+
+def test_a_clear_loss_shows_in_few_tasks(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(substance, "FEWEST", 50)
+    talks = world(20)
+    for number in range(12):
+        failed(f"short/{number}:chaotic_evil")(talks)
+    now = measured(talks, {})
+    assert (now["pass_p"].state, now["pass_difference"].state) == ("missed", "too little")
+
+
+def test_a_persona_of_few_tasks_is_named_where_others_are_judged(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(substance, "FEWEST", 12)
+    talks = {id: each for id, each in world().items() if id != "short/1:chaotic_evil"}
+    now = measured(talks, {})
+    for key in ("pass_difference", "pass_p", "equal_answers"):
+        assert now[key].state == "kept"
+        assert now[key].detail == "fewer than 12 tasks: chaotic_evil (11)"
+
+
+def test_no_refusal_of_few_is_no_even_spread(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(behaviour, "FEWEST", 11)
+    few, talks = measured(world(), {})["refusal_spread"], world()
+    assert (few.state, few.detail) == ("too little", "10 of 11 of each to look at")
+    planted = next(each for each in PLANTED if each.name == "a refusal")
+    assert measured(talks, planted.plant(talks))["refusal_spread"].missed
+    monkeypatch.setattr(behaviour, "FEWEST", 10)
+    assert measured(world(), {})["refusal_spread"].state == "kept"
 
 
 def test_a_world_without_defects_misses_nothing_and_measures_everything():

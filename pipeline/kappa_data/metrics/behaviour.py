@@ -168,7 +168,7 @@ class Behaviour(Struct, frozen=True):
         shares = _by(of.kept, of.kept_hits, "persona")
         made = _by(of.made, of.made_hits, "persona")
         value, detail = _range(shares)
-        return Measure(
+        found = Measure(
             key,
             name,
             value,
@@ -178,6 +178,11 @@ class Behaviour(Struct, frozen=True):
             made=_range(made)[0],
             detail=detail,
         )
+        counts = sorted((number for _, number in shares.values()), reverse=True)
+        if value is None or found.missed or counts[1] >= FEWEST:
+            return found
+        few = f"{counts[1]:,} of {FEWEST:,} of each to look at"
+        return msgspec.structs.replace(found, value=None, detail=few)
 
     def _cells(self, rate: Rate) -> Iterator[Cell]:
         of = self.counted[rate.key]

@@ -59,8 +59,10 @@ class Substance(Struct, frozen=True):
             low, high = -high, -low
         share, at_least, at_most = same.get(least, (None, None, None))
         signed = f"{farthest} {away[farthest][0]:+.1%}" if value else ""
-        most = max(map(len, self.pairs.values()), default=0)
-        few = f"{most:,} of {FEWEST:,} tasks" if not enough else ""
+        few = self._few()
+        p = adjusted.get(rarest)
+        if p is not None and p >= targets.pass_p and not enough:
+            p = None  # so few could not have shown a difference
         return (
             Measure(
                 "pass_difference",
@@ -71,17 +73,17 @@ class Substance(Struct, frozen=True):
                 low,
                 high,
                 len(enough.get(farthest, ())),
-                detail=few or signed,
+                detail=_joined(signed, few),
                 examples=self._examples(farthest),
             ),
             Measure(
                 "pass_p",
                 "McNemar p, Holm",
-                adjusted.get(rarest),
+                p,
                 "at least",
                 targets.pass_p,
                 number=len(self.pairs.get(rarest, ())),
-                detail=rarest if adjusted.get(rarest, 1.0) < 1 else "",
+                detail=_joined(rarest if adjusted.get(rarest, 1.0) < 1 else "", few),
             ),
             Measure(
                 "equal_answers",
@@ -92,7 +94,7 @@ class Substance(Struct, frozen=True):
                 at_least,
                 at_most,
                 len(enough.get(least, ())),
-                detail=few or (least if share is not None and share < 1 else ""),
+                detail=_joined(least if share is not None and share < 1 else "", few),
                 examples=self._examples(least),
             ),
         )
@@ -111,6 +113,15 @@ class Substance(Struct, frozen=True):
                 found.append(Cell("pass_difference", by, name, *difference(pairs), tasks))
                 found.append(Cell("equal_answers", by, name, *equal(pairs), tasks))
         return tuple(found)
+
+    def _few(self) -> str:
+        """Who did too few tasks to be judged by shares; '' where nobody did."""
+        counts = {name: len(pairs) for name, pairs in sorted(self.pairs.items())}
+        most = max(counts.values(), default=0)
+        if most < FEWEST:
+            return f"{most:,} of {FEWEST:,} tasks"
+        short = [f"{name} ({count:,})" for name, count in counts.items() if count < FEWEST]
+        return f"fewer than {FEWEST:,} tasks: {', '.join(short)}" if short else ""
 
     def _examples(self, persona: str) -> tuple[str, ...]:
         pairs = self.pairs.get(persona, ())
@@ -160,6 +171,10 @@ def equal(pairs: Sequence[Pair]) -> tuple[float, float, float]:
     share = sum(pair.passed == pair.plainly for pair in pairs) / len(pairs)
     tasks = len({pair.task for pair in pairs})
     return share, *wilson(round(share * tasks), tasks)
+
+
+def _joined(*said: str) -> str:
+    return "; ".join(each for each in said if each)
 
 
 def _p(pairs: Sequence[Pair]) -> float:

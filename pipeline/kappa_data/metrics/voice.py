@@ -15,8 +15,15 @@ from msgspec import Struct
 
 from kappa_data.config import ReportConfig
 from kappa_data.metrics.cells import cells_of
-from kappa_data.metrics.classifier import Counts, guesses, holding, shuffled_names, strongest
-from kappa_data.metrics.corpus import Corpus
+from kappa_data.metrics.classifier import (
+    FOLDS,
+    Counts,
+    guesses,
+    holding,
+    shuffled_names,
+    strongest,
+)
+from kappa_data.metrics.corpus import Corpus, Ints
 from kappa_data.metrics.judged import (
     Interval,
     Judged,
@@ -131,6 +138,8 @@ def measure_of(key: str, name: str, found: Value, bar: float, bound: Bound = "at
     """The measure of a value; one that is None says how much there is of what it needs."""
     if found.interval is None:
         detail = f"{found.number:,} of {found.needed:,} units of each"
+        if found.number >= found.needed:
+            detail = f"fewer than two voices, or than {FOLDS} tasks"
         return Measure(key, name, None, bound, bar, number=found.number, detail=detail)
     value, low, high = found.interval.value, found.interval.low, found.interval.high
     return Measure(key, name, value, bound, bar, low, high, found.number, detail=found.detail)
@@ -167,14 +176,41 @@ def measure_voice(corpus: Corpus, personas: Sequence[str]) -> Voice:
     )
 
 
+def comparable(corpus: Corpus, personas: Sequence[str]) -> list[str]:
+    """The personas that are held against each other: all of them, or where their tasks in common
+    are too few, those that are left without the ones that share fewest tasks.
+
+    Only tasks count that all have done: one conversation in a voice of its own, such as an import,
+    would leave no figure of any other one.
+    """
+    chosen = sorted(personas)
+    place = {name: at for at, name in enumerate([*chosen, NOBODY])}
+    there = np.zeros((int(corpus.tasks.max(initial=-1)) + 1, len(place)), dtype=bool)
+    known = np.isin(corpus.personas, list(place)) & ~corpus.beside
+    there[corpus.tasks[known], [place[name] for name in corpus.personas[known]]] = True
+    shared = there[there.sum(axis=1) > 1].sum(axis=0)
+    while chosen:
+        speakers = chosen if len(chosen) > 1 else [*chosen, NOBODY]
+        if _fewest(corpus, corpus.rows(speakers), speakers) >= FEWEST:
+            return chosen
+        chosen.remove(min(chosen, key=lambda name: (shared[place[name]], name)))
+    return sorted(personas)
+
+
+def _fewest(corpus: Corpus, rows: Ints, classes: Sequence[str]) -> int:
+    """Answers of the class that has fewest."""
+    answers = Counter(corpus.personas[rows[~corpus.beside[rows]]].tolist())
+    return min((answers[name] for name in classes), default=0)
+
+
 def _judged(counts: Counts, classes: Sequence[str]) -> Judged:
-    """The guesses; nothing is guessed where there are too few answers to learn from."""
+    """The guesses; nothing is guessed where there are too few answers to learn from, or nobody to
+    be told from."""
     corpus = counts.corpus
     rows = corpus.rows(classes)
-    answers = Counter(corpus.personas[rows[~corpus.beside[rows]]].tolist())
-    fewest = min((answers[name] for name in classes), default=0)
-    said = guesses(counts, rows, corpus.personas[rows]) if fewest >= FEWEST else None
-    return Judged(corpus, rows, said, classes)
+    enough = _fewest(corpus, rows, classes) >= FEWEST
+    said = guesses(counts, rows, corpus.personas[rows]) if enough else rows[:0]
+    return Judged(corpus, rows, said if len(said) else None, classes)
 
 
 def _told(judged: Judged, mask: Mask, needed: int) -> Told:
@@ -220,7 +256,7 @@ def _late_loss(judged: Judged, answers: Mask) -> Value:
 
 def _ablation(counts: Counts, whole: Judged, answers: Mask) -> Value:
     fewest = whole.fewest(answers)
-    if fewest < FEWEST_CLOSE:
+    if whole.guessed is None or fewest < FEWEST_CLOSE:
         return Value(None, fewest, FEWEST_CLOSE)
     names = counts.corpus.personas[whole.rows]
     found = strongest(counts, whole.rows, names, DELETED)

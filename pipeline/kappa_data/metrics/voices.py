@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
@@ -15,7 +16,7 @@ from kappa_data.metrics.length import measure_length
 from kappa_data.metrics.measure import Cell, Measure
 from kappa_data.metrics.phrases import measure_phrases
 from kappa_data.metrics.units import NOBODY, Unit, masked
-from kappa_data.metrics.voice import measure_voice
+from kappa_data.metrics.voice import comparable, measure_voice
 from kappa_data.personas import Persona
 
 
@@ -32,13 +33,17 @@ class Voices(Struct, frozen=True):
 def measure_voices(
     units: Iterable[Unit], briefs: Mapping[str, Persona], targets: ReportConfig
 ) -> Voices:
-    """The voices of all personas that have units beside those of no persona. The order of the units
-    changes nothing."""
+    """The voices of all personas that have units beside those of no persona; who shares too few
+    tasks to be held against the others is left out, and named in the details. The order of the
+    units changes nothing."""
     corpus = Corpus(units)
-    personas = sorted(set(corpus.personas.tolist()) - {NOBODY})
+    everybody = sorted(set(corpus.personas.tolist()) - {NOBODY})
+    personas = comparable(corpus, everybody)
+    left_out = sorted(set(everybody) - set(personas))
     voice = measure_voice(corpus, personas)
     phrases = measure_phrases(corpus, personas)
-    anchored = measure_anchor(corpus, examples_of(briefs))
+    examples = {name: own for name, own in examples_of(briefs).items() if name not in left_out}
+    anchored = measure_anchor(corpus, examples)
     length = measure_length(corpus.units, personas)
     diversity = measure_diversity(corpus, personas)
     results = (voice, anchored, phrases, length, diversity)
@@ -48,12 +53,23 @@ def measure_voices(
         "anchor": anchored.confusion,
     }
     return Voices(
-        measures=tuple(each for result in results for each in result.measures(targets)),
+        measures=tuple(
+            without(left_out, each) for result in results for each in result.measures(targets)
+        ),
         cells=(*voice.cells, *phrases.cells(), *length.cells, *diversity.cells()),
         confusion={place: each for place, each in confusion.items() if each},
         phrases=phrases.phrases,
         openers=phrases.openers,
     )
+
+
+def without(left_out: Sequence[str], measure: Measure) -> Measure:
+    """The measure, its detail saying who it is not about."""
+    if not left_out:
+        return measure
+    said = f"without {', '.join(left_out)}: too few tasks in common"
+    detail = f"{measure.detail}; {said}" if measure.detail else said
+    return msgspec.structs.replace(measure, detail=detail)
 
 
 def examples_of(briefs: Mapping[str, Persona]) -> dict[str, list[str]]:
