@@ -327,6 +327,12 @@ def test_a_persona_of_few_tasks_hides_no_other_one() -> None:
         assert each.detail.endswith("without abe, dora: too few tasks in common")
 
 
+def test_who_speaks_and_has_no_unit_is_named() -> None:
+    few = [unit for unit in clean() if int(unit.task[2:]) < 10]
+    found = measure_voices(few, {}, ReportConfig(), [*NAMES, NOBODY, "eve"]).measures
+    assert found[0].detail == "30 of 400 units of each; without eve: too few tasks in common"
+
+
 def test_where_all_have_too_little_nobody_is_left_out() -> None:
     few = [unit for unit in clean() if int(unit.task[2:]) < 100]
     one_more = [unit for unit in clean() if unit.persona == "ada"]

@@ -35,7 +35,7 @@ from kappa_data.records import (
 )
 from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build
-from kappa_data.stages.report import alike
+from kappa_data.stages.report import alike, tasks_and_ids
 from kappa_data.store import Sealed
 from test_report_figures import AIMS, PERSONAS, replaced, said, world
 
@@ -251,3 +251,16 @@ def test_what_is_sealed_and_does_not_fit_is_found(dataset, tmp_path):
     measures = by_key(figures(report(tmp_path, {**dataset, "tokenize": other})))
     assert measures["structure"].missed
     assert "neither sample nor reason" in measures["structure"].detail
+
+
+def test_voices_are_measured_on_tasks_that_several_speakers_did(tmp_path):
+    """Among many imports hardly any of the tasks that tell of voices would be drawn."""
+    alone = msgspec.structs.replace(world()["short/1:none"], id="own:none", task_id="own")
+    chat = (Message("user", "Hm?"), Message("assistant", "Yes."))
+    imported = [Conversation(f"import/{n}", chat, persona="lawful_good") for n in range(50)]
+    kept = sealed(
+        tmp_path, "dedupe", {}, conversations=[*world().values(), alone, *imported], quarantine=[]
+    )
+    tasks, ids = tasks_and_ids(kept)
+    assert tasks == {f"short/{n}" for n in range(12)}
+    assert len(ids) == len(world()) + 51

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
@@ -20,10 +19,9 @@ from kappa_data.judging.result import (
     SubstanceOf,
     VoiceOf,
 )
+from kappa_data.metrics.intervals import wilson
 from kappa_data.records import NOBODY
 
-Z = 1.959963984540054
-"""the 97.5 % point of the normal distribution"""
 NO_OPINION = "no opinion"
 Whose = Literal["own", "other", "equal"]
 Guessed = Mapping[tuple[str, int], str]
@@ -40,15 +38,10 @@ class Asked(Struct, frozen=True):
 
 
 def share(count: int, total: int) -> Share:
-    """`count` of `total` with the Wilson score interval of 95 % (Wilson 1927, JASA 22, 209-212)."""
+    """`count` of `total` with the Wilson score interval of 95 %."""
     if not total:
         return Share(count, total, None, None, None)
-    part, spread = count / total, Z * Z / total
-    middle = (part + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(part * (1 - part) / total + spread / (4 * total)) / (1 + spread)
-    low = middle - half if count else 0.0  # exactly: rounding leaves a trace of either end
-    high = middle + half if count < total else 1.0
-    return Share(count, total, part, low, high)
+    return Share(count, total, count / total, *wilson(count, total))
 
 
 def agreement(labels: Sequence[tuple[str, str]]) -> Agreement:

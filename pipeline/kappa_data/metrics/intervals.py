@@ -9,14 +9,15 @@ Z = 1.959964
 """of a normal distribution, so far from its middle lie 2.5 % on either side"""
 
 
-def wilson(hits: int, number: int) -> tuple[float, float]:
-    """The interval that holds a share with 95 % (Wilson 1927); (0, 1) of nothing."""
+def wilson(hits: int, number: int, errors: float = Z) -> tuple[float, float]:
+    """The interval that holds a share with 95 % (Wilson 1927, JASA 22, 209-212), or with as much as
+    so many standard `errors` do; (0, 1) of nothing."""
     if not number:
         return 0.0, 1.0
     share = hits / number
-    middle = share + Z * Z / (2 * number)
-    reach = Z * math.sqrt(share * (1 - share) / number + (Z / (2 * number)) ** 2)
-    whole = 1 + Z * Z / number
+    middle = share + errors * errors / (2 * number)
+    reach = errors * math.sqrt(share * (1 - share) / number + (errors / (2 * number)) ** 2)
+    whole = 1 + errors * errors / number
     # Of none and of all the ends are exact, and rounding must not move them.
     low = 0.0 if not hits else (middle - reach) / whole
     return low, 1.0 if hits == number else (middle + reach) / whole

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from msgspec import Struct
 from kappa_data.config import ReportConfig
 from kappa_data.metrics.corpus import Corpus, Grams, Ints
 from kappa_data.metrics.figures import Held, Worn
+from kappa_data.metrics.intervals import wilson
 from kappa_data.metrics.judged import Floats, Mask, redrawn
 from kappa_data.metrics.measure import Cell, Measure
 from kappa_data.metrics.units import NOBODY, places
@@ -75,10 +75,8 @@ def _worst(key: str, name: str, worn: Sequence[Worn], bar: float) -> Measure:
 
 def _at_least(worn: Worn) -> float:
     """What `brought` is at least, luck apart (the lower end of Wilson's interval of the share)."""
-    number, square = worn.turns, SURE * SURE
-    middle = worn.share + square / (2 * number)
-    reach = SURE * math.sqrt(worn.share * (1 - worn.share) / number + square / (2 * number) ** 2)
-    return (middle - reach) / (1 + square / number) - (worn.share - worn.brought)
+    held = round(worn.share * worn.turns)
+    return wilson(held, worn.turns, SURE)[0] - (worn.share - worn.brought)
 
 
 class _Held:

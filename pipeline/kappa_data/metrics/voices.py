@@ -31,15 +31,18 @@ class Voices(Struct, frozen=True):
 
 
 def measure_voices(
-    units: Iterable[Unit], briefs: Mapping[str, Persona], targets: ReportConfig
+    units: Iterable[Unit],
+    briefs: Mapping[str, Persona],
+    targets: ReportConfig,
+    speakers: Iterable[str] = (),
 ) -> Voices:
     """The voices of all personas that have units beside those of no persona; who shares too few
-    tasks to be held against the others is left out, and named in the details. The order of the
-    units changes nothing."""
+    tasks to be held against the others is left out, and named in the details, as are those of the
+    `speakers` that have no units. The order of the units changes nothing."""
     corpus = Corpus(units)
     everybody = sorted(set(corpus.personas.tolist()) - {NOBODY})
     personas = comparable(corpus, everybody)
-    left_out = sorted(set(everybody) - set(personas))
+    left_out = sorted({*everybody, *speakers} - {*personas, NOBODY})
     voice = measure_voice(corpus, personas)
     phrases = measure_phrases(corpus, personas)
     examples = {name: own for name, own in examples_of(briefs).items() if name not in left_out}

@@ -45,6 +45,7 @@ from kappa_data.metrics.units import Unit, units_of
 from kappa_data.metrics.voices import measure_voices
 from kappa_data.personas import load_personas
 from kappa_data.records import (
+    NOBODY,
     SPLITS,
     Conversation,
     Rejected,
@@ -91,8 +92,8 @@ class Looks(Struct, frozen=True):
     """What is looked for in every part."""
 
     names: tuple[str, ...]
-    voices: frozenset[str] | None
-    """tasks whose voices are measured; None: all"""
+    voices: frozenset[str]
+    """tasks whose voices are measured"""
     drawn: frozenset[str] | None
     """conversations that go through schema and tokens; None: all"""
     schema: str
@@ -114,10 +115,10 @@ class Gathered(Struct, frozen=True):
 def run(ctx: Context[ReportConfig]) -> Outcome:
     """Seals the set "report": the figures in sections."""
     kept = ctx.inputs["dedupe"]
-    tasks, ids = _tasks(kept)
+    tasks, ids = tasks_and_ids(kept)
     looks = Looks(
         names=tuple(load_personas(ctx.resources)),
-        voices=drawn(tasks, ctx.config),
+        voices=drawn(tasks, ctx.config) or frozenset(tasks),
         drawn=drawn(ids, ctx.config),
         schema=ctx.resources.read(SCHEMA),
         chosen=_rendering(ctx.inputs["tokenize"]),
@@ -166,7 +167,7 @@ def gather(looks: Looks, of: tuple[Became, Part]) -> Gathered:
         talk = talk_of(conversation, "kept")
         found.talks.append(talk)
         found.sketches.append(sketch_of(conversation))
-        if looks.voices is None or talk.task in looks.voices:
+        if talk.task in looks.voices:
             found.units.extend(units_of(conversation, looks.names))
         if talk.source == "import" and (opening := opening_of_import(conversation)):
             found.openings.append(opening)
@@ -278,7 +279,8 @@ def measured(ctx: Context[ReportConfig], found: Gathered, read: Read, looks: Loo
     """All figures."""
     talks = found.talks
     personas = load_personas(ctx.resources)
-    voices = measure_voices(found.units, personas, ctx.config)
+    speakers = {said.persona for talk in talks if talk.kept for said in talk.said}
+    voices = measure_voices(found.units, personas, ctx.config, speakers)
     hostile = {each.name for each in personas.values() if each.hostile}
     behaviour = measure_behaviour(talks, looked_for(ctx.inputs["validate"]), hostile)
     substance, tools = measure_substance(talks), measure_tools(talks)
@@ -381,14 +383,19 @@ def _parts(sealed: Sealed, name: str) -> list[Part]:
     return sealed.parts(name) if name in sealed.manifest.sets else []
 
 
-def _tasks(kept: Sealed) -> tuple[set[str], set[str]]:
-    """Tasks and ids of all conversations; an import without a task is one of its own."""
+def tasks_and_ids(kept: Sealed) -> tuple[set[str], set[str]]:
+    """Tasks that several speakers did, which alone tell of voices, and ids of all conversations.
+
+    Drawn among all tasks, those would be lost among a hundred thousand imports.
+    """
+    speakers: dict[str, str] = {}
     tasks: set[str] = set()
     ids: set[str] = set()
     for shard in kept.shards("conversations"):
-        table = pq.read_table(shard, columns=["task_id", "id"])
-        pairs = zip(table["task_id"].to_pylist(), table["id"].to_pylist(), strict=True)
-        for task, id in pairs:
-            tasks.add(task or id)
+        table = pq.read_table(shard, columns=["task_id", "id", "persona"])
+        columns = (table[name].to_pylist() for name in table.column_names)
+        for task, id, persona in zip(*columns, strict=True):
             ids.add(id)
+            if task and speakers.setdefault(task, persona or NOBODY) != (persona or NOBODY):
+                tasks.add(task)
     return tasks, ids
