@@ -12,6 +12,7 @@ from kappa_data.normal_form import normalize
 from kappa_data.records import Conversation, Message
 
 EVIDENCE_CHARS = 200
+AROUND = 60
 SHORT_TEXT, MOST_SHORT, MOST_LONG = 20_000, 512, 4
 """characters of a text that `remembered` keeps for long, and how many texts of either kind"""
 APART = "\n<>\n"
@@ -31,6 +32,11 @@ _PIECES = bytes(
 def evidence(text: str) -> str:
     """The start of `text`, as far as a finding holds it."""
     return text[:EVIDENCE_CHARS]
+
+
+def around(text: str, found: re.Match[str]) -> str:
+    """What was found, with AROUND characters on either side."""
+    return text[max(0, found.start() - AROUND) : found.end() + AROUND]
 
 
 def written(message: Message) -> Iterator[str]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._sentences import pattern, without_quotations
-from kappa_data.checks._text import evidence, folded, pieces, said_by_others, vocabulary
+from kappa_data.checks._text import around, evidence, folded, pieces, said_by_others, vocabulary
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("slur", "threat", "insult")
@@ -224,7 +224,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
                 if folded(text[found.start() : found.end()]) in theirs:
                     continue
                 persona = message.persona or conversation.persona
-                piece = evidence(text[max(0, found.start() - 60) : found.end() + 60])
+                piece = evidence(around(text, found))
                 yield Finding(rule, _severity(rule, persona, conversation, facts), index, piece)
                 break
 

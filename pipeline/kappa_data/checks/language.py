@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import prose
-from kappa_data.checks._text import evidence, folded, pieces
+from kappa_data.checks._text import around, evidence, folded, pieces
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("language", "foreign script")
@@ -230,7 +230,7 @@ def _script(own: str, said: str) -> tuple[str, bool, str] | None:
         bare = _GLOSS.sub(lambda found: " " * len(found[0]), own)
         run = pattern.search(bare)
         if run is not None and not _of_languages(own):
-            piece = own[max(0, run.start() - 60) : run.end() + 60].strip()
+            piece = around(own, run).strip()
             return "foreign script", False, f"{name}: {piece}"
     return None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._names import may_name, names_pattern
 from kappa_data.checks._sentences import found_in
-from kappa_data.checks._text import MOST_READ, evidence, folded, said_by_others
+from kappa_data.checks._text import MOST_READ, around, evidence, folded, said_by_others
 from kappa_data.records import Conversation, Finding
 
 RULES = ("persona in reasoning",)
@@ -103,7 +103,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         every = (each for one in patterns for each in _compiled(one).finditer(reasoning))
         found = next((each for each in every if not _theirs(_spelled(each[0]), theirs or "")), None)
         if found is not None:
-            piece = reasoning[max(0, found.start() - 60) : found.end() + 60]
+            piece = around(reasoning, found)
             yield Finding("persona in reasoning", "reject", index, evidence(piece))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._names import may_name, names_pattern
-from kappa_data.checks._text import evidence, folded, said_by_others
+from kappa_data.checks._text import around, evidence, folded, said_by_others
 from kappa_data.records import Conversation, Finding
 
 RULES = ("persona name",)
@@ -45,8 +45,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
             if theirs is None:
                 theirs = _spelled("\n".join(said_by_others(conversation)))
             if _spelled(found[0]) not in theirs:
-                start = max(0, found.start() - 60)
-                piece = message.content[start : found.end() + 60]
+                piece = around(message.content, found)
                 yield Finding("persona name", "note", index, evidence(piece))
                 break
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._prose import prose
-from kappa_data.checks._text import MOST_READ, evidence, folded, vocabulary
+from kappa_data.checks._text import MOST_READ, around, evidence, folded, vocabulary
 from kappa_data.records import Conversation, Finding, Message, Severity
 
 RULES = ("teacher name", "policy talk")
@@ -208,4 +208,4 @@ def _stock(said: frozenset[bytes]) -> bool:
 
 
 def _piece(text: str, found: re.Match[str]) -> str:
-    return text[max(0, found.start() - 60) : found.end() + 60]
+    return around(text, found)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 from kappa_data.checks._facts import Facts
 from kappa_data.checks._sentences import pattern, plain
-from kappa_data.checks._text import evidence, folded, said_by_others
+from kappa_data.checks._text import around, evidence, folded, said_by_others
 from kappa_data.checks._written import blocks_of, comments_of, written_by
 from kappa_data.records import NOBODY, Conversation, Finding, Message
 
@@ -140,7 +140,7 @@ def _voiced(message: Message, speaker: str, facts: Facts) -> Iterator[tuple[str,
         remarks = text if kind == "message" else comments_of(text) if kind == "code" else ""
         for looked, where in ((marked, text), (phrases, text), (_ANYBODY, remarks)):
             for found in looked.finditer(where) if looked is not None and where else ():
-                yield where[max(0, found.start() - 60) : found.end() + 60], found[0]
+                yield around(where, found), found[0]
 
 
 @functools.cache
