@@ -22,10 +22,11 @@ from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
 from conftest import clean_environment, kappa, said
+from kappa_data import judge_result as result
 from kappa_data import session
 from kappa_data.config import GenerateConfig
 from kappa_data.errors import StageError, Stopped, UsageError
-from kappa_data.judging import figures, result
+from kappa_data.judging import figures
 from kappa_data.judging.figures import Asked, agreement, share
 from kappa_data.judging.material import MOST_CHARS, Answer, Material, Reader, latest
 from kappa_data.judging.pairs import Pair, draw_pairs, draw_rejected, neighbours

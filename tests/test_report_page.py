@@ -300,12 +300,15 @@ def test_the_browser_holds_messages_findings_and_tokens_of_every_outcome(tmp_pat
 
 
 def judged(digest: str) -> dict[str, object]:
-    """What a judge left, as far as the page shows it, and a little more."""
+    """What a judge left."""
     some = {"count": 15, "total": 20, "share": 0.75, "low": 0.53, "high": 0.89}
     none = {"count": 0, "total": 0, "share": None, "low": None, "high": None}
+    nobody = {"pairs": 0, "without_fault": 0, "equal": 0, "with_fault": 0, "none": 0}
     return {
         "form": 1, "model": "judge-model" + HOSTILE[:-1], "teacher": "openai-compatible",
-        "stage": "dedupe", "judged": digest, "seed": 0,
+        "stage": "dedupe", "judged": digest, "seed": 0, "created": "", "pairs_wanted": 20,
+        "tasks": 9, "too_long": 0, "questions": 40, "malformed": 0, "refused": 0, "bias": {},
+        "preferred_over_rejected": nobody, "preferred_over_flagged": nobody, "pairs": [],
         "voice": {"lawful_good": {"right": some, "wrong": 2, "flipped": none, "unanswered": 0}},
         "substance": {"lawful_evil": {"equal": some, "better": 3, "worse": 1, "flipped": some,
                                       "unanswered": 0}},

@@ -22,7 +22,8 @@ LAYERS = (
     {
         "personas", "tasks", "teacher", "sandbox", "formats", "writers", "checks", "validation",
         "importing", "conversation", "packing", "metrics", "near_duplicates", "shingling",
-        "contamination", "voice_likeness", "strict_json", "show", "replay", "report_page",
+        "judge_result", "contamination", "voice_likeness", "strict_json", "show", "replay",
+        "report_page",
     },
     {"stages"},
     {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},

@@ -8,9 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from kappa_data.judging.pairs import Pair
-from kappa_data.judging.questions import KINDS, Opinion, Side
-from kappa_data.judging.result import (
+from kappa_data.judge_result import (
     Agreement,
     Bias,
     Judged,
@@ -19,6 +17,8 @@ from kappa_data.judging.result import (
     SubstanceOf,
     VoiceOf,
 )
+from kappa_data.judging.pairs import Pair
+from kappa_data.judging.questions import KINDS, Opinion, Side
 from kappa_data.metrics.intervals import wilson
 from kappa_data.records import NOBODY
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 from kappa_data import recipe
 from kappa_data.config import Settings
 from kappa_data.errors import UsageError
+from kappa_data.judge_result import digest_of
 from kappa_data.metrics.units import Unit, units_of, without_names
 from kappa_data.records import NOBODY, Conversation, ConversationFinding, Rejected
 from kappa_data.resources import Resources
@@ -66,11 +67,6 @@ class _Head(Struct, frozen=True):
     id: str
     persona: str | None
     task_id: str | None
-
-
-def digest_of(sealed: Sealed) -> str:
-    """The digest of the conversations of an output: what a result of the judge is about."""
-    return sealed.manifest.sets["conversations"].digest
 
 
 def latest(settings: Settings, resources: Resources, root: Path) -> tuple[Sealed, Sealed]:

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from kappa_data import disk
+from kappa_data import disk, judge_result
 from kappa_data.config import GenerateConfig, Settings
 from kappa_data.conversation.asking import Asking
 from kappa_data.conversation.pool import Drained, in_order
 from kappa_data.conversation.run import Run
 from kappa_data.conversation.shelf import Shelf
 from kappa_data.errors import KappaError, Stopped, UsageError
-from kappa_data.judging import figures, result
+from kappa_data.judge_result import Result
+from kappa_data.judging import figures
 from kappa_data.judging.material import Material, gather, latest
 from kappa_data.judging.pairs import Pair, draw_pairs, draw_rejected
 from kappa_data.judging.questions import (
@@ -38,7 +39,6 @@ from kappa_data.judging.questions import (
     opinion,
     questions,
 )
-from kappa_data.judging.result import Result
 from kappa_data.metrics.classifier import FOLDS, Counts, guesses
 from kappa_data.metrics.corpus import Corpus
 from kappa_data.personas import Persona, load_personas
@@ -109,7 +109,7 @@ def judge(
             ctx = _context(data, config, progress)
             replies = asyncio.run(_ask_all(asked, drawn.personas, ctx, meter))
             found = _result(wanted, drawn, list(zip(asked, replies, strict=True)), config)
-            result.save(root, found)
+            judge_result.save(root, found)
     except KappaError as error:
         error.figures |= {"spent": meter.spending.total.as_json()}
         raise
@@ -294,7 +294,7 @@ def _result(
     ]
     embedded = generate.is_embedded(config)
     return Result(
-        form=result.FORM,
+        form=judge_result.FORM,
         model=generate.EMBEDDED if embedded else config.asked(ROLE).model,
         teacher="embedded" if embedded else "openai-compatible",
         stage=drawn.material.stage,

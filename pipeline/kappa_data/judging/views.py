@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from kappa_data.judging.result import (
+from kappa_data.judge_result import (
     FILE,
     Agreement,
     Preference,

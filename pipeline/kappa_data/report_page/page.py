@@ -24,12 +24,13 @@ from msgspec import Struct
 from kappa_data.config import Settings
 from kappa_data.disk import write_durably
 from kappa_data.formats.samples import choices
+from kappa_data.judge_result import Result
 from kappa_data.metrics.figures import Figures, of_sections
 from kappa_data.printable import one_line
 from kappa_data.records import Section, canonical_json
 from kappa_data.report_page import charts, drawn, tables
 from kappa_data.report_page.drawing import Chart, svg
-from kappa_data.report_page.opinion import Opinion
+from kappa_data.report_page.opinion import stale
 from kappa_data.report_page.palette import DARK, LIGHT, ROLES, Colours
 from kappa_data.report_page.talk import compressed, packed
 from kappa_data.resources import Resources, digest_of
@@ -60,14 +61,14 @@ def write(
     outputs: Mapping[str, Sealed],
     settings: Settings,
     resources: Resources,
-    opinion: Opinion | None = None,
+    opinion: Result | None = None,
 ) -> None:
     """Writes the page of the report among `outputs` (by the stages' names), whole or not at all.
 
     The same outputs, settings and opinion give the same file: where it is there it is left alone.
     """
     sealed = outputs["report"]
-    told = None if opinion is None else tables.opinion(opinion) | {"stale": opinion.stale(outputs)}
+    told = None if opinion is None else tables.opinion(opinion) | {"stale": stale(opinion, outputs)}
     identity = digest_of(
         {
             "version": str(VERSION),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from kappa_data.judge_result import Result, Share
 from kappa_data.metrics.figures import Figures, Worn
 from kappa_data.metrics.measure import GROUPS, Cell, Measure, in_order, shown
 from kappa_data.records import NOBODY
 from kappa_data.report_page.charts import UNITS
-from kappa_data.report_page.opinion import Opinion, Part
 
 SIGNS = {"kept": "✓", "missed": "✗", "too little": "–"}
 OTHERS = "others"
@@ -164,7 +164,7 @@ def cost(figures: Figures) -> list[tuple[str, str]]:
     return [(name, _number(value)) for name, value in figures.cost.items()]
 
 
-def opinion(found: Opinion) -> dict[str, Any]:
+def opinion(found: Result) -> dict[str, Any]:
     """The judge's opinion by persona, and how far it agrees with the checks."""
     names = sorted({*found.voice, *found.substance})
     rows = []
@@ -194,7 +194,7 @@ def opinion(found: Opinion) -> dict[str, Any]:
     }
 
 
-def _part(part: Part) -> str:
+def _part(part: Share) -> str:
     if part.share is None:
         return "–"
     between = ""

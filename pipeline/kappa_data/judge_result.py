@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from kappa_data.disk import write_durably
 from kappa_data.errors import StageError
-from kappa_data.judging.material import digest_of
 from kappa_data.store import Sealed
 
 FILE = Path("judge") / "result.json"
@@ -133,6 +132,10 @@ class Result(Struct, frozen=True):
     pairs: tuple[Judged, ...]
 
 
+class OtherForm(StageError):
+    """A result that a version of the program wrote which counted otherwise."""
+
+
 class _Form(Struct, frozen=True):
     form: int = 0
 
@@ -140,7 +143,7 @@ class _Form(Struct, frozen=True):
 def load(root: Path) -> Result | None:
     """The last result of the dataset in `root`; None where nothing was judged.
 
-    StageError: damaged, or written by a version that counted otherwise.
+    StageError: damaged; OtherForm, which is one, where it is of another version.
     """
     path = root / FILE
     try:
@@ -149,7 +152,7 @@ def load(root: Path) -> Result | None:
         return None
     try:
         if msgspec.json.decode(data, type=_Form).form != FORM:
-            raise StageError(f"{path}: of another version; run `kappa-data judge` again")
+            raise OtherForm(f"{path}: of another version; run `kappa-data judge` again")
         return msgspec.json.decode(data, type=Result)
     except msgspec.DecodeError as error:
         raise StageError(f"{path}: damaged ({error}); run `kappa-data judge` again") from error
@@ -161,6 +164,11 @@ def save(root: Path, result: Result) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     return path
+
+
+def digest_of(conversations: Sealed) -> str:
+    """The digest of the conversations of an output: what a result of the judge is about."""
+    return conversations.manifest.sets["conversations"].digest
 
 
 def stale(result: Result, conversations: Sealed) -> bool:
