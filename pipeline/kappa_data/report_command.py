@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,8 @@ from kappa_data.errors import UsageError
 from kappa_data.options import Common, command, where_flags
 
 if TYPE_CHECKING:
+    from kappa_data.config import Settings
+    from kappa_data.resources import Resources
     from kappa_data.store import Sealed
 
 
@@ -37,7 +40,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> dict[str, Any]:
         """Measure the dataset and hold every figure against its target."""
-        from kappa_data import report_view, session
+        from kappa_data import recipe, report_view, session
         from kappa_data.metrics.figures import of_sections
         from kappa_data.records import Section
         from kappa_data.terminal import print_lines
@@ -47,9 +50,12 @@ def register(app: typer.Typer) -> None:
         if "generate" in settings.validate.sources:
             session.current(common.root, "generate", settings, resources_of(common))
         build("report", ("report",), common, {}, fresh=False, shown=False)
-        sealed = session.current(common.root, "report", settings_of(common), resources_of(common))
+        settings, resources = settings_of(common), resources_of(common)
+        steps = recipe.status(settings, resources, common.root)
+        outputs = {each.stage.name: each.sealed for each in steps if each.sealed}
+        sealed = outputs["report"]
         figures = of_sections(list(sealed.read("report", Section)))
-        page = write_page(common, out)
+        page = write_page(common, out, outputs, settings, resources)
         if not common.json:
             if by is None:
                 report_view.print_report(figures, where_flags(common))
@@ -64,17 +70,19 @@ def register(app: typer.Typer) -> None:
         }
 
 
-def write_page(common: Common, out: Path | None) -> Path:
-    """Writes the page of the report that is up to date, whole or not at all; where it lies.
+def write_page(
+    common: Common,
+    out: Path | None,
+    outputs: Mapping[str, Sealed],
+    settings: Settings,
+    resources: Resources,
+) -> Path:
+    """Writes the page of the report among `outputs`, whole or not at all; where it lies.
 
     UsageError where `out` cannot be written.
     """
-    from kappa_data import recipe
     from kappa_data.report_page import opinion, page
 
-    settings, resources = settings_of(common), resources_of(common)
-    steps = recipe.status(settings, resources, common.root)
-    outputs: dict[str, Sealed] = {each.stage.name: each.sealed for each in steps if each.sealed}
     path = common.root / page.FILE if out is None else out
     if path.is_dir():
         raise UsageError(f"--out {path}: a folder; name the file, for instance {path / page.FILE}")
