@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -15,6 +16,11 @@ Outcome = Literal["kept", "rejected", "duplicate"]
 """what became of it: it is in the dataset, in the quarantine of validate (or of generate, where it
 had no end), or in that of dedupe"""
 ANSWER, BESIDE_CALLS = "answer", "beside calls"
+
+
+def rank(seed: int, name: str) -> bytes:
+    """The place of a task or a conversation in the draw of `report.seed`."""
+    return hashlib.sha256(f"{seed}|{name}".encode(errors="surrogatepass")).digest()
 
 
 class Said(Struct, frozen=True, gc=False):

@@ -7,14 +7,13 @@ rule gets a conversation, the rarest first.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
 
-from kappa_data.metrics.talks import Outcome
+from kappa_data.metrics.talks import Outcome, rank
 from kappa_data.records import NOBODY, Conversation, ConversationFinding, Finding, Rejected
 from kappa_data.store import Sealed
 
@@ -166,7 +165,7 @@ def draw(everything: Sequence[Entry], most: int, seed: int) -> list[Entry]:
     """At most `most` of them, sorted by task and persona; the same ones whatever their order."""
     if len(everything) <= most:
         return sorted(everything, key=_place)
-    order = sorted(everything, key=lambda each: (_hash(seed, each.task), _place(each)))
+    order = sorted(everything, key=lambda each: (rank(seed, each.task), _place(each)))
     chosen: dict[tuple[str, str], Entry] = {}
     covered: set[tuple[str, str]] = set()
     touched: set[str] = set()
@@ -196,10 +195,6 @@ def draw(everything: Sequence[Entry], most: int, seed: int) -> list[Entry]:
 def _place(entry: Entry) -> tuple[str, bool, str, str, str]:
     """Tasks together, nobody before the personas."""
     return entry.task, entry.persona != NOBODY, entry.persona, entry.id, entry.outcome
-
-
-def _hash(seed: int, task: str) -> bytes:
-    return hashlib.sha256(f"{seed}|{task}".encode(errors="surrogatepass")).digest()
 
 
 def read(found: Sequence[Source], validated: Sealed, chosen: Iterable[Entry]) -> Iterator[Shown]:

@@ -7,7 +7,6 @@ are removed. Read in parts, by processes; the voices of some tasks only (`report
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -37,7 +36,7 @@ from kappa_data.metrics.sameness import (
 )
 from kappa_data.metrics.structure import Structure, against_schema, fault_of, round_trip
 from kappa_data.metrics.substance import measure_substance
-from kappa_data.metrics.talks import Hit, Talk, talk_of, talk_of_slot
+from kappa_data.metrics.talks import Hit, Talk, rank, talk_of, talk_of_slot
 from kappa_data.metrics.talks import Outcome as Became
 from kappa_data.metrics.tokens import Read, deciles, merged, read_samples
 from kappa_data.metrics.tools import measure_tools
@@ -269,9 +268,7 @@ def drawn(names: Iterable[str], config: ReportConfig) -> frozenset[str] | None:
     everything = set(names)
     if not config.tasks or len(everything) <= config.tasks:
         return None
-    order = sorted(
-        everything, key=lambda each: hashlib.sha256(f"{config.seed}|{each}".encode()).digest()
-    )
+    order = sorted(everything, key=partial(rank, config.seed))
     return frozenset(order[: config.tasks])
 
 
