@@ -340,16 +340,18 @@ def test_where_all_have_too_little_nobody_is_left_out() -> None:
     assert found[0].detail == "300 of 400 units of each"
 
 
-@pytest.mark.parametrize(("of", "found"), [(19, False), (40, True)])
-def test_three_of_nineteen_turns_are_luck_and_a_fifth_of_forty_is_none(
-    of: int, found: bool
+@pytest.mark.parametrize(
+    ("of", "said", "found"), [(6, 2, False), (8, 7, False), (19, 3, False), (40, 8, True)]
+)
+def test_a_phrase_in_a_few_turns_is_luck_and_in_a_fifth_of_forty_is_none(
+    of: int, said: int, found: bool
 ) -> None:
     units = [unit for unit in made(2) if int(unit.task[2:]) < of]
     worn = changed(
         units,
         text=lambda unit: (
             f"{unit.text} here we go again"
-            if unit.persona == "cid" and int(unit.task[2:]) < (8 if found else 3)
+            if unit.persona == "cid" and int(unit.task[2:]) < said
             else unit.text
         ),
     )

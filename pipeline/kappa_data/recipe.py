@@ -170,7 +170,7 @@ TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), foun
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 REPORT = Stage(
     "report",
-    4,
+    5,
     _in("report"),
     ("report",),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),

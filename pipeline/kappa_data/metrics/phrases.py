@@ -23,6 +23,8 @@ FEWEST = 400
 beside calls, to be looked at by themselves: 5 % of fewer is luck, being the most of thousands"""
 SURE = 3.0
 """standard errors by which a share of fewer turns must be over the bar to count"""
+HABIT = 8
+"""of fewer turns, how many must hold a phrase to count: a pilot of six has some phrase in two"""
 TOP = 5
 """phrases of each persona that are reported"""
 LOOKED_AT = 100
@@ -76,6 +78,8 @@ def _worst(key: str, name: str, worn: Sequence[Worn], bar: float) -> Measure:
 def _at_least(worn: Worn) -> float:
     """What `brought` is at least, luck apart (the lower end of Wilson's interval of the share)."""
     held = round(worn.share * worn.turns)
+    if held < HABIT:
+        return 0.0
     return wilson(held, worn.turns, SURE)[0] - (worn.share - worn.brought)
 
 
