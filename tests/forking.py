@@ -41,14 +41,10 @@ def load() -> None:
     import sklearn.svm  # noqa: F401
 
     import kappa_data
-    import kappa_data.stages
-    import kappa_data.teacher.client
-    import kappa_data.teacher.embedded
 
-    for package in (kappa_data, kappa_data.stages):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            if not module.ispkg and not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(kappa_data.__path__, "kappa_data."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     kappa_data.arrow.convert_without_pandas()
     if threading.active_count() > 1:  # Arrow has one of its own and knows of forks
         raise SystemExit("forking.py: an import has started a thread")

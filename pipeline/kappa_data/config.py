@@ -347,11 +347,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     sandbox: SandboxConfig = SandboxConfig()
 
 
-@functools.cache
 def is_run_only(stage: type[Struct], field: str) -> bool:
     """Whether a field changes only how a stage runs."""
-    hint = get_type_hints(stage, include_extras=True)[field]
-    return RUN_ONLY in get_args(hint)[1:]
+    return field in _run_only(stage)
+
+
+@functools.cache
+def _run_only(stage: type[Struct]) -> frozenset[str]:
+    hints = get_type_hints(stage, include_extras=True)  # a tenth of a second for all stages
+    return frozenset(name for name, hint in hints.items() if RUN_ONLY in get_args(hint)[1:])
 
 
 def identity(config: Struct) -> dict[str, Any]:

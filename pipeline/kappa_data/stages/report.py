@@ -100,6 +100,10 @@ class Looks(Struct, frozen=True):
     """how they were rendered; None where that takes a tokenizer that is no part of the dataset"""
 
 
+FEW = 400
+"""conversations, up to which one process reads them all"""
+
+
 class Gathered(Struct, frozen=True):
     """What one part holds."""
 
@@ -132,7 +136,9 @@ def run(ctx: Context[ReportConfig]) -> Outcome:
         bar.say("reading")
         whole = Gathered([])
         work = partial(gather, looks)
-        done = map_ordered(work, parts, workers=ctx.config.workers)
+        # Processes of its own cost more than a few conversations: 2 s each, for what they import.
+        workers = ctx.config.workers if total > FEW else 1
+        done = map_ordered(work, parts, workers=workers)
         for (_, part), found in zip(parts, done, strict=True):
             _take(whole, found)
             bar.advance(part.records)
