@@ -20,7 +20,7 @@ from kappa_data.config import (
     TokenizeConfig,
     ValidateConfig,
 )
-from kappa_data.formats.samples import choices
+from kappa_data.formats.samples import choices, samples
 from kappa_data.metrics import behaviour, substance
 from kappa_data.metrics.behaviour import RATES, RULES, measure_behaviour
 from kappa_data.metrics.calls import alike, failures_of
@@ -504,6 +504,37 @@ def test_mcnemar_and_holm_by_hand():
     )
 
 
+# --- through the tokens and back ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("train_on", ["each_step", "last_turn", "all_turns"])
+def test_steps_and_calls_may_stand_in_any_of_the_documents(train_on: Any, monkeypatch: Any):
+    def calls(start: int, count: int) -> tuple[ToolCall, ...]:
+        made = (FunctionCall("bash", f'{{"command":"echo {start + at}"}}') for at in range(count))
+        return tuple(ToolCall(f"c{start + at}", each) for at, each in enumerate(made))
+
+    def results(start: int, count: int) -> list[Message]:
+        return [Message("tool", "x", tool_call_id=f"c{start + at}") for at in range(count)]
+
+    messages = [
+        Message("user", "Go."),
+        Message("assistant", reasoning="One.", tool_calls=calls(0, 1)),
+        *results(0, 1),
+        Message("assistant", "Both.", reasoning="Two at once.", tool_calls=calls(1, 2)),
+        *results(1, 2),
+        Message("assistant", "Three.", reasoning="Done."),
+        Message("user", "Again."),
+        Message("assistant", "Four.", reasoning="Once more."),
+    ]
+    chosen = choices(TokenizeConfig(train_on=train_on))
+    one = Conversation("a", tuple(messages))
+    assert round_trip(one, chosen).fault == ""
+    messages[-1] = Message("assistant", "Five.", reasoning="Once more.")
+    other = samples(Conversation("a", tuple(messages)), chosen)
+    monkeypatch.setattr("kappa_data.metrics.structure.samples", lambda *_: other)
+    assert round_trip(one, chosen).fault == "other text when decoded"
+
+
 # --- tool calls --------------------------------------------------------------------------------
 
 
@@ -553,6 +584,16 @@ def recorded(*results: tuple[str, dict[str, str], str], **made: Any) -> Conversa
             Message("tool", result, tool_call_id=f"c{number}"),
         ]
     return Conversation("a", tuple(messages), **made)
+
+
+def test_what_is_not_there_is_looked_for_and_another_is_found():
+    gone = ("read", {"path": "notes.txt"}, "read: notes.txt: No such file or directory")
+    look = ("bash", {"command": "find . -type f"}, "./talk.txt")
+    other = ("read", {"path": "talk.txt"}, "words")
+    orders = ((gone, look, other), (gone, other), (gone, look), (look, gone, other))
+    assert [failures_of(recorded(*each)).mended for each in orders] == [1, 0, 0, 0]
+    denied = ("read", {"path": "notes.txt"}, "Error: may not be read")
+    assert failures_of(recorded(denied, look, other)).mended == 0  # it was there
 
 
 def test_what_a_result_says_decides_where_nothing_else_does():

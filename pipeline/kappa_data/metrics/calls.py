@@ -9,7 +9,8 @@ comparison, a test run that shows the bug. They *explore*, and nothing need be m
 
 The target is the path, the program and the first argument of a command, or of another tool the
 first text among its arguments. *Mended*: a later call of the same tool with the same target works,
-or one whose path or command is nearly spelt so (see `alike`).
+or one whose path or command is nearly spelt so (see `alike`). Where the failure was that something
+is not there, a look at what is, and then a call of the same tool that works.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ _SAYS_SO = re.compile(
     r"|: (?:No such file or directory|command not found|Permission denied)\s*\Z",
     re.IGNORECASE,
 )
+_ABSENT = re.compile(r"No such file or directory|not found|does not exist", re.IGNORECASE)
+_LOOKS = re.compile(r"\s*(?:(?:\S*/)?(?:ls|find|tree|fd|du)|git\s+ls-files|rg\s+--files)\b")
+_LISTERS = re.compile(r"\A(?:list|ls|glob|find)(?:_|\Z)|_(?:list|ls|glob)\Z", re.IGNORECASE)
+"""names of tools that list files"""
 _PARTS = re.compile(r"&&|\|\||[;|\n]")
 _TELLS = re.compile(
     r"\s*(?:\w+=\S*\s+|time\s+|timeout\s+\S+\s+)*"
@@ -69,12 +74,15 @@ class Failures(Struct, frozen=True, gc=False):
 
 
 class _Call(Struct, frozen=True, gc=False):
-    """`spelt`: all of the path or the command, as far as it is compared."""
+    """`spelt`: all of the path or the command, as far as it is compared; `absent`: the result says
+    that something is not there; `looks`: it lists files."""
 
     tool: str
     target: str
     spelt: str
     state: str
+    absent: bool
+    looks: bool
 
 
 NONE = Failures()
@@ -88,13 +96,19 @@ def failures_of(conversation: Conversation) -> Failures:
         return NONE
     mended = 0
     works: set[tuple[str, str]] = set()
+    working: set[str] = set()
+    after_a_look: set[str] = set()
     later: dict[str, deque[str]] = defaultdict(lambda: deque(maxlen=TRIES))
     for each in reversed(calls):
         if each.state == "worked":
+            if each.looks:
+                after_a_look |= working
+            working.add(each.tool)
             works.add((each.tool, each.target))
             later[each.tool].append(each.spelt)
         elif each.state == "failed":
             known = (each.tool, each.target) in works
+            known = known or (each.absent and each.tool in after_a_look)
             mended += known or any(alike(each.spelt, one) for one in later[each.tool])
     return Failures(states.count("failed"), mended, states.count("explored"))
 
@@ -144,7 +158,14 @@ def _calls(conversation: Conversation) -> Iterator[_Call]:
                 state = "denied"
             tool = "write" if path and call.function.name in WRITERS else call.function.name
             spelt = path or command or call.function.arguments[:TARGET_CHARS]
-            yield _Call(tool, path or _program(command) or first or spelt, spelt, state)
+            yield _Call(
+                tool=tool,
+                target=path or _program(command) or first or spelt,
+                spelt=spelt,
+                state=state,
+                absent=state == "failed" and bool(_ABSENT.search(_ends(result))),
+                looks=bool(_LOOKS.match(command) or _LISTERS.search(call.function.name)),
+            )
 
 
 def _state(outcome: CallOutcome | None, result: str, command: str) -> str:
@@ -154,18 +175,19 @@ def _state(outcome: CallOutcome | None, result: str, command: str) -> str:
     else:
         shown = _EXIT.search(result[-RESULT_CHARS:])
         code = int(shown[1]) if shown else None
-        ends = (
-            result
-            if len(result) <= 2 * RESULT_CHARS
-            else (f"{result[:RESULT_CHARS]}\n{result[-RESULT_CHARS:]}")
-        )
-        failed = code is None and bool(_SAYS_SO.search(ends))
+        failed = code is None and bool(_SAYS_SO.search(_ends(result)))
     if failed or (code is not None and not 0 <= code < NOT_RUN):
         return "failed"
     if not code:
         return "worked"
     last = next((each for each in reversed(_PARTS.split(command)) if each.strip()), "")
     return "explored" if _TELLS.match(last) else "failed"
+
+
+def _ends(result: str) -> str:
+    if len(result) <= 2 * RESULT_CHARS:
+        return result
+    return f"{result[:RESULT_CHARS]}\n{result[-RESULT_CHARS:]}"
 
 
 def _aimed_at(call: ToolCall) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data.config import ReportConfig
-from kappa_data.formats.construction import Unrenderable
+from kappa_data.formats.construction import Unrenderable, first_trained, why_untrained
 from kappa_data.formats.samples import Choices, samples
 from kappa_data.formats.vocabulary import SPECIALS, decode, encoder
 from kappa_data.metrics.intervals import wilson
@@ -128,19 +128,21 @@ def round_trip(conversation: Conversation, chosen: Choices) -> Rendered:
     except (Unrenderable, msgspec.MsgspecError) as error:
         return Rendered(f"not rendered: {type(error).__name__}", {})
     digests = {each.id: digest_of(each) for each in made}
-    # Several calls of one message are steps of their own, and may stand in several documents.
-    of_step: dict[int, set[str]] = defaultdict(set)
+    # A document holds several steps; a message with several calls may stand in several documents.
+    decoded: set[str] = set()
     for sample in made:
         texts = _texts(sample)
         if texts is None:
             return Rendered("other ids when encoded again", digests)
-        of_step[sample.step] |= texts
-    for step, texts in of_step.items():
-        message = conversation.messages[step]
-        wanted = [message.content, *(call.function.arguments for call in message.tool_calls[:1])]
+        decoded |= texts
+    first = first_trained(conversation.messages, chosen.train_on)
+    for message in conversation.messages[first:]:
+        if message.role != "assistant" or why_untrained(message, earlier=False):
+            continue
+        wanted = [message.content, *(call.function.arguments for call in message.tool_calls)]
         if chosen.train_on != "all_turns":
             wanted.append(message.reasoning or "")
-        if not all(each in texts for each in wanted if each):
+        if not decoded.issuperset(filter(None, wanted)):
             return Rendered("other text when decoded", digests)
     return Rendered("", digests)
 
