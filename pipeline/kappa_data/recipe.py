@@ -148,7 +148,7 @@ GENERATE = Stage(
 )
 VALIDATE = Stage(
     "validate",
-    6,
+    7,
     _in("validate"),
     ("conversations",),
     ("generate", IMPORT),

@@ -107,7 +107,8 @@ _ASKS_FAIRLY = re.compile(
     r"sorry)\b[^?]{0,80}?)?"
     r"\W*(?:and |so |then |but )?(?:how|what|why|where|which|who|when|is|are|can|could|do|does|"
     r"should|would|will|may)\b"
-    r"[^\n]{0,400}\?\s*$",
+    r"[^\n]{0,400}\?(?:\s+(?:thanks?|thank you|please|cheers|appreciated?|no rush|whenever|short|"
+    r"that's|that (?:is|would|will))\b[^?\n]{0,30})?\s*$",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*\n\s*\S", re.MULTILINE)
