@@ -408,6 +408,17 @@ def test_a_hostile_schema_costs_nothing(parameters: object, arguments: str, foun
     assert [each.rule for each in findings(whole, FACTS)] == ([found] if found else [])
 
 
+@pytest.mark.parametrize("deep", [900, 1_000_000])
+@pytest.mark.parametrize("name", ["bash", "write_file", "edit_file", "other"])
+@pytest.mark.parametrize("within", ["{}", '{{"command": {}, "content": {}, "x": {}}}'])
+def test_arguments_nested_without_end_are_a_finding(deep: int, name: str, within: str):
+    arguments = within.replace("{}", "[" * deep + "]" * deep).replace("{{", "{").replace("}}", "}")
+    for aim in ("help", "decline"):
+        said = with_call(call(name=name, arguments=arguments), tools=tools(name=name))
+        got = findings(msgspec.structs.replace(said, aim=aim, persona="lawful_evil"), Facts())
+        assert "arguments" in {each.rule for each in got}
+
+
 def test_hand_made_traces_give_what_they_expect():
     lines = [json.loads(line) for line in TRACES.read_text().splitlines()]
     whole = {each.id: each for each in read_conversations(str(TRACES))}

@@ -208,10 +208,10 @@ def _plain(arguments: str) -> str:
     """The values of JSON arguments, one after another; the text itself where it is no JSON."""
     try:
         value = msgspec.json.decode(arguments)
+        if isinstance(value, dict):
+            return "\n".join(
+                each if isinstance(each, str) else json.dumps(each) for each in value.values()
+            )
     except (msgspec.DecodeError, RecursionError):
-        return arguments
-    if isinstance(value, dict):
-        return "\n".join(
-            each if isinstance(each, str) else json.dumps(each) for each in value.values()
-        )
+        pass
     return arguments

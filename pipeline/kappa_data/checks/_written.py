@@ -36,7 +36,7 @@ def written_by(call: FunctionCall) -> Iterator[tuple[str, Kind]]:
         return
     try:
         arguments = msgspec.json.decode(call.arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return
     if not isinstance(arguments, dict):
         return

@@ -151,7 +151,7 @@ class Server:
             return function
         try:
             return FunctionCall(function.name, json.dumps(json.loads(function.arguments)))
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             return function
 
 
