@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from kappa_data.checks._facts import Facts
-from kappa_data.checks._text import evidence, whole, written
+from kappa_data.checks._text import MOST_READ, evidence, whole, written
 from kappa_data.records import Conversation, Finding
 
 RULES = ("hidden characters",)
@@ -80,8 +80,12 @@ def _unseen(text: str) -> bool:
 
 
 def _named(pattern: re.Pattern[str], text: str) -> str:
-    """Each hidden character with its code point and how often, as `2 x U+202E RIGHT-TO-LEFT...`."""
-    count = Counter("".join(pattern.findall(text)))
+    """Each hidden character with its code point and how often, as `2 x U+202E RIGHT-TO-LEFT...`:
+    counted within MOST_READ characters from the first one on."""
+    first = pattern.search(text)
+    if first is None:
+        return ""
+    count = Counter("".join(pattern.findall(text, first.start(), first.start() + MOST_READ)))
     return ", ".join(
         f"{n} x U+{ord(sign):04X} {unicodedata.name(sign, 'control')}"
         for sign, n in sorted(count.items())[:8]
