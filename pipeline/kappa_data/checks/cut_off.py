@@ -17,6 +17,8 @@ ENDS = tuple(".!?…。！？؟।:;)]}>*_`~|\"'”’»」』)）】%")
 """what a line may end in that is whole"""
 FEWEST_WORDS = 5
 """shorter last lines are titles, names, figures and greetings"""
+LONGEST_LINE = 50_000
+"""characters: a longer line is no prose, and may end as it likes"""
 
 _MARKER = re.compile(r"(?:\d{1,3}[.)]|[-*+•])")
 _ITEM = re.compile(r"\s*(?:[-*+•–>|]|\d{1,3}[.)]|\(?[a-z][.)]|#{1,6} )\s*")
@@ -117,14 +119,14 @@ def _open_json(text: str) -> bool:
 
 def _last_line(said: Sequence[str]) -> tuple[str, bool] | None:
     line = said[-1]
-    words = line.split()
+    words = line[:LONGEST_LINE].split()
     if _MARKER.fullmatch(line) and len(said) > 1:
         return "ends in an empty item", True
     if line[0] == "|" and line[-1] != "|" and said[-2:-1] and _is_row(said[-2]):
         return "ends within a row", True
     if line.endswith((":", "：")):
         return _announced(said)
-    if line.endswith(ENDS):
+    if line.endswith(ENDS) or len(line) > LONGEST_LINE:
         return None
     if _open_mark(line):
         return "open bracket or mark", len(words) >= FEWEST_WORDS

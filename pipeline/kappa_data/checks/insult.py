@@ -12,7 +12,7 @@ from kappa_data.checks._text import around, evidence, folded, pieces, said_by_ot
 from kappa_data.records import Conversation, Finding, Severity
 
 RULES = ("slur", "threat", "insult")
-MOST_CHARS = 200_000
+MOST_CHARS = 100_000
 """of a message, code and quotations apart: in what is longer nobody is spoken to"""
 
 _MEAN = (
