@@ -31,10 +31,10 @@ Example = tuple[dict[str, torch.Tensor], torch.Tensor]
 class PackedRows(IterableDataset[Example], Stateful):
     """One data-parallel rank's rows, epoch after epoch, from where the last iteration stopped.
 
-    Place i of the rank is place i * dp_world_size + dp_rank of the order, so row k of a step is that
-    of rank k modulo the ranks, as pack deals them. Epochs follow each other without a gap: no row is
-    left out or repeated at their borders. Only after the last of `epochs` whole steps are filled
-    up: with rows whose labels are all -100, so that each row is trained `epochs` times exactly.
+    Place i of the rank is place i * dp_world_size + dp_rank of the order, so row k of a step is
+    that of rank k modulo the ranks, as pack deals them. Epochs follow each other without a gap: no
+    row is left out or repeated at their borders. Only the last step of the last epoch may have to be
+    filled up: with rows whose labels are all -100, so each row is trained `epochs` times exactly.
     A loader's worker w of n takes the batches w, w + n, ...: their order does not depend on n.
     """
 
