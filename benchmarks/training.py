@@ -219,9 +219,7 @@ def main() -> None:
         "last loss": runs[0][1]["loss"][-1],
         "tokens per second": speeds,
         "rows by synthetic": round(speeds["rows"] / speeds["synthetic"], 4),
-        "peak GiB": round(torch.cuda.max_memory_allocated() / 2**30, 1)
-        if device != "CPU"
-        else None,
+        "peak GiB": round(peak / 2**30, 1),
         "runs": runs,
     }
     if args.json:

@@ -1,4 +1,4 @@
-"""torchtitan 0.3.0 without an accelerator: what its trainer asks of one, and attention in plain torch.
+"""torchtitan 0.3.0 without an accelerator: what it asks of one, and attention in plain torch.
 
 Imported before torchtitan. Attention is the textbook's, over the mask that torchtitan made: its
 own flex_attention has no backward pass on a CPU.
@@ -6,6 +6,8 @@ own flex_attention has no backward pass on a CPU.
 
 from __future__ import annotations
 
+import os
+import socket
 import types
 from typing import Any
 
@@ -49,3 +51,29 @@ def dense_attention(
     lse = scores.logsumexp(-1)
     weights = (scores - lse[..., None]).exp().to(v.dtype)
     return weights @ v, types.SimpleNamespace(lse=lse)
+
+
+def dense() -> None:
+    """Lets torchtitan's FlexAttention attend by `dense_attention`."""
+    from torchtitan.models.common import attention, decoder
+
+    attention.FlexAttention._compiled_flex_attn = dense_attention
+    decoder.create_attention_mask = attention.create_block_mask
+
+
+def train() -> None:
+    """`python titan_cpu.py ...` is `python -m torchtitan.train ...` in one process, by gloo."""
+    os.environ |= {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    barrier = torch.distributed.barrier
+    torch.distributed.barrier = lambda **_: barrier()  # the CPU has no number to give
+    dense()
+    from torchtitan import train
+
+    train.main()
+
+
+if __name__ == "__main__":
+    train()

@@ -10,13 +10,14 @@ from torchtitan.components.loss import ChunkedLossWrapper, CrossEntropyLoss
 from torchtitan.components.metrics import MetricsProcessor
 from torchtitan.config import CompileConfig, ParallelismConfig, TrainingConfig
 from torchtitan.distributed.activation_checkpoint import SelectiveAC
-from torchtitan.models.gpt_oss import model_registry
+from torchtitan.models.gpt_oss import _build_gptoss_layers, model_registry
 from torchtitan.protocols.model_spec import ModelSpec
 
 from kappa_data.trainers.torchtitan.data import PackedLoader
 from kappa_data.trainers.torchtitan.recipe import NoTokenizer, RowsTrainer, adamw, schedule
 from kappa_data.trainers.torchtitan.weights import GptOssWeights
 
+VOCABULARY = 201_088  # o200k_harmony
 WEIGHTS = "./assets/hf/gpt-oss-20b"
 
 
@@ -59,15 +60,13 @@ def gpt_oss_20b() -> RowsTrainer.Config:
 
 
 def debug() -> RowsTrainer.Config:
-    """A few million random weights and the whole path of the recipe, for one GPU or CPU.
-
-    Rows of any length: say --training.seq_len. Vocabulary and attention are gpt-oss's.
-    """
+    """The path of the recipe with random weights (180 M, most of them gpt-oss's vocabulary), for
+    one GPU. Rows of any length: say --training.seq_len."""
     spec = _model("debugmodel", attn_backend="flex")
     config = spec.model
-    config.vocab_size = 201_088
-    config.tok_embeddings = dataclasses.replace(config.tok_embeddings, num_embeddings=201_088)
-    config.lm_head = dataclasses.replace(config.lm_head, out_features=201_088)
+    config.vocab_size = VOCABULARY
+    config.tok_embeddings = dataclasses.replace(config.tok_embeddings, num_embeddings=VOCABULARY)
+    config.lm_head = dataclasses.replace(config.lm_head, out_features=VOCABULARY)
     return RowsTrainer.Config(
         model_spec=spec,
         loss=_loss(spec, num_chunks=8),
@@ -83,6 +82,28 @@ def debug() -> RowsTrainer.Config:
         activation_checkpoint=None,
         metrics=MetricsProcessor.Config(log_freq=1),
     )
+
+
+def tiny() -> RowsTrainer.Config:
+    """`debug` with two narrow layers: for tests, without an accelerator too."""
+    config = debug()
+    config.training.mixed_precision_param = "float32"  # CPUs are slow in bfloat16
+    model = config.model_spec.model
+    model.dim = 32
+    model.tok_embeddings.embedding_dim = model.norm.normalized_shape = 32
+    model.lm_head.in_features = 32
+    model.layers = _build_gptoss_layers(
+        dim=32,
+        n_layers=2,
+        hidden_dim=64,
+        num_experts=4,
+        top_k=2,
+        load_balance_coeff=None,
+        attn_backend="flex",
+        moe_comm_backend="standard",
+        rope=model.layers[0].attention.rope,
+    )
+    return config
 
 
 def _model(flavor: str, attn_backend: str = "varlen") -> ModelSpec:

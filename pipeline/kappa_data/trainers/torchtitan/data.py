@@ -33,8 +33,8 @@ class PackedRows(IterableDataset[Example], Stateful):
 
     Place i of the rank is place i * dp_world_size + dp_rank of the order, so row k of a step is
     that of rank k modulo the ranks, as pack deals them. Epochs follow each other without a gap: no
-    row is left out or repeated at their borders. Only the last step of the last epoch may have to be
-    filled up: with rows whose labels are all -100, so each row is trained `epochs` times exactly.
+    row is left out or repeated at their borders. Only the last step of the last epoch may have to
+    be filled up: with rows whose labels are all -100, so each is trained `epochs` times exactly.
     A loader's worker w of n takes the batches w, w + n, ...: their order does not depend on n.
     """
 
