@@ -344,7 +344,8 @@ def push(
 ) -> dict[str, Any]:
     """Send the release to a Hub repository or a folder; builds it first where needed."""
     from kappa_data import progress, session, terminal
-    from kappa_data import push as pusher
+    from kappa_data.publishing import push as pusher
+    from kappa_data.publishing.options import Options
 
     # Sending must never buy: what costs money has been built by a command that says so.
     settings = settings_of(common)
@@ -354,8 +355,13 @@ def push(
     sent = pusher.push(
         Path(result["dir"]) / "dataset",
         target,
-        pusher.Options(
-            private, dry_run, allow_embedded, allow_simulated, allow_unsafe_local, message
+        Options(
+            private=private,
+            dry_run=dry_run,
+            message=message,
+            allow_embedded=allow_embedded,
+            allow_simulated=allow_simulated,
+            allow_unsafe_local=allow_unsafe_local,
         ),
         progress.for_stderr(common.quiet or common.json),
     )
