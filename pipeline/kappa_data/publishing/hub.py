@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.progress import Progress
@@ -30,7 +30,7 @@ from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import Release
 
 TAG_DIGITS = 12
-PULL = "refs/pr/"
+REFS, PULL = "refs/", "refs/pr/"
 
 
 class Landed(Struct, frozen=True):
@@ -79,7 +79,7 @@ class Publisher:
     def __init__(self, hub: Hub, release: Release, options: Options, progress: Progress) -> None:
         self._hub, self._release, self._options = hub, release, options
         self._progress = progress
-        self._tried = False
+        self._tried: Changes | None = None
 
     def run(self) -> dict[str, Any]:
         """All six steps."""
@@ -90,52 +90,60 @@ class Publisher:
         return self._named(landed)
 
     def _prepare(self) -> None:
-        """Makes the repository and the branch where they are lacking."""
-        hub, options = self._hub, self._options
-        if not hub.exists():
-            hub.create(options.private)
-        head = hub.head(options.revision)
-        if head is not None and options.private and not head.private:
+        """Makes the repository where it is lacking."""
+        private = self._hub.private()
+        if private is None:
+            self._hub.create(self._options.private)
+        elif self._options.private and not private:
             raise UsageError(
-                f"push: {hub.repo_id} is there and public; make it private in its settings on the "
-                "Hub, or leave --private away"
+                f"push: {self._hub.repo_id} is there and public; make it private in its settings "
+                "on the Hub, or leave --private away"
             )
-        if head is None and (options.create_pr or options.revision.startswith("refs/")):
-            raise UsageError(
-                f"push: {hub.repo_id} has no {options.revision}: a branch is made where it is "
-                "lacking, but not for a pull request; check --revision"
-            )
-        if head is None:
-            hub.create_branch(options.revision)
 
     def _round(self) -> Landed:
         """Reads, compares, and commits what differs; the client's own error where that fails."""
         head = self._read(self._options.revision)
         landed = self._compared(head)
         if not landed.changes:
-            return landed
+            return self._recognised(landed)
         if self._options.create_pr and (found := self._pull_request()):
-            return found
+            return self._recognised(found)
         additions = [_addition(name, landed.parcels[name]) for name in landed.changes.sent]
         self._hub.upload(additions, self._options)
         for name in landed.changes.astray:
             self._progress.note(
                 f"push: {name} is none of ours, but load_dataset will read it with ours: remove it"
             )
-        self._tried = True
+        self._tried = landed.changes
         info = self._hub.commit(
             [*additions, *map(CommitOperationDelete, landed.changes.removed)],
             head.commit,
             self._options,
             f"kappa-data release {tag_of(self._release)}",
         )
-        return Landed(info.oid, landed.parcels, landed.changes, True, info.pr_num)
+        return structs.replace(landed, commit=info.oid, made=True, pull=info.pr_num)
+
+    def _recognised(self, landed: Landed) -> Landed:
+        """Where nothing differs after a commit without an answer, that commit has landed."""
+        if self._tried is None:
+            return landed
+        return structs.replace(landed, changes=self._tried, made=True)
 
     def _read(self, revision: str) -> Head:
+        """The branch as it is now, made where it is lacking."""
+        head = self._hub.head(revision)
+        if head is not None:
+            return head
+        if self._options.create_pr or revision.startswith(REFS):
+            raise UsageError(
+                f"push: {self._hub.repo_id} has no {revision}: a branch is made where it is "
+                "lacking, but not for a pull request; check --revision"
+            )
+        self._hub.create_branch(revision)
         head = self._hub.head(revision)
         if head is None:
             raise StageError(
-                f"push: {self._hub.repo_id}: {revision} went away while it was written to; "
+                f"push: {self._hub.repo_id}: the branch {revision} was made and is not there; "
                 "run the same command again"
             )
         return head
@@ -143,8 +151,7 @@ class Publisher:
     def _compared(self, head: Head, pull: int | None = None) -> Landed:
         parcels = parcels_of(self._release, head.card, head.manifest)
         changes = compare(parcels, head.files, head.manifest)
-        # Where nothing differs after a commit without an answer, that commit has landed.
-        return Landed(head.commit, parcels, changes, self._tried, pull)
+        return Landed(head.commit, parcels, changes, False, pull)
 
     def _pull_request(self) -> Landed | None:
         """The open pull request that holds this release: a second one is never opened."""

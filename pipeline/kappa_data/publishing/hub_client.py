@@ -18,7 +18,6 @@ from huggingface_hub import (
     CommitOperationDelete,
     DatasetInfo,
     HfApi,
-    RepoFile,
     get_session,
     get_token,
     hf_hub_url,
@@ -38,6 +37,7 @@ from kappa_data.publishing.changes import Blob
 from kappa_data.publishing.hub_errors import (
     FAILURES,
     TRIES,
+    asked_address,
     patiently,
     shown,
     status_of,
@@ -59,10 +59,9 @@ LOGGER = "huggingface_hub"
 
 
 class Head(Struct, frozen=True):
-    """A repository at one commit: its files, and the text of those that we have to read."""
+    """A repository at one commit: its files, and the content of the two that we have to read."""
 
     commit: str
-    private: bool
     files: dict[str, Blob]
     card: bytes | None
     manifest: bytes | None
@@ -82,17 +81,16 @@ class Hub:
         """Where people look at the dataset."""
         return f"{self._api.endpoint}/datasets/{self.repo_id}"
 
-    def exists(self) -> bool:
-        """Whether there is such a repository that the token may see."""
+    def private(self) -> bool | None:
+        """Whether the repository is private; None where there is none that the token may see."""
 
-        def look() -> bool:
+        def look() -> bool | None:
             try:
-                self._api.repo_info(self.repo_id, repo_type=DATASET)
+                return bool(self._api.dataset_info(self.repo_id, timeout=SILENCE_SECONDS).private)
             except RepositoryNotFoundError as error:
                 if status_of(error) == 404:
-                    return False
+                    return None
                 raise  # 401: without a token the Hub does not say what there is
-            return True
 
         return self._asked("look", look)
 
@@ -119,18 +117,16 @@ class Hub:
 
         def look() -> DatasetInfo | None:
             try:
-                return self._api.dataset_info(self.repo_id, revision=revision)
+                return self._info(revision)
             except RevisionNotFoundError:
                 return None
 
         info = self._asked("read", look)
         if info is None:
             return None
-        commit = str(info.sha)
-        files = self.files(commit)
+        commit, files = str(info.sha), _blobs(info)
         return Head(
             commit,
-            bool(info.private),
             files,
             self._read(CARD, commit) if CARD in files else None,
             self._read(MANIFEST, commit) if MANIFEST in files else None,
@@ -138,18 +134,7 @@ class Hub:
 
     def files(self, commit: str) -> dict[str, Blob]:
         """Every file of a commit, by its path."""
-
-        def read() -> dict[str, Blob]:
-            entries = self._api.list_repo_tree(
-                self.repo_id, recursive=True, revision=commit, repo_type=DATASET
-            )
-            return {
-                each.path: Blob(each.size, each.blob_id, each.lfs.sha256 if each.lfs else None)
-                for each in entries
-                if isinstance(each, RepoFile)
-            }
-
-        return self._asked("read", read)
+        return _blobs(self._asked("read", lambda: self._info(commit)))
 
     def upload(self, additions: list[CommitOperationAdd], options: Options) -> None:
         """Puts the content of large files into the Hub's storage, where no reader sees it yet.
@@ -243,6 +228,11 @@ class Hub:
             ),
         )
 
+    def _info(self, revision: str) -> DatasetInfo:
+        return self._api.dataset_info(
+            self.repo_id, revision=revision, files_metadata=True, timeout=SILENCE_SECONDS
+        )
+
     def _read(self, name: str, commit: str) -> bytes:
         url = hf_hub_url(
             self.repo_id, name, repo_type=DATASET, revision=commit, endpoint=self._api.endpoint
@@ -278,18 +268,18 @@ class Hub:
 
     def _worth_another_address(self, error: BaseException) -> bool:
         """An address of the storage outlives its time; the Hub gives another one."""
-        elsewhere = _asked_host(error) not in (None, self._api.endpoint)
+        elsewhere = not asked_address(error).startswith(self._api.endpoint)
         return transient(error) or (status_of(error) == 403 and elsewhere)
 
 
-def _asked_host(error: BaseException) -> str | None:
-    """`scheme://host` of the refused request of an upload; None where there is none."""
-    refused = error.__cause__ if isinstance(error, RuntimeError) else error
-    request = getattr(refused, "request", None)
-    if request is None:
-        return None
-    address = request.url
-    return f"{address.scheme}://{address.netloc.decode()}"
+def _blobs(info: DatasetInfo) -> dict[str, Blob]:
+    """The files of a commit. The answer has each one's size and hashes, since it was asked to."""
+    return {
+        each.rfilename: Blob(
+            each.size or 0, each.blob_id or "", each.lfs.sha256 if each.lfs else None
+        )
+        for each in info.siblings or []
+    }
 
 
 @contextmanager

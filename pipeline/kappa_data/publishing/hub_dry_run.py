@@ -33,17 +33,19 @@ def foreseen(
 
 def _seen(hub: Hub, options: Options) -> tuple[Head | None, str]:
     """What lies there now, None where nothing does or nobody says; and which of it, in words."""
-    kind = "private" if options.private else "public"
     try:
-        if not hub.exists():
+        private = hub.private()
+        if private is None:
+            kind = "private" if options.private else "public"
             return None, f"the repository is not there yet and would be {kind}"
         head = hub.head(options.revision)
+        main = head or hub.head("main")
     except (EnvironmentLacks, StageError) as error:
         token = "" if get_token() else "there is no Hub token (`hf auth login` or HF_TOKEN), and "
         said = str(error).removeprefix("push: ")
         return None, f"{token}what lies there is unknown: {said}"
+    if options.private and not private:
+        return main, "the repository is public: a push with --private would be refused"
     if head is None:
-        return hub.head("main"), f"the branch {options.revision} is not there yet"
-    if options.private and not head.private:
-        return head, "the repository is public: a push with --private would be refused"
-    return head, "this is what differs from what lies there"
+        return main, f"the branch {options.revision} is not there yet, and would start at main"
+    return head, "the rest lies there already"

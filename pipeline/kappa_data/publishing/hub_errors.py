@@ -48,6 +48,12 @@ def status_of(error: BaseException) -> int | None:
     return answered.response.status_code if isinstance(answered, HfHubHTTPError) else None
 
 
+def asked_address(error: BaseException) -> str:
+    """The address of the request that was refused; empty where there was no answer."""
+    answered = _root(error)
+    return str(answered.response.url) if isinstance(answered, HfHubHTTPError) else ""
+
+
 def transient(error: BaseException) -> bool:
     """Whether the same request may well succeed in a while."""
     root, status = _root(error), status_of(error)
