@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from kappa_data.errors import UsageError
 from kappa_data.progress import Progress
+from kappa_data.publishing.live_secrets import live_secrets
+from kappa_data.publishing.look import look_through
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import Release
+from kappa_data.publishing.terms import check_terms
+from kappa_data.resources import sha256_of
+from kappa_data.store import MANIFEST
 
 
 def check(release: Release, options: Options, progress: Progress) -> None:
-    """UsageError that names the flag where the release holds what is not sent unasked."""
+    """UsageError, one line, where the release may not leave: what, where, and what to do next.
+
+    Asked first is what costs nothing: made by whom, targets, terms. Then every file is read: it has
+    to be as it was sealed, to hold no secret of this machine's environment, and nothing that looks
+    like a secret or like data of a person.
+    """
     _check_allowed(release, options)
     _check_gates(release)
+    check_terms(release)
+    _check_sealed(release)
+    lives, unread = live_secrets(options.key_variables)
+    lines = look_through(release, lives, options, progress)
     if not options.dry_run:
-        progress.note(f"push: {gates(release)}")
+        lines.append(gates(release))
+    for line in (*lines, *filter(None, [unread])):
+        progress.note(f"push: {line}")
+
+
+def _check_sealed(release: Release) -> None:
+    """UsageError where a file is not what the manifest says: it was changed after it was made."""
+    for name, each in release.files.items():
+        path = release.folder / name
+        if not path.is_file() or sha256_of(path) != each.sha256:
+            raise UsageError(
+                f"push: {path} is not what {MANIFEST} says: it was changed or removed after the "
+                f"release was sealed; remove {release.folder.parent} and push again, which builds "
+                "it anew"
+            )
 
 
 def _check_allowed(release: Release, options: Options) -> None:

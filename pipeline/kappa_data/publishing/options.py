@@ -19,3 +19,7 @@ class Options(Struct, frozen=True, kw_only=True):
     allow_embedded: bool = False
     allow_simulated: bool = False
     allow_unsafe_local: bool = False
+    allow_secrets: bool = False
+    allow_personal_data: bool = False
+    key_variables: tuple[str, ...] = ()
+    """environment variables that hold keys whatever they are called: those of the endpoints"""

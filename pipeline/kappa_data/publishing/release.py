@@ -31,6 +31,8 @@ class Manifest(Struct, frozen=True):
     figures: dict[str, Any] = {}
     grounding: dict[str, int] = {}
     teachers: dict[str, int] = {}
+    models: dict[str, int] = {}
+    teacher_terms: str = ""
 
 
 class Release(Struct, frozen=True):
