@@ -41,13 +41,11 @@ def merged(sealed: bytes, found: bytes | None, older: Manifest | None) -> bytes:
     except UnicodeDecodeError:
         return sealed  # no text that anybody could read
     (front, body), (their_front, their_body) = _split(sealed.decode()), _split(text)
-    above, below = _around(their_body)
+    above, between, below = _parts(their_body)
     blocks = _joined(_blocks(front), _blocks(their_front))
-    whole = "\n\n".join(part for part in (above, body.strip(), below) if part)
-    if blocks == _blocks(their_front) and whole == their_body.strip():
+    if blocks == _blocks(their_front) and between == body.strip():
         return found
-    if blocks == _blocks(front) and whole == body.strip():
-        return sealed
+    whole = "\n\n".join(part for part in (above, body.strip(), below) if part)
     return "\n".join(["---", *blocks.values(), "---", "", whole, ""]).encode()
 
 
@@ -68,12 +66,13 @@ def _split(text: str) -> tuple[str, str]:
     return match[1] if valid else "", text[match.end() :]
 
 
-def _around(body: str) -> tuple[str, str]:
-    """The text above and below ours in a card that lies there."""
+def _parts(body: str) -> tuple[str, str, str]:
+    """Of a card that lies there: the text above ours, ours, and the text below it."""
     begin, end = body.find(BEGIN), body.rfind(END)
     if 0 <= begin < end:
-        return body[:begin].strip(), body[end + len(END) :].strip()
-    return "", body.strip()
+        end += len(END)
+        return body[:begin].strip(), body[begin:end], body[end:].strip()
+    return "", "", body.strip()
 
 
 def _blocks(front: str) -> dict[str, str]:
@@ -97,10 +96,9 @@ def _joined(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
     joined = ours | {key: lines for key, lines in theirs.items() if key not in ours}
     if TAGS in ours and TAGS in theirs:
         mine, other = _tags(ours[TAGS]), _tags(theirs[TAGS])
-        more = [tag for tag in other if tag not in mine]
-        joined[TAGS] = "\n".join([ours[TAGS], *(f"- {json.dumps(tag)}" for tag in more)])
-        if mine + more == other:
-            joined[TAGS] = theirs[TAGS]
+        more = [f"- {json.dumps(tag)}" for tag in other if tag not in mine]
+        complete = set(mine) <= set(other)
+        joined[TAGS] = theirs[TAGS] if complete else "\n".join([ours[TAGS], *more])
     return joined
 
 
