@@ -36,7 +36,7 @@ LAYERS = (
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",
-        "tasks_command", "report_command", "judge_command",
+        "tasks_command", "report_command", "judge_command", "push_command",
         "cli", "__main__",
     },
 )  # fmt: skip

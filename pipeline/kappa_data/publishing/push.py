@@ -10,7 +10,6 @@ from kappa_data.errors import UsageError
 from kappa_data.progress import Progress
 from kappa_data.publishing import guard
 from kappa_data.publishing.folder import push_to_folder
-from kappa_data.publishing.hub import push_to_hub
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import read_release
 
@@ -25,10 +24,15 @@ def push(folder: Path, target: str, options: Options, progress: Progress) -> dic
     refuses; EnvironmentLacks where there is no token, no network or no right to write.
     """
     release = read_release(folder)
-    send = push_to_hub if is_repository(target) else push_to_folder
+    on_hub = is_repository(target)
     guard.check(release, options, progress)
     summary = {"target": target, "files": len(release.files) + 1, "bytes": release.bytes}
-    sent = send(release, target, options, progress)
+    if on_hub:
+        from kappa_data.publishing.hub import push_to_hub  # loads the Hub's client
+
+        sent = push_to_hub(release, target, options, progress)
+    else:
+        sent = push_to_folder(release, target, options, progress)
     if options.dry_run:
         sent["said"] += f"; {guard.gates(release)}"
     return summary | sent
