@@ -75,5 +75,9 @@ def manifest_of(text: bytes) -> Manifest | None:
         found = msgspec.json.decode(text, type=Manifest)
     except msgspec.DecodeError:
         return None
-    inside = (not Path(name).is_absolute() and ".." not in Path(name).parts for name in found.files)
-    return found if CARD in found.files and all(inside) else None
+    return found if CARD in found.files and all(map(is_inside, found.files)) else None
+
+
+def is_inside(name: str) -> bool:
+    """Whether a file's name stays within the release."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
