@@ -22,10 +22,12 @@ from typing import Any
 import huggingface_hub.constants
 import msgspec
 import pytest
+import yaml
 
 from conftest import clean_environment
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.progress import Quiet
+from kappa_data.publishing import guard
 from kappa_data.publishing.card import BEGIN, END
 from kappa_data.publishing.hub import tag_of
 from kappa_data.publishing.options import Options
@@ -37,7 +39,7 @@ from strict_hub_repos import MAIN, File, Repo
 from strict_hub_steps import READ_TOKEN, SIGNATURE, TOKEN
 
 REPO = "someone/persona"
-FASTER = 40
+FASTER = 100
 """times that a pause is shorter here"""
 CHILD = """
 import sys
@@ -90,7 +92,7 @@ def other(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     del manifest["files"]["packed/test-00000.parquet"]
     (folder / "packed/test-00000.parquet").unlink()
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    card = (folder / "README.md").read_bytes().replace(b"conversations", b"other conversations", 1)
+    card = (folder / "README.md").read_bytes().replace(END.encode(), b"Anew.\n" + END.encode())
     shard = (folder / "packed/validation-00000.parquet").read_bytes()
     return seal(folder, **{"README.md": card, "packed/validation-00001.parquet": shard})
 
@@ -103,6 +105,8 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+    # It reads everything, has tests of its own, and knows nothing of the Hub.
+    monkeypatch.setattr(guard, "check", lambda *_: None)
 
 
 @pytest.fixture
@@ -308,13 +312,14 @@ def test_a_killed_push_goes_on_and_sends_nothing_twice(hub, release, tmp_path):
     def kill() -> None:
         os.kill(running[0].pid, signal.SIGKILL)
         running[0].wait()
+        raise ConnectionError("the one that asked is gone")
 
     hub.plant("put", kill, skip=3)
     running.append(child(hub, release, tmp_path))
     assert running[0].wait(60) == -signal.SIGKILL
     assert hub.repos[REPO].log() == ["initial commit"]
     stored = set(hub.storage)
-    assert 3 <= len(stored) <= 4
+    assert len(stored) == 3
     hub.requests.clear()
     assert send(release)["status"] == "pushed"
     again = {path.split("/")[2][:64] for step, path in hub.requests if step == "put"}
@@ -390,8 +395,8 @@ def test_what_people_wrote_into_the_card_stays(hub, release, other, tmp_path):
     card = repo.at(MAIN).files["README.md"].data.decode()
     front, body = card.split("\n---\n", 1)
     assert "extra_gated_prompt: ask us" in front and "language_bcp47: no" in front
-    assert '- "theirs"' in front and front.count("configs:") == 1
-    assert body.index("Read this first.") < body.index(BEGIN) < body.index("other conversations")
+    assert "theirs" in yaml.safe_load(front)["tags"] and front.count("configs:") == 1
+    assert body.index("Read this first.") < body.index(BEGIN) < body.index("Anew.")
     assert body.index(END) < body.index("## Cite") and body.count(BEGIN) == 1
     assert done["status"] == "pushed" and send(other)["status"] == "up-to-date"
     assert list(release_faults(snapshot(repo, tmp_path))) == [], "a download verifies"

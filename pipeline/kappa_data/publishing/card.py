@@ -2,13 +2,13 @@
 
 A card of ours has two comments around its text, BEGIN and END. Of a card that is there already
 
-- the text outside of those two comments is kept, where it stands: above ours or below it;
+- the text outside of those two comments is kept, above ours or below it;
 - a key of the metadata that the release does not write is kept;
-- `tags` are kept, ours before theirs: a tag of an older release stays until somebody removes it;
+- `tags` are those of both: one of an older release stays until somebody removes it;
 - everything else is the release's.
 
 A card without the comments is somebody else's text, and is kept below ours; unless its bytes are
-those that an older release put there, which nobody has touched.
+those that an older release put there.
 """
 
 from __future__ import annotations
@@ -34,13 +34,17 @@ def merged(sealed: bytes, found: bytes | None, older: Manifest | None) -> bytes:
     `older` is the manifest beside `found`. The result is `sealed` itself where nothing is theirs,
     and `found` itself where it says the same: a second push changes nothing.
     """
-    if found is None or not found.strip() or found == sealed or _untouched(found, older):
+    if found is None or not found.strip() or found == sealed:
         return sealed
     try:
         text = found.decode()
     except UnicodeDecodeError:
         return sealed  # no text that anybody could read
+    if BEGIN not in text and _untouched(found, older):
+        return sealed
     (front, body), (their_front, their_body) = _split(sealed.decode()), _split(text)
+    if BEGIN not in body:
+        body = f"{BEGIN} -->\n{body.strip()}\n{END}"
     above, between, below = _parts(their_body)
     blocks = _joined(_blocks(front), _blocks(their_front))
     if blocks == _blocks(their_front) and between == body.strip():

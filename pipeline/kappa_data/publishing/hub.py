@@ -80,6 +80,7 @@ class Publisher:
         self._hub, self._release, self._options = hub, release, options
         self._progress = progress
         self._tried: Changes | None = None
+        self._additions: dict[tuple[str, str], CommitOperationAdd] = {}
 
     def run(self) -> dict[str, Any]:
         """All six steps."""
@@ -108,8 +109,7 @@ class Publisher:
             return self._recognised(landed)
         if self._options.create_pr and (found := self._pull_request()):
             return self._recognised(found)
-        additions = [_addition(name, landed.parcels[name]) for name in landed.changes.sent]
-        self._hub.upload(additions, self._options)
+        additions = self._uploaded(landed)
         for name in landed.changes.astray:
             self._progress.note(
                 f"push: {name} is none of ours, but load_dataset will read it with ours: remove it"
@@ -122,6 +122,18 @@ class Publisher:
             f"kappa-data release {tag_of(self._release)}",
         )
         return structs.replace(landed, commit=info.oid, made=True, pull=info.pr_num)
+
+    def _uploaded(self, landed: Landed) -> list[CommitOperationAdd]:
+        """The files to commit, the large ones in the Hub's storage; once each in all rounds."""
+        wanted = {(name, landed.parcels[name].sha256): name for name in landed.changes.sent}
+        fresh = {
+            key: _addition(name, landed.parcels[name])
+            for key, name in wanted.items()
+            if key not in self._additions
+        }
+        self._hub.upload(list(fresh.values()), self._options)
+        self._additions |= fresh
+        return [self._additions[key] for key in wanted]
 
     def _recognised(self, landed: Landed) -> Landed:
         """Where nothing differs after a commit without an answer, that commit has landed."""

@@ -141,6 +141,8 @@ class Hub:
 
         What the storage has already is not sent again.
         """
+        if not additions:
+            return
         size = sum(each.upload_info.size for each in additions)
         done = 0
         with self._progress.task("upload", len(additions)) as task:
