@@ -176,6 +176,7 @@ def cut(connection: socket.socket) -> None:
 def handler(hub: StrictHub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: by themselves they wait for each other
 
         def _serve(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)

@@ -32,7 +32,7 @@ from kappa_data.publishing.card import BEGIN, END
 from kappa_data.publishing.hub import tag_of
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.push import push
-from kappa_data.publishing.release import read_release
+from kappa_data.publishing.release import CARD, read_release
 from kappa_data.verify_release import release_faults
 from strict_hub import DROP, LOSE, PAGE, StrictHub
 from strict_hub_repos import MAIN, File, Repo
@@ -399,6 +399,7 @@ def test_what_people_wrote_into_the_card_stays(hub, release, other, tmp_path):
     assert body.index("Read this first.") < body.index(BEGIN) < body.index("Anew.")
     assert body.index(END) < body.index("## Cite") and body.count(BEGIN) == 1
     assert done["status"] == "pushed" and send(other)["status"] == "up-to-date"
+    assert send(release)["status"] == "pushed" and b"## Cite" in repo.at(MAIN).files[CARD].data
     assert list(release_faults(snapshot(repo, tmp_path))) == [], "a download verifies"
 
 
