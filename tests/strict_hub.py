@@ -58,7 +58,10 @@ class StrictHub:
         self._lock = threading.RLock()
         self._open: set[socket.socket] = set()
         self._server = self._listen(0)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{port}"
+        # Another host, as the client sees it: it must not get the token.
+        self.storage_url = f"http://localhost:{port}"
 
     def __enter__(self) -> StrictHub:
         self._serve()

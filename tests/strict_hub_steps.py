@@ -140,7 +140,7 @@ class Asked:
             return {}
         url = self.hub.url
         verify = {"href": f"{url}/verify"}
-        store = f"{url}/store/{oid}"
+        store = f"{self.hub.storage_url}/store/{oid}"
         if size <= self.hub.part_size:
             return {"actions": {"upload": {"href": f"{store}?{SIGNATURE}"}, "verify": verify}}
         parts = range(1, -(-size // self.hub.part_size) + 1)
@@ -332,7 +332,7 @@ class Asked:
             raise Refused(404, "Entry not found", "EntryNotFound", X_Repo_Commit=head.oid)
         if file.lfs:
             headers = {
-                "Location": f"{self.hub.url}/cdn/{file.sha256}?{SIGNATURE}",
+                "Location": f"{self.hub.storage_url}/cdn/{file.sha256}?{SIGNATURE}",
                 "X-Repo-Commit": head.oid,
                 "X-Linked-ETag": f'"{file.sha256}"',
                 "X-Linked-Size": str(len(file.data)),

@@ -144,6 +144,7 @@ def large_files(release: Path) -> int:
     return sum(name.endswith((".parquet", ".png")) for name in names_of(release))
 
 
+# 403 of the storage is an address that has outlived its time, not the token's fault.
 @pytest.mark.parametrize(
     "step, what, more",
     [
@@ -154,6 +155,7 @@ def large_files(release: Path) -> int:
         ("batch", 503, {}),
         ("put", 500, {"times": 2}),
         ("put", DROP, {"skip": 1}),
+        ("put", 403, {"skip": 1}),
         ("verify", 500, {}),
         ("yaml", 502, {}),
         ("commit", 408, {}),
@@ -179,7 +181,7 @@ def test_a_fault_ends_in_one_whole_commit(hub, release, step, what, more):
     assert repo.log() == ["initial commit", "Release by kappa-data"]
     assert holds(repo, release)
     assert repo.tags == {tag_of(read_release(release)): repo.branches[MAIN]}
-    refused = 2 if (step, what) == ("put", 500) else 0
+    refused = more.get("times", 1) if step == "put" and what != DROP else 0
     assert hub.count("put") == large_files(release) + refused, "nothing is sent twice"
     shown = "\n".join(notes.said)
     assert SIGNATURE not in shown and TOKEN not in shown
