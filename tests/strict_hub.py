@@ -1,10 +1,11 @@
-"""A strict Hub on a loopback port: the HTTP protocol of dataset repositories, without Xet.
+"""A strict Hub on a loopback port: the HTTP protocol of dataset repositories.
 
 It keeps repositories in memory and speaks to the real client: create, preupload, LFS batch (basic
-and multipart), PUT, verify, commits as NDJSON on a parent, branches, tags, pull requests, info,
-tree, paths-info, resolve with ranges. It refuses what the Hub refuses: a wrong or read-only token,
-content that is not its hash, a commit that names content which nobody uploaded, a parent that is
-not the head (412), a tag or branch that is there (409), metadata that are no YAML.
+and multipart), PUT, verify, uploads by Xet, commits as NDJSON on a parent, branches, tags, pull
+requests, info, tree, paths-info, resolve with redirects and ranges. It refuses what the Hub
+refuses: a wrong or read-only token, content that is not its hash, a commit that names content which
+nobody uploaded, a parent that is not the head (412), a tag or branch that is there (409), metadata
+that are no YAML.
 
 The protocol is read from huggingface_hub's own source (1.33 and 2.4) and from git-lfs' batch API.
 Faults are planted by `plant`; `requests` has every request, as (step, path).
@@ -51,6 +52,7 @@ class StrictHub:
     def __init__(self, *, part_size: int = 10**9) -> None:
         self.repos: dict[str, Repo] = {}
         self.storage: dict[str, bytes] = {}
+        self.xorbs: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
         self.part_size = part_size
         self.parts: dict[tuple[str, int], bytes] = {}

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TOKEN, READ_TOKEN = "hf_mayWrite0123456789", "hf_mayOnlyRead012345"
 OWNER = "someone"
+XET_TOKEN = "xet-may-write"
 SIGNATURE = "Signature=planted-secret"
 
 ROUTES = [
@@ -40,6 +42,9 @@ ROUTES = [
     ("part", "PUT", r"/store/(?P<oid>\w{64})/(?P<number>\d+)"),
     ("complete", "POST", r"/complete/(?P<oid>\w{64})"),
     ("cdn", "GET", r"/cdn/(?P<oid>\w{64})"),
+    ("xet_token", "GET", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/xet-write-token/(?P<rev>[^/]+)"),
+    ("xorb", "POST", r"/v1/xorbs/default/(?P<hash>\w{64})"),
+    ("shard", "POST", r"/v1/shards"),
     ("verify", "POST", r"/verify"),
     ("commit", "POST", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/commit/(?P<rev>[^/]+)"),
     ("branch", "POST", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/branch/(?P<name>[^/]+)"),
@@ -51,6 +56,27 @@ ROUTES = [
     ("paths", "POST", r"/api/datasets/(?P<repo>[^/]+/[^/]+)/paths-info/(?P<rev>[^/]+)"),
     ("resolve", "GET", r"/datasets/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)"),
 ]  # fmt: skip
+
+
+def chunks_of(xorb: bytes) -> bytes:
+    """The content of a xorb whose chunks are stored as they are.
+
+    A chunk has a head of 8 bytes: version, length (3 bytes), scheme (0: stored), length of the
+    content (3 bytes); little-endian (huggingface/xet-core). Random bytes are never compressed.
+    """
+    content, at = b"", 0
+    while at + 8 <= len(xorb) and xorb[at] == 0:
+        length = int.from_bytes(xorb[at + 1 : at + 4], "little")
+        if xorb[at + 4]:
+            raise Refused(400, "compressed chunks are not understood here")
+        content += xorb[at + 8 : at + 8 + length]
+        at += 8 + length
+    return content
+
+
+def words(digest: bytes) -> bytes:
+    """A hash as a shard has it: four little-endian numbers of 64 bits."""
+    return b"".join(digest[at : at + 8][::-1] for at in range(0, 32, 8))
 
 
 def step_of(method: str, path: str) -> tuple[str, dict[str, str]]:
@@ -188,6 +214,30 @@ class Asked:
         if len(self.hub.storage.get(asked["oid"], b"")) != asked["size"]:
             raise Refused(404, "The object was not uploaded")
         return 200, {}, {}
+
+    def xet_token(self):
+        self.repo(write=True)
+        until = int(time.time()) + 3600
+        return 200, {"casUrl": self.hub.url, "accessToken": XET_TOKEN, "exp": until}, {}
+
+    def xorb(self):
+        self._xet()
+        self.hub.xorbs[self.named["hash"]] = chunks_of(self.body)
+        return 200, {"was_inserted": True}, {}
+
+    def shard(self):
+        """Takes in the files whose sha256 the shard names and whose content has come."""
+        self._xet()
+        known = {hashlib.sha256(data).digest(): data for data in self.hub.xorbs.values()}
+        named = {oid.hex(): data for oid, data in known.items() if words(oid) in self.body}
+        if not named:
+            raise Refused(400, "a shard without content that came")
+        self.hub.storage |= named
+        return 200, {"result": 1}, {}
+
+    def _xet(self) -> None:
+        if self.headers.get("authorization") != f"Bearer {XET_TOKEN}":
+            raise Refused(401, "the storage has tokens of its own")
 
     def commit(self):
         repo = self.repo(write=True)

@@ -323,10 +323,10 @@ def test_a_hub_that_never_answers(hub, release, monkeypatch):
     assert holds(hub.repos[REPO], release) and len(hub.repos[REPO].log()) == 2
 
 
-def child(hub: StrictHub, release: Path, home: Path) -> subprocess.Popen[str]:
+def child(hub: StrictHub, release: Path, home: Path, xet: bool = False) -> subprocess.Popen[str]:
     more = {
         "HF_ENDPOINT": hub.url,
-        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_XET": "0" if xet else "1",
         "HF_HOME": str(home),
         "HF_TOKEN": TOKEN,
         "PYTHONPATH": str(Path(kappa_data.__file__).parents[1]),
@@ -358,6 +358,20 @@ def test_a_killed_push_goes_on_and_sends_nothing_twice(hub, release, tmp_path):
     again = {path.split("/")[2][:64] for step, path in hub.requests if step == "put"}
     assert len(again) == large_files(release) - len(stored) and not again & stored
     assert holds(hub.repos[REPO], release) and len(hub.repos[REPO].log()) == 2
+
+
+def test_xet_is_the_storage_where_it_is_there(hub, release, tmp_path):
+    """As users have it: the content goes through hf-xet, the proof and the commit are the same."""
+    hub.plant("xorb", 503, skip=1)
+    hub.plant("shard", 503)
+    hub.plant("commit", LOSE)
+    running = child(hub, release, tmp_path, xet=True)
+    said, _ = running.communicate(timeout=90)
+    assert (running.returncode, said.strip()) == (0, "pushed")
+    repo = hub.repos[REPO]
+    assert hub.count("put") == 0 and hub.count("xorb") == large_files(release) + 1
+    assert holds(repo, release) and repo.log() == ["initial commit", "Release by kappa-data"]
+    assert send(release)["status"] == "up-to-date"
 
 
 def at_once(*releases: Path) -> list[dict[str, Any]]:

@@ -175,17 +175,17 @@ class Hub:
     ) -> CommitInfo:
         """One commit on `parent`. Raises what the client raises: whoever calls has to look whether
         it landed before trying again."""
-        self._bound()
-        return self._api.create_commit(
-            self.repo_id,
-            operations,
-            commit_message=options.message,
-            commit_description=description,
-            repo_type=DATASET,
-            revision=options.revision,
-            parent_commit=parent,
-            create_pr=options.create_pr,
-        )
+        with _bounded():
+            return self._api.create_commit(
+                self.repo_id,
+                operations,
+                commit_message=options.message,
+                commit_description=description,
+                repo_type=DATASET,
+                revision=options.revision,
+                parent_commit=parent,
+                create_pr=options.create_pr,
+            )
 
     def settle(self, step: str, work: Callable[[], T], again: Callable[[BaseException], bool]) -> T:
         """The result of `work`, which is done again while `again` says so of its error."""
@@ -257,21 +257,29 @@ class Hub:
         tries: int | None = None,
     ) -> T:
         def once() -> T:
-            self._bound()
-            return work()
+            with _bounded():
+                return work()
 
         try:
             return patiently(step, once, self._progress, again=again, tries=tries or self._tries)
         except FAILURES as error:
             raise told(error, self.repo_id, self._api.endpoint) from error
 
-    def _bound(self) -> None:
-        get_session().timeout = SILENCE_SECONDS  # of the client in use, which may be a new one
-
     def _worth_another_address(self, error: BaseException) -> bool:
         """An address of the storage outlives its time; the Hub gives another one."""
         elsewhere = not asked_address(error).startswith(self._api.endpoint)
         return transient(error) or (status_of(error) == 403 and elsewhere)
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Gives the client in use, which everybody in this process shares, our patience meanwhile."""
+    session = get_session()
+    before, session.timeout = session.timeout, SILENCE_SECONDS
+    try:
+        yield
+    finally:
+        session.timeout = before
 
 
 def _blobs(info: DatasetInfo) -> dict[str, Blob]:
