@@ -36,9 +36,11 @@ IMAGES = "images"
 NONE = "none"
 IMPORT = "import"
 CALLS = "with calls"
+NO_MODEL = ("embedded", "imported")
+"""teachers whose output has no terms of a model: rules, and what keeps its source's licence"""
 COUNTED = (
-    "split", "source", "persona", "generated persona", "family", "teacher", "model", "grounding",
-    "calls",
+    "split", "source", "persona", "generated persona", "family", "teacher", "model", "asked model",
+    "grounding", "calls",
 )  # fmt: skip
 DEFAULT_LICENSE = ReleaseConfig().license
 # What markdown would act on; an underscore only where it is not within a word.
@@ -78,6 +80,8 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "kappa_data": package_version(),
         "figures": figures,
         "teachers": dict(counts["teacher"]),
+        "models": dict(counts["asked model"]),
+        "teacher_terms": ctx.config.teacher_terms,
         "grounding": dict(counts["grounding"]),
         "stages": {name: _provenance(each) for name, each in sorted(ctx.inputs.items())},
         "files": _files(folder),
@@ -103,6 +107,8 @@ def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]
             counts["teacher"][made.teacher] += 1
             counts["grounding"][made.grounding] += 1
             counts["calls"][CALLS] += any(message.tool_calls for message in each.messages)
+            if made.teacher not in NO_MODEL:
+                counts["asked model"][made.model or "a model without a name"] += 1
             if made.source != IMPORT:
                 counts["model"][made.model or "unknown"] += 1
                 counts["generated persona"][each.persona or NONE] += 1
