@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -111,11 +112,30 @@ def push(
     if "generate" in settings.validate.sources:
         session.current(common.root, "generate", settings, resources_of(common))
     result = build("release", ("release",), common, flags, fresh=False, shown=False)
+    if told := _terms(Path(result["dir"]) / "dataset", common):
+        flags = {**flags, "release": {**flags.get("release", {}), "teacher_terms": told}}
+        result = build("release", ("release",), common, flags, fresh=False, shown=False)
     shown = progress.for_stderr(common.quiet or common.json)
     sent = send(Path(result["dir"]) / "dataset", target, options, shown)
     if not common.json:
         terminal.print_lines([*(_listed(sent) if dry_run else ()), sent["said"]])
     return sent
+
+
+def _terms(folder: Path, common: Common) -> str:
+    """What is answered at a terminal where the teacher's terms are lacking; "" elsewhere."""
+    from kappa_data.publishing.release import read_release
+    from kappa_data.publishing.terms import unstated
+
+    asked = unstated(read_release(folder))
+    if not asked or common.json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return ""
+    print(
+        f"{asked}. What does its licence say of its output? One line for the card, kept for later "
+        "pushes; nothing stops this one:",
+        file=sys.stderr,
+    )
+    return sys.stdin.readline().strip()
 
 
 def _key_variables(settings: Settings) -> tuple[str, ...]:

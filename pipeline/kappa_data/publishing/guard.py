@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kappa_data.errors import UsageError
 from kappa_data.progress import Progress
+from kappa_data.publishing import sent
 from kappa_data.publishing.live_secrets import live_secrets
 from kappa_data.publishing.look import look_through
 from kappa_data.publishing.options import Options
@@ -28,7 +29,7 @@ def check(release: Release, options: Options, progress: Progress) -> None:
     lines = look_through(release, lives, options, progress)
     if not options.dry_run:
         lines.append(gates(release))
-    for line in (*lines, *filter(None, [unread])):
+    for line in (*lines, *filter(None, [unread, sent.unread(release)])):
         progress.note(f"push: {line}")
 
 

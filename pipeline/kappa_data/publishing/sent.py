@@ -63,13 +63,24 @@ def pieces(release: Release, name: str) -> Iterator[Piece]:
         for each in _records(release.folder / name, Conversation, CONVERSATIONS_AT_ONCE):
             yield Piece(name, each.id, list(texts(each)), each)
     elif name.startswith(PACKED):
-        decoded = release.manifest.figures["tokenizer"] == DECODED
+        decoded = not unread(release)
         for number, row in enumerate(_records(release.folder / name, Row, ROWS_AT_ONCE)):
             yield Piece(name, "", list(_of_row(row, number, decoded)))
     else:
         data = (release.folder / name).read_bytes()
         if b"\0" not in data:
             yield Piece(name, "", lines(data.decode(errors="replace")))
+
+
+def unread(release: Release) -> str:
+    """What of the release nobody read, in words; "" where all of it is."""
+    tokenizer = release.manifest.figures["tokenizer"]
+    if tokenizer == DECODED or not any(name.startswith(PACKED) for name in release.files):
+        return ""
+    return (
+        f"packed rows of the tokenizer {tokenizer} are not decoded: of them only the names were "
+        "read, and the conversations that they were rendered from"
+    )
 
 
 def count(release: Release, name: str) -> int:

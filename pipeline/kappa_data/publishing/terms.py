@@ -5,8 +5,6 @@ from __future__ import annotations
 from kappa_data.errors import UsageError
 from kappa_data.publishing.release import Release
 
-NO_MODEL = ("embedded", "imported")
-"""teachers whose output has no terms of a model: rules, and what keeps its source's licence"""
 SHOWN = 3
 
 
@@ -22,7 +20,7 @@ def check_terms(release: Release) -> None:
 
 def unstated(release: Release) -> str:
     """Whose terms are lacking, in words; "" where none are, or nothing is by a model."""
-    made = sum(n for name, n in release.manifest.teachers.items() if name not in NO_MODEL)
+    made = sum(release.manifest.models.values())
     if not made or release.manifest.teacher_terms.strip():
         return ""
     models = sorted(release.manifest.models.items(), key=lambda each: -each[1])
