@@ -26,7 +26,7 @@ LAYERS = (
         "report_page",
     },
     {"stages"},
-    {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
+    {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files", "trainers"},
     {"top_up"},
     {
         "session", "browse", "terminal", "push", "tool_list", "prompt_pages", "replay_sources",

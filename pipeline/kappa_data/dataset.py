@@ -25,11 +25,11 @@ from kappa_data.arrow import array_fields, schema
 from kappa_data.errors import UsageError
 from kappa_data.packed_files import Shards, find_shards
 from kappa_data.records import Int8s, Int32s, Row
+from kappa_data.trainers import rows
+from kappa_data.trainers.rows import Int64s
 from kappa_data.writers.rows import documents
 
-IGNORED = -100  # the label that losses leave out, as in torch and transformers
 OPEN_FILES = 16
-Int64s = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 class Document(NamedTuple):
@@ -50,9 +50,7 @@ class PackedRow(Row, frozen=True, eq=False):
 
         For transformers and TRL, which shift by themselves. The first token of a document is -100.
         """
-        labels = np.where(self.assistant_masks == 1, self.input_ids, IGNORED).astype(np.int64)
-        labels[self._starts()] = IGNORED
-        return labels
+        return rows.labels(self.input_ids, self.assistant_masks, self.seq_lengths)
 
     @property
     def shifted_labels(self) -> Int64s:
@@ -60,22 +58,18 @@ class PackedRow(Row, frozen=True, eq=False):
 
         For torchtitan and Megatron, which compare the logits at i with the label at i.
         """
-        # A document's first label is -100, so none is seen across a border.
-        return np.append(self.labels[1:], IGNORED)
+        return rows.shifted_labels(self.input_ids, self.assistant_masks, self.seq_lengths)
 
     @property
     def positions(self) -> Int64s:
         """int64[seq_len]: counts from 0 in each document, in the padding too."""
-        return np.arange(len(self.input_ids)) - np.repeat(self._starts(), self.seq_lengths)
+        return rows.positions(self.seq_lengths)
 
     def documents(self) -> Iterator[Document]:
         """The documents in order; padding, where there is any, is the last."""
         personas = [*self.personas, None]
         for persona, (name, ids, mask) in zip(personas, documents(self), strict=False):
             yield Document(name, persona, ids, mask)
-
-    def _starts(self) -> Int64s:
-        return np.cumsum(self.seq_lengths, dtype=np.int64) - self.seq_lengths
 
 
 class Split(Sequence[PackedRow]):
