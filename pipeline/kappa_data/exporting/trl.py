@@ -46,15 +46,18 @@ config = SFTConfig(
     router_aux_loss_coef=0.0,  # of MoE models alone: else TRL adds the checkpoint's own
     per_device_train_batch_size=1,
 )
-SFTTrainer(model, config, train_dataset=rows, processing_class=tokenizer).train()
+trainer = SFTTrainer(model, config, train_dataset=rows, processing_class=tokenizer)
+trainer.train()
 ```
 
 - `input_ids`, `labels`: int32, all of one length; labels are not shifted, -100 is not trained
 - `seq_lengths`: the documents in order, the padding as one last document
 - `sample_ids`: of each document but the padding
 
-The model's attention must keep documents apart by their positions: FlashAttention does, and so do
-transformers' `flex_attention` and `eager`. Leave `packing` off: it would pack the rows again.
+Attention must keep documents apart by their positions. For most models transformers does so with any
+`attn_implementation`. For gpt-oss it does so with FlashAttention alone: up to transformers 5.23 its
+masks for `eager` and `flex_attention` do not look at positions, and documents see each other. Leave
+`packing` off: it would pack the rows again. More: docs/training.md of kappa-data.
 """
 
 
