@@ -39,16 +39,21 @@ def export(
         typer.Option(metavar="A,B,...", help="only these of train, validation and test"),
     ] = None,
     source: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--from",
-            help="a release that lies elsewhere, such as a download (default: the dataset)",
+            metavar="SOURCE",
+            help="a release elsewhere: a folder, or owner/name on the Hub (default: the dataset)",
         ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="with --from owner/name: a branch, a tag or a commit")
     ] = None,
 ) -> dict[str, Any]:
     """Write the packed rows as another trainer reads them; builds up to pack where needed."""
     from kappa_data import export as exporting
-    from kappa_data import progress, session, terminal
+    from kappa_data import progress, terminal
+    from kappa_data.trainers.source import folder_of
 
     if to is None:
         known = "; ".join(
@@ -56,17 +61,17 @@ def export(
         )
         raise UsageError(f"export: say for whom. {known}")
     target = exporting.target_of(to)
-    if source is not None and out is None:
-        raise UsageError("export: with --from, say where to write: kappa-data export --from A B")
     if source is None:
-        # Sending must never buy: what costs money has been built by a command that says so.
-        settings = settings_of(common)
-        if "generate" in settings.validate.sources:
-            session.current(common.root, "generate", settings, resources_of(common))
-        source = Path(build("pack", (), common, {}, fresh=False, shown=False)["dir"])
+        if revision is not None:
+            raise UsageError("export: --revision goes with --from owner/name")
+        folder = _built(common)
+    elif out is None:
+        raise UsageError(f"export: with --from {source}, say where to write: ... export FOLDER")
+    else:
+        folder = folder_of(source, revision)
     done = exporting.export(
         target,
-        source,
+        folder,
         common.root / FOLDER / target.name if out is None else out,
         [each.strip() for each in split.split(",")] if split else [],
         progress.for_stderr(common.quiet or common.json),
@@ -74,3 +79,14 @@ def export(
     if not common.json:
         terminal.print_lines([done["said"]])
     return done
+
+
+def _built(common: Common) -> Path:
+    """The sealed rows of the dataset, built where only what costs nothing is missing."""
+    from kappa_data import session
+
+    # Writing must never buy: what costs money is built by a command that says so.
+    settings = settings_of(common)
+    if "generate" in settings.validate.sources:
+        session.current(common.root, "generate", settings, resources_of(common))
+    return Path(build("pack", (), common, {}, fresh=False, shown=False)["dir"])

@@ -54,10 +54,10 @@ trainer.train()
 - `seq_lengths`: the documents in order, the padding as one last document
 - `sample_ids`: of each document but the padding
 
-Attention must keep documents apart by their positions. For most models transformers does so with any
-`attn_implementation`. For gpt-oss it does so with FlashAttention alone: up to transformers 5.23 its
-masks for `eager` and `flex_attention` do not look at positions, and documents see each other. Leave
-`packing` off: it would pack the rows again. More: docs/training.md of kappa-data.
+Attention must keep documents apart by their positions. For most models transformers does so with
+any `attn_implementation`. For gpt-oss it does so with FlashAttention alone: up to transformers 5.23
+its masks for `eager` and `flex_attention` do not look at positions, and documents see each other.
+Leave `packing` off: it would pack the rows again. More: docs/training.md of kappa-data.
 """
 
 
