@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,12 +30,15 @@ from torch.nn.functional import cross_entropy  # noqa: E402
 from transformers import (  # noqa: E402
     AttentionInterface,
     AttentionMaskInterface,
+    AutoModelForCausalLM,
+    AutoTokenizer,
     DataCollatorForSeq2Seq,
     GptOssConfig,
     GptOssForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
+    get_scheduler,
 )
 from transformers import PreTrainedTokenizerFast as FastTokenizer  # noqa: E402
 from transformers.masking_utils import flash_attention_mask  # noqa: E402
@@ -262,12 +266,17 @@ def the_program_of_the_page() -> str:
     return block
 
 
-def the_proof_of_the_page() -> str:
-    """The block of docs/training.md that tells whether documents see each other."""
+def block_of_the_page(word: str) -> str:
+    """The Python block of docs/training.md that holds a word."""
     text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
     found = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
-    (block,) = (each for each in found if "see each other" in each)
+    (block,) = (each for each in found if word in each)
     return block
+
+
+def the_proof_of_the_page() -> str:
+    """What tells whether documents see each other."""
+    return block_of_the_page("see each other")
 
 
 def run_block(text: str, names: dict[str, Any]) -> None:
@@ -275,14 +284,19 @@ def run_block(text: str, names: dict[str, Any]) -> None:
     exec(compile(text, "a page", "exec"), names)
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_gpt_oss_gets_our_labels_positions_and_bounds(packed, gpt_oss, trained, batch):
-    made = trained(gpt_oss, "varlen", per_device_train_batch_size=batch)
+@pytest.mark.parametrize(("batch", "accumulated"), [(1, 1), (2, 1), (1, 2)])
+def test_gpt_oss_gets_our_labels_positions_and_bounds(packed, gpt_oss, trained, batch, accumulated):
+    made = trained(
+        gpt_oss,
+        "varlen",
+        per_device_train_batch_size=batch,
+        gradient_accumulation_steps=accumulated,
+    )
     rows = rows_of(packed)
     assert len(rows) >= 4 and any(len(row["seq_lengths"]) > 2 for row in rows)
-    assert len(made.calls) == 2
-    for step, given in enumerate(made.calls):
-        own = rows[step * batch : (step + 1) * batch]
+    assert len(made.calls) == 2 * accumulated
+    for call, given in enumerate(made.calls):
+        own = rows[call * batch : (call + 1) * batch]
         found = [each for row in own for each in documents(row)]
         lengths = [len(ids) for ids, _ in found]
         assert given["input_ids"].tolist() == [[i for ids, _ in found for i in ids]]
@@ -290,7 +304,7 @@ def test_gpt_oss_gets_our_labels_positions_and_bounds(packed, gpt_oss, trained, 
         assert given["position_ids"].tolist() == [[n for each in lengths for n in range(each)]]
         assert given["cu_seq_lens_q"].tolist() == [0, *itertools.accumulate(lengths)]
         assert "attention_mask" not in given
-    first = [each for row in rows[:batch] for each in documents(row)]
+    first = [each for row in rows[: batch * accumulated] for each in documents(row)]
     assert made.losses[0] == pytest.approx(loss_alone(gpt_oss, first), abs=TOLERANCE)
 
 
@@ -330,6 +344,38 @@ def test_a_leak_across_documents_is_seen(packed, gpt_oss, trained, attention, wi
 def test_the_page_proves_that_documents_are_apart(gpt_oss, llama, trained):
     run_block(the_proof_of_the_page(), trained(gpt_oss, "varlen").names)
     run_block(the_proof_of_the_page(), trained(llama, "sdpa").names)
+
+
+def test_the_learning_rate_of_the_first_series(tmp_path):
+    names: dict[str, Any] = {}
+    run_block(block_of_the_page("warmup_stable_decay"), names)
+    told = trl.SFTConfig(output_dir=str(tmp_path), use_cpu=True, bf16=False, **names["series"])
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=told.learning_rate)
+    steps, scheduler = 441, told.lr_scheduler_type
+    schedule = get_scheduler(
+        scheduler, optimizer, told.warmup_steps, steps, told.lr_scheduler_kwargs
+    )
+    for step in range(steps):
+        done = max(0.0, (step - (steps - 220)) / 220)  # of the last half
+        share = min(1.0, step / 20) * (1 + math.cos(math.pi * done)) / 2
+        expected = 0.3 + 0.7 * share
+        assert schedule.get_last_lr()[0] == pytest.approx(1e-5 * expected, rel=1e-6)
+        optimizer.step()
+        schedule.step()
+
+
+def test_the_model_of_the_page_is_one_that_transformers_knows(monkeypatch):
+    """Nothing is loaded: the names and the settings are those of the installed version."""
+    asked: list[tuple[str, dict[str, Any]]] = []
+    keep = classmethod(lambda cls, name, **given: asked.append((name, given)))
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", keep)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", keep)
+    run_block(block_of_the_page("Mxfp4Config"), {})
+    (name, _), (same, given) = asked
+    assert name == same == "openai/gpt-oss-20b"
+    assert given["quantization_config"].dequantize
+    known = GptOssForCausalLM._compatible_flash_implementations
+    assert given["attn_implementation"] in known
 
 
 def test_samples_padded_by_transformers_have_the_loss_of_documents_alone(
