@@ -198,7 +198,8 @@ def test_load_dataset_reads_both_tables_and_all_splits(sealed, tmp_path):
         out = tmp_path / to
         write(to, sealed, out)
         for table in tables:
-            loaded = load_dataset(str(out), table, cache_dir=str(tmp_path / "cache"))
+            named = () if table == "default" else (table,)
+            loaded = load_dataset(str(out), *named, cache_dir=str(tmp_path / "cache"))
             assert set(loaded) == set(ROWS)
             for split in ROWS:
                 lines = read(out / ("data" if table == "default" else table), split)
@@ -328,6 +329,20 @@ def test_killed_between_two_renames_the_older_export_comes_back(sealed, tmp_path
     assert not out.exists()
     assert exit_code("record", 1, sealed, out) == -signal.SIGKILL  # not even a second one helps
     assert tree(out) == before
+
+
+def test_an_interrupt_leaves_nothing_behind(sealed, tmp_path, monkeypatch):
+    def interrupted(row: PackedRow) -> Iterator[Any]:
+        raise KeyboardInterrupt
+
+    write("trl", sealed, tmp_path / "out", "validation")
+    before = tree(tmp_path)
+    monkeypatch.setattr(trl, "records", interrupted)
+    targets.cache_clear()
+    with pytest.raises(KeyboardInterrupt):
+        write("trl", sealed, tmp_path / "out")
+    targets.cache_clear()
+    assert tree(tmp_path) == before
 
 
 def test_two_at_once_do_not_mix(sealed, tmp_path):

@@ -131,7 +131,11 @@ def export(
         for each in (new, replaced):
             shutil.rmtree(each, ignore_errors=True)
         new.mkdir()
-        made = _write(target, chosen, digests, packed, new, progress)
+        try:
+            made = _write(target, chosen, digests, packed, new, progress)
+        except BaseException:
+            shutil.rmtree(work)  # half an export helps nobody, and the disk may be full of it
+            raise
         if out.exists():
             out.rename(replaced)
         new.rename(out)
@@ -161,7 +165,7 @@ def _digests(shards: Mapping[str, Shards], progress: Progress) -> dict[str, str]
     """sha256 of every file that is read, by its name."""
     paths = [shard.path for each in shards.values() for shard in each]
     found = {}
-    with progress.task("looking", total=len(paths)) as bar:
+    with progress.task("hashing", total=len(paths)) as bar:
         for path in paths:
             found[path.name] = sha256_of(path)
             bar.advance()
