@@ -24,9 +24,11 @@ torch = pytest.importorskip("torch", reason="needs torch: `make test-extras` set
 trl = pytest.importorskip("trl", reason="needs trl: `make test-extras` sets it up")
 
 import datasets  # noqa: E402
+from accelerate.data_loader import prepare_data_loader  # noqa: E402
 from tokenizers import Tokenizer  # noqa: E402
 from tokenizers.models import WordLevel  # noqa: E402
 from torch.nn.functional import cross_entropy  # noqa: E402
+from torch.utils.data import DataLoader, SequentialSampler  # noqa: E402
 from transformers import (  # noqa: E402
     AttentionInterface,
     AttentionMaskInterface,
@@ -203,7 +205,13 @@ def trained(
 ) -> Callable[..., Trained]:
     """Runs the program of the export's README on a copy of a model, for two steps."""
 
-    def run(model: PreTrainedModel, attention: str, without: str = "", **more: Any) -> Trained:
+    def run(
+        model: PreTrainedModel,
+        attention: str,
+        without: str = "",
+        resumed: bool = False,
+        **more: Any,
+    ) -> Trained:
         dataset = exported("trl", packed, tmp_path)
         if without:
             dataset = dataset.remove_columns(without)
@@ -225,7 +233,10 @@ def trained(
         monkeypatch.setattr(trl, "SFTConfig", lambda **said: config(**small | said | more))
         monkeypatch.setattr(datasets, "load_dataset", lambda path, split: dataset)
         made.names |= {"model": own, "tokenizer": tokenizer}
-        run_block(the_program_of_the_page(), made.names)
+        program = the_program_of_the_page()
+        if resumed:
+            program = program.replace(".train()", ".train(resume_from_checkpoint=True)")
+        run_block(program, made.names)
         monkeypatch.undo()
         return made
 
@@ -316,6 +327,25 @@ def test_other_models_mask_by_positions(packed, llama, trained):
             assert torch.equal(mask, dense_mask(row["seq_lengths"], None))
     alone = loss_alone(llama, list(documents(rows[0])))
     assert made.losses[0] == pytest.approx(alone, abs=TOLERANCE)
+
+
+def test_a_run_goes_on_with_the_next_rows(packed, llama, trained):
+    saved = {"save_strategy": "steps", "save_steps": 1}
+    first = trained(llama, "sdpa", max_steps=2, **saved)
+    second = trained(llama, "sdpa", resumed=True, max_steps=4, **saved)
+    assert (len(first.calls), len(second.calls)) == (2, 2)
+    for given, row in zip([*first.calls, *second.calls], rows_of(packed), strict=False):
+        assert given["input_ids"].tolist() == [row["input_ids"]]
+    assert second.losses[:2] == first.losses and len(second.losses) == 4
+
+
+def test_ranks_take_the_rows_in_turn():
+    """So the rows that `pack` made side by side in a step are side by side on the ranks."""
+    rows, ranks = list(range(16)), 4
+    for rank in range(ranks):
+        loader = DataLoader(rows, batch_size=1, sampler=SequentialSampler(rows))
+        own = prepare_data_loader(loader, num_processes=ranks, process_index=rank)
+        assert [each.item() for each in own] == rows[rank::ranks]
 
 
 def test_trl_adds_the_routers_own_loss_unless_told_not_to(packed, gpt_oss, trained):
