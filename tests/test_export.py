@@ -28,6 +28,8 @@ from kappa_data.records import SPLITS, Row, Sample
 from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build
 from kappa_data.writers.rows import make_row
+from strict_hub import StrictHub
+from strict_hub_repos import MAIN
 
 SEQ, PAD, ROWS = 48, 199_999, {"train": 9, "validation": 2}
 TOKENS = ["input_ids", "attention_mask", "labels"]
@@ -382,6 +384,34 @@ def test_the_command_exports_the_dataset_and_a_release_alike(built, tmp_path):
     stops = json.loads((tmp_path / "a" / "manifest.json").read_text())["tokens"]["stop ids"]
     for line in read(tmp_path / "a" / "data", "train"):
         assert line["labels"][-1] == line["input_ids"][-1] in stops  # the end is trained
+
+
+def test_a_training_machine_exports_from_the_hub(built, tmp_path):
+    """Only the rows are fetched; a tag is a revision; a name that is not there is one line."""
+    release = built / "data/persona_kappa/release/current"
+    files = {
+        str(path.relative_to(release)): path.read_bytes()
+        for path in release.rglob("*")
+        if path.is_file()
+    }
+    with StrictHub() as hub:
+        repo = hub.create("someone/persona_kappa")
+        repo.write("rows", files)
+        repo.tags["v1"] = repo.branches[MAIN]
+        repo.write("all gone", dict.fromkeys(files))
+        told = {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(tmp_path / "hf")}
+        asked = ("export", "rows", "--to", "trl", "--from", "someone/persona_kappa")
+        done = kappa(*asked, "--revision", "v1", "--json", cwd=tmp_path, **told)
+        assert done.returncode == 0, done.stderr
+        fetched = {path.name for path in (tmp_path / "hf").rglob("snapshots/*/*/*")}
+        assert fetched == {Path(name).name for name in files if name.startswith("packed/")}
+        for words, name in (("no packed rows", "persona_kappa"), ("the Hub", "nothing")):
+            missing = kappa(*asked[:-1], f"someone/{name}", cwd=tmp_path, **told)
+            assert missing.returncode in (2, 4) and words in missing.stderr
+            assert "Traceback" not in missing.stderr
+    write("trl", release, tmp_path / "by_hand")
+    found, whole = tree(tmp_path / "rows"), tree(tmp_path / "by_hand")
+    assert {n: d for n, (_, _, d) in found.items()} == {n: d for n, (_, _, d) in whole.items()}
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def folder_of(source: str, revision: str | None = None) -> Path:
 
     Of a Hub repository only the packed rows are fetched, into the Hub's cache, at `revision` (a
     branch, a tag or a commit; the newest without it). UsageError where a folder is given a
-    revision; EnvironmentLacks where the Hub has or gives nothing.
+    revision, or where a repository holds no rows; EnvironmentLacks where the Hub gives nothing.
     """
     folder = Path(source).expanduser()
     if folder.is_dir() or not REPO_ID.fullmatch(source):
@@ -53,4 +53,9 @@ def _fetched(repo_id: str, revision: str | None) -> Path:
             f"{repo_id}: no folder of this name, and the Hub does not give it "
             f"({type(error).__name__}: {first}); see the name, `hf auth login` and the network"
         ) from error
+    if not (Path(folder) / PACKED).is_dir():
+        raise UsageError(
+            f"{repo_id}: no packed rows ({PACKED}/*.parquet) at {revision or 'its newest commit'}; "
+            "see the name and the revision"
+        )
     return Path(folder)
