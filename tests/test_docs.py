@@ -32,7 +32,7 @@ REPO = Path(__file__).parents[1]
 DOCS = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 WRITTEN = [path for path in DOCS if path.name not in ("commands.md", "prompts.md")]  # by people
 STAGES = Settings.__struct_fields__
-# Flags of other programs that a document names: docker's, for user namespaces; vLLM's; torchtitan's.
+# Flags of other programs that a document names: docker's, vLLM's, torchtitan's.
 FOREIGN = {
     "--security-opt",
     "--nproc-per-node",
