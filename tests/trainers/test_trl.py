@@ -371,6 +371,29 @@ def test_a_leak_across_documents_is_seen(packed, gpt_oss, trained, attention, wi
             run_block(the_proof_of_the_page(), made.names)
 
 
+def test_flex_attention_looks_at_positions_in_llama_and_not_in_gpt_oss(gpt_oss, llama):
+    """The mask that it is given, since flex attention with sinks does not run on a processor."""
+
+    class Seen(Exception):
+        pass
+
+    def sees(model: PreTrainedModel) -> bool:
+        def look(_: Any, args: Any, given: dict[str, Any]) -> None:
+            query, key = torch.tensor(40), torch.tensor(25)  # of the second document, of the first
+            raise Seen(bool(given["attention_mask"].mask_mod(0, 0, query, key)))
+
+        own = copy.deepcopy(model)
+        own.set_attn_implementation("flex_attention")
+        own.model.layers[0].self_attn.register_forward_pre_hook(look, with_kwargs=True)
+        positions = torch.cat([torch.arange(30), torch.arange(34)])[None]
+        with torch.compiler.set_stance("force_eager"), pytest.raises(Seen) as found:
+            own.model(torch.zeros(1, 64, dtype=torch.long), position_ids=positions, use_cache=False)
+        return bool(found.value.args[0])
+
+    assert sees(gpt_oss)
+    assert not sees(llama)
+
+
 def test_the_page_proves_that_documents_are_apart(gpt_oss, llama, trained):
     run_block(the_proof_of_the_page(), trained(gpt_oss, "varlen").names)
     run_block(the_proof_of_the_page(), trained(llama, "sdpa").names)
