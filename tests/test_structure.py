@@ -32,11 +32,11 @@ LAYERS = (
         "session", "browse", "terminal", "publishing", "tool_list", "prompt_pages",
         "replay_sources", "replay_report", "report_view", "journal_report", "projection", "dry_run",
         "dry_run_report", "explain", "explain_report", "task_check", "task_views", "task_writing",
-        "judging",
+        "judging", "exporting", "export",
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",
-        "tasks_command", "report_command", "judge_command", "push_command",
+        "tasks_command", "report_command", "judge_command", "export_command", "push_command",
         "cli", "__main__",
     },
 )  # fmt: skip

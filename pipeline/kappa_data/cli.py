@@ -15,6 +15,7 @@ import typer
 
 from kappa_data import (
     building,
+    export_command,
     journal_command,
     judge_command,
     machine_commands,
@@ -342,6 +343,7 @@ def gc(
     return {"removed": [str(each) for each in folders], "bytes": size, "dry_run": dry_run}
 
 
+export_command.register(app)
 journal_command.register(app)
 report_command.register(app)
 judge_command.register(app)

@@ -15,6 +15,8 @@ import torch
 import torch._utils
 import torch.distributed
 
+VOCABULARY = 997
+
 torch._utils._get_available_device_type = lambda: "cpu"
 torch.cpu.get_device_name = lambda *_: "cpu"
 torch.cpu.get_device_properties = lambda *_: types.SimpleNamespace(total_memory=2**34)
@@ -59,6 +61,17 @@ def dense() -> None:
 
     attention.FlexAttention._compiled_flex_attn = dense_attention
     decoder.create_attention_mask = attention.create_block_mask
+
+
+def small() -> Any:
+    """The config `tiny` with a vocabulary that a CPU gets through in bfloat16."""
+    from kappa_data.trainers.torchtitan.config_registry import tiny
+
+    config = tiny()
+    model = config.model_spec.model
+    model.vocab_size = model.tok_embeddings.num_embeddings = VOCABULARY
+    model.lm_head.out_features = VOCABULARY
+    return config
 
 
 def train() -> None:

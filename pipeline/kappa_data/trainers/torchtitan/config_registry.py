@@ -87,7 +87,6 @@ def debug() -> RowsTrainer.Config:
 def tiny() -> RowsTrainer.Config:
     """`debug` with two narrow layers: for tests, without an accelerator too."""
     config = debug()
-    config.training.mixed_precision_param = "float32"  # CPUs are slow in bfloat16
     model = config.model_spec.model
     model.dim = 32
     model.tok_embeddings.embedding_dim = model.norm.normalized_shape = 32
