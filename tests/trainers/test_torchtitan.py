@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import copy
 import itertools
 import math
 import re
@@ -43,6 +44,7 @@ from torchtitan.models.common.attention import (  # noqa: E402
 from kappa_data.trainers.torchtitan.config_registry import gpt_oss_20b, tiny  # noqa: E402
 from kappa_data.trainers.torchtitan.data import PackedLoader, PackedRows  # noqa: E402
 from kappa_data.trainers.torchtitan.recipe import adamw, planned, schedule, steps_of  # noqa: E402
+from kappa_data.trainers.torchtitan.serve import write  # noqa: E402
 from kappa_data.trainers.torchtitan.weights import GptOssWeights  # noqa: E402
 
 SEQ = 1024
@@ -482,6 +484,34 @@ def test_every_weight_has_a_name_in_the_published_checkpoint():
         assert each.shape == (other.mT.shape if name in packed else other.shape), name
     with pytest.raises(ValueError, match="expert_bias_E has no name"):
         weights.to_hf({**ours, "layers.3.moe.expert_bias_E": ours["norm.weight"]})
+
+
+def test_what_is_served_is_what_was_trained(model, train, tmp_path):
+    """The same logits from transformers' gpt-oss, which knows nothing of torchtitan's."""
+    import torch.distributed.checkpoint as dcp
+    from transformers import AutoModelForCausalLM, GptOssConfig
+
+    config = GptOssConfig(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_local_experts=4, num_experts_per_tok=2,
+    )  # fmt: skip
+    config.save_pretrained(tmp_path / "weights")
+    rounded = copy.deepcopy(model)  # to what bfloat16 keeps of each weight
+    for each in rounded.parameters():
+        each.data = each.data.type(torch.bfloat16).type(torch.float32)
+    dcp.save(rounded.state_dict(), checkpoint_id=str(tmp_path / "step-1"), no_dist=True)
+    write(tmp_path / "step-1", tmp_path / "weights", tmp_path / "served", model.config)
+    served = AutoModelForCausalLM.from_pretrained(tmp_path / "served", dtype=torch.float32)
+    ids = torch.from_numpy(train[0].input_ids[: train[0].seq_lengths[0]]).long()[None]
+    assert ids.shape[1] > 130, "longer than the sliding window"
+    positions = torch.arange(ids.shape[1])[None]
+    with torch.no_grad():
+        masks = rounded.get_attention_masks(positions=positions)
+        ours = rounded(ids, positions=positions, attention_masks=masks)
+        theirs = served.eval()(ids).logits
+    assert (ours - theirs).abs().max() < 1e-3 * theirs.abs().max()
+    with pytest.raises(UsageError, match="exists; name a new folder"):
+        write(tmp_path / "step-1", tmp_path / "weights", tmp_path / "served", model.config)
 
 
 # --- trainer -----------------------------------------------------------------------------------
