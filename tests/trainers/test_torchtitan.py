@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import itertools
+import json
 import math
 import re
 import subprocess
@@ -484,6 +485,40 @@ def test_every_weight_has_a_name_in_the_published_checkpoint():
         assert each.shape == (other.mT.shape if name in packed else other.shape), name
     with pytest.raises(ValueError, match="expert_bias_E has no name"):
         weights.to_hf({**ours, "layers.3.moe.expert_bias_E": ours["norm.weight"]})
+
+
+def test_the_published_weights_are_read_whole(tmp_path):
+    """A checkpoint like openai's, its experts in 4 bits: we read what transformers unpacks."""
+    import torch.distributed.checkpoint as dcp
+    from safetensors.torch import save_file
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+    spec = tiny().model_spec
+    with torch.device("meta"):
+        shapes = spec.model.build().state_dict()
+    weights = spec.state_dict_adapter(spec.model, None)
+    published, wanted = {}, {}
+    for name, each in weights.to_hf(shapes).items():
+        if name.endswith("_blocks"):
+            *first, last = each.shape
+            blocks = torch.randint(256, (*first, last // 32, 16), dtype=torch.uint8)
+            scales = torch.randint(120, 130, (*first, last // 32), dtype=torch.uint8)
+            published |= {name: blocks, name.replace("_blocks", "_scales"): scales}
+            unpacked = convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)
+            wanted[name] = unpacked.mT.contiguous()
+        else:
+            wanted[name] = published[name] = torch.randn(each.shape)
+    save_file(published, tmp_path / "model-00001-of-00001.safetensors")
+    index = {"weight_map": dict.fromkeys(published, "model-00001-of-00001.safetensors")}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    state = {name: torch.full(each.shape, torch.nan) for name, each in shapes.items()}
+    named = weights.to_hf(state)
+    reader = weights.get_hf_storage_reader(str(tmp_path), from_quantized=True)
+    dcp.load(named, storage_reader=reader, no_dist=True)
+    found = weights.from_hf(named)
+    assert found.keys() == shapes.keys()
+    for name, each in weights.from_hf(wanted).items():
+        assert torch.equal(found[name], each), name
 
 
 def test_what_is_served_is_what_was_trained(model, train, tmp_path):
