@@ -36,7 +36,7 @@ def plain(model_config: Any, state: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(checkpoint: Path, model_config: Any) -> dict[str, Any]:
-    """The weights of a checkpoint, on the CPU, in bfloat16; memory: all of them, once."""
+    """The weights of a checkpoint, on the CPU, in bfloat16."""
     with torch.device("meta"):
         shapes = model_config.build().state_dict()
     state = {
