@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+# Trainers want older clients of the Hub than the core's newest: an environment of their own.
+TRAINERS ?= .venv-trainers
+TRAINERS_STAMP = $(TRAINERS)/.installed
 # The demo reads nothing from the user's environment: no key, no endpoint, no settings.
 CLEAN = env -i PATH="$(PATH)" HOME="$(HOME)" TERM="$(TERM)" LANG=C.UTF-8
 
@@ -37,8 +40,14 @@ check: setup
 test: setup
 	$(BIN)/python -m pytest -n 3 -m "not extras"
 
-test-extras: setup
+test-extras: setup $(TRAINERS_STAMP)
 	$(BIN)/python -m pytest -m extras --durations=0
+	$(TRAINERS)/bin/python -m pytest -m extras --durations=0 tests/trainers tests/test_push_s3.py
+
+$(TRAINERS_STAMP): pyproject.toml
+	test -x $(TRAINERS)/bin/python || $(PYTHON) -m venv $(TRAINERS)
+	$(TRAINERS)/bin/python -m pip install --quiet --disable-pip-version-check -e ".[trainers]"
+	touch $(TRAINERS_STAMP)
 
 # What is written out by the program itself: schemas of the records, help of the commands, pictures.
 written: setup
@@ -48,4 +57,4 @@ written: setup
 	$(BIN)/python scripts/write_images.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAINERS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -32,8 +32,24 @@ REPO = Path(__file__).parents[1]
 DOCS = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 WRITTEN = [path for path in DOCS if path.name not in ("commands.md", "prompts.md")]  # by people
 STAGES = Settings.__struct_fields__
-# Flags of other programs that a document names: docker's, for user namespaces.
-FOREIGN = {"--security-opt"}
+# Flags of other programs that a document names: docker's, vLLM's, torchtitan's, the Hub client's.
+FOREIGN = {
+    "--security-opt",
+    "--nproc-per-node",
+    "--module",
+    "--dataloader",
+    "--training",
+    "--parallelism",
+    "--checkpoint",
+    "--hf",
+    "--local-dir",
+    "--exclude",
+    "--steps",
+    "--served-model-name",
+    "--tool-call-parser",
+    "--enable-auto-tool-choice",
+    "--max-model-len",
+}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(r"^ {4,}(.+)$", re.MULTILINE)

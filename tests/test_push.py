@@ -1,83 +1,90 @@
-"""push to the Hub: the real client over HTTP against a Hub on a loopback port."""
+"""push as a user runs it: processes of their own, the real client and load_dataset over HTTP."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from conftest import kappa, said
-from hub import TOKEN, Hub
+from conftest import clean_environment, kappa, said
+from strict_hub import StrictHub
+from strict_hub_repos import MAIN
+from strict_hub_steps import TOKEN
+
+REPO = "someone/persona_kappa"
+# What a user of the dataset runs; nothing of ours is in it.
+LOADED = """
+import sys
+from pathlib import Path
+import pyarrow.parquet as pq
+from datasets import load_dataset
+repo, tag, source = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+seen = 0
+for config in ("conversations", "packed"):
+    whole = load_dataset(repo, config, revision=tag)
+    streamed = load_dataset(repo, config, streaming=True)
+    files = sorted((source / config).glob("*.parquet"))
+    assert {file.name.split("-")[0] for file in files} == set(whole) == set(streamed)
+    for split in whole:
+        rows = [row for file in files if file.name.startswith(f"{split}-")
+                for row in pq.read_table(file).to_pylist()]
+        assert whole[split].to_list() == rows, (config, split)
+        assert list(streamed[split]) == rows, (config, split, "streamed")
+        seen += len(rows)
+print(seen)
+"""
 
 
-def push(built: Path, hub_url: str, *arguments: str, token: str = TOKEN):
-    environment = {
-        "HF_ENDPOINT": hub_url,
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HOME": str(built / "hf"),
-        **({"HF_TOKEN": token} if token else {}),
-    }
-    return kappa(
-        "push", "someone/persona_kappa", "--allow-embedded", *arguments, cwd=built, **environment
-    )
+def user(hub_url: str, home: Path, token: str = TOKEN) -> dict[str, str]:
+    """The environment of somebody who pushes to, or loads from, that Hub without Xet."""
+    named = {"HF_ENDPOINT": hub_url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(home)}
+    return named | ({"HF_TOKEN": token} if token else {})
 
 
-def test_one_commit_holds_every_file(built):
+def push(built: Path, environment: dict[str, str], *arguments: str):
+    return kappa("push", REPO, "--allow-embedded", *arguments, cwd=built, **environment)
+
+
+def test_what_was_pushed_is_what_load_dataset_reads(built, tmp_path):
     release = built / "data/persona_kappa/release/current"
-    with Hub() as hub:
-        done = push(built, hub.url, "--json", "--private", "--message", "first")
+    with StrictHub() as hub:
+        environment = user(hub.url, tmp_path / "home")
+        planned = push(built, environment, "--dry-run")
+        assert planned.returncode == 0 and hub.repos == {}
+        for name in json.loads((release / "manifest.json").read_text())["files"]:
+            assert f"new      {name}" in planned.stdout
+        done = push(built, environment, "--json", "--private", "--message", "first")
         assert done.returncode == 0, done.stderr
-        assert said(done)["status"] == "pushed"
-        assert TOKEN not in done.stdout + done.stderr
-        assert hub.commits == ["first"]
-        assert hub.private
-        names = {*json.loads((release / "manifest.json").read_text())["files"], "manifest.json"}
-        assert set(hub.files) - {".gitattributes"} == names
-        for name in names:
-            local = hashlib.sha256((release / name).read_bytes()).hexdigest()
-            assert hashlib.sha256(hub.files[name]).hexdigest() == local
-
-
-def test_shards_of_an_older_release_go_away(built):
-    with Hub() as hub:
-        hub.repo = "someone/persona_kappa"
-        hub.files = {"packed/train-00007.parquet": b"old", "notes.txt": b"mine"}
-        assert push(built, hub.url).returncode == 0
-        assert "packed/train-00007.parquet" not in hub.files
-        assert hub.files["notes.txt"] == b"mine"
-
-
-def test_a_dry_run_sends_nothing(built):
-    with Hub() as hub:
-        done = push(built, hub.url, "--dry-run", "--json")
-        assert (done.returncode, said(done)["status"], hub.requests) == (0, "dry-run", [])
+        told = said(done)
+        repo = hub.repos[REPO]
+        assert told["status"] == "pushed" and repo.private
+        assert repo.log() == ["initial commit", "first"]
+        assert repo.tags == {told["tag"]: repo.branches[MAIN]}
+        assert TOKEN not in done.stdout + done.stderr + planned.stdout + planned.stderr
+        read = subprocess.run(
+            [sys.executable, "-c", LOADED, REPO, told["tag"], str(release)],
+            env=clean_environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert read.returncode == 0, read.stderr
+        figures = json.loads((release / "manifest.json").read_text())["figures"]
+        assert int(read.stdout) == figures["conversations"] + figures["rows"]
 
 
 @pytest.mark.parametrize("token", ["", "hf_wrong"])
-def test_a_missing_or_wrong_token_is_one_line(built, token):
-    with Hub() as hub:
-        done = push(built, hub.url, token=token)
+def test_a_missing_or_wrong_token_is_one_line(built, tmp_path, token):
+    with StrictHub() as hub:
+        done = push(built, user(hub.url, tmp_path / "home", token))
         assert done.returncode == 4
         assert "token" in done.stderr and "Traceback" not in done.stderr
         assert not token or token not in done.stderr
-        assert hub.commits == []
-
-
-def test_a_hub_in_trouble_is_one_line_and_no_commit(built):
-    with Hub() as hub:
-        hub.fail["/commit/"] = 500
-        done = push(built, hub.url)
-        assert done.returncode == 1
-        assert "500" in done.stderr and "again" in done.stderr and "Traceback" not in done.stderr
-        assert hub.commits == []
-
-
-def test_a_hub_that_is_not_there(built):
-    done = push(built, "http://127.0.0.1:9")
-    assert done.returncode == 4
-    assert "127.0.0.1:9" in done.stderr and "Traceback" not in done.stderr
+        assert hub.repos == {} and hub.storage == {}
 
 
 def test_a_target_that_is_neither(built):

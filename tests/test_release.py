@@ -6,17 +6,24 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 import yaml
+from datasets import Features
+from huggingface_hub import DatasetCard, DatasetCardData
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conftest import clean_environment
 from kappa_data import recipe
-from kappa_data.config import PackConfig, ReleaseConfig, Settings
+from kappa_data.config import PackConfig, ReleaseConfig, Settings, identity
 from kappa_data.progress import Quiet
 from kappa_data.records import (
     Conversation,
@@ -31,6 +38,7 @@ from kappa_data.resources import Resources
 from kappa_data.stage import Context, Outcome, Stage, build
 from kappa_data.stages import import_
 from kappa_data.store import Sealed
+from kappa_data.writers import recipe_toml
 
 TOOLS = '[{"type":"function","function":{"name":"look","parameters":{"type":"object"}}}]'
 HOSTILE = "a | b\n---\n# <b>[x](y)</b> `z` *w* \x1b[31m\u202e"
@@ -213,24 +221,131 @@ def test_the_funnel_adds_up(both):
     assert done["validate"].manifest.rejected == {"unknown role": 2}
 
 
-def test_both_views_load(both, tmp_path):
-    script = (
-        "import json, sys\nfrom datasets import load_dataset\n"
-        "views = [load_dataset(sys.argv[1], each) for each in ('conversations', 'packed')]\n"
-        "print(json.dumps([{split: len(view[split]) for split in view} for view in views]))"
-    )
+LOADED = """
+import json, shutil, sys
+from pathlib import Path
+from datasets import load_dataset
+from datasets.utils.info_utils import NonMatchingSplitsSizesError
+place = Path(sys.argv[1])
+found = {}
+for name in ("conversations", "packed"):
+    view = load_dataset(str(place), name)
+    found[name] = {
+        split: [len(rows), rows.info.splits[split].num_bytes, repr(rows.features)]
+        for split, rows in view.items()
+    }
+wrong = Path("wrong")
+shutil.copytree(place, wrong)
+card = (wrong / "README.md").read_text()
+(wrong / "README.md").write_text(card.replace("num_examples: 3", "num_examples: 4"))
+try:
+    load_dataset(str(wrong), "conversations")
+except NonMatchingSplitsSizesError:
+    found["checked"] = True
+print(json.dumps(found))
+"""
+
+
+def test_both_views_load_as_the_card_says(both, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", script, str(both[0])],
+        [sys.executable, "-c", LOADED, str(both[0])],
         capture_output=True,
         text=True,
         check=True,
         cwd=tmp_path,
         env=clean_environment(HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1"),
     )
-    conversations, packed = json.loads(done.stdout.splitlines()[-1])
-    assert conversations == {"train": 3, "test": 2}  # an empty split is not named
-    assert set(packed) == {"train", "test"}
-    assert sum(packed.values()) == both[1]["release"].manifest.figures["rows"]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found.pop("checked")  # load_dataset compares with what the card says
+    rows = {view: {split: each[0] for split, each in found[view].items()} for view in found}
+    assert rows["conversations"] == {"train": 3, "test": 2}  # an empty split is not named
+    assert set(rows["packed"]) == {"train", "test"}
+    assert sum(rows["packed"].values()) == both[1]["release"].manifest.figures["rows"]
+    for info in card_of(both[0])[0]["dataset_info"]:
+        view = info["config_name"]
+        features = repr(Features._from_yaml_list(info["features"]))
+        assert {each[2] for each in found[view].values()} == {features}
+        stated = {each["name"]: each for each in info["splits"]}
+        assert {name: each["num_examples"] for name, each in stated.items()} == rows[view]
+        for name, each in stated.items():  # its own count has offsets of its own batches
+            assert each["num_bytes"] == pytest.approx(found[view][name][1], rel=0.05)
+
+
+def test_the_card_says_of_the_files_what_they_are(both):
+    front, _ = card_of(both[0])
+    for info in front["dataset_info"]:
+        files = sorted((both[0] / info["config_name"]).glob("*.parquet"))
+        filled = [each for each in files if pq.read_metadata(each).num_rows]
+        for each in filled:
+            features = Features.from_arrow_schema(pq.read_schema(each))
+            assert Features._from_yaml_list(info["features"]) == features
+        assert info["download_size"] == sum(each.stat().st_size for each in filled)
+        counts: Counter[str] = Counter()
+        for each in filled:
+            counts[each.name.partition("-")[0]] += pq.read_metadata(each).num_rows
+        assert {each["name"]: each["num_examples"] for each in info["splits"]} == counts
+        assert info["dataset_size"] == sum(each["num_bytes"] for each in info["splits"])
+
+
+def test_the_hubs_own_reader_takes_the_card(both):
+    card = DatasetCard.load(both[0] / "README.md", ignore_metadata_errors=False)
+    data = card.data.to_dict()
+    assert data == card_of(both[0])[0]
+    assert DatasetCardData(**data).to_yaml() == card.data.to_yaml()
+    text = card.text.strip()
+    assert text.startswith("<!-- kappa-data: begin.") and text.endswith("kappa-data: end -->")
+
+
+def settings_in(body: str) -> Settings:
+    """What the recipe on the card says, read as a user's kappa.toml is."""
+    text = re.search(r"^(`{3,})toml\n(.*?)^\1$", body, flags=re.MULTILINE | re.DOTALL)
+    assert text
+    return msgspec.convert(tomllib.loads(text[2]), Settings)
+
+
+def test_the_recipe_asks_for_what_was_made(built):
+    """The settings on the card give every stage the config that its manifest has."""
+    folder = built / "data/persona_kappa/release/current"
+    settings = settings_in(card_of(folder)[1])
+    stages = json.loads((folder / "manifest.json").read_text())["stages"]
+    assert {"plan", "generate", "validate", "dedupe", "tokenize", "pack", "report"} == set(stages)
+    for name, each in stages.items():
+        boxed = {"sandbox": identity(settings.sandbox)} if "sandbox" in each["config"] else {}
+        assert identity(getattr(settings, name)) | boxed == each["config"], name
+        assert f"| {name} | {each['version']} | {each['key']} |" in card_of(folder)[1]
+
+
+def test_how_to_make_it_again(both, tmp_path):
+    _, body = card_of(both[0])
+    assert "kappa-data import FILE --format auto   # foreign_chats.jsonl, digest " in body
+    assert "kappa-data run --config recipe.toml\n" in body  # of the embedded teacher alone
+    assert "byte for byte" in body
+    assert settings_in(body).pack.seq_len == 512
+    made = Provenance("generate", "executed", "openai-compatible", "some-model")
+    mine = msgspec.structs.replace(generated(None, 1), provenance=made)
+    config = ReleaseConfig(title="``` of ````", teacher_terms="Free.")
+    folder, _ = release(tmp_path, [mine], config=config)
+    _, body = card_of(folder)
+    assert "--config recipe.toml --base-url http://..." in body and "byte for byte" not in body
+    assert settings_in(body).release == config
+    assert "Terms of the teacher's output: Free." in body
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["models"] == {"some-model": 1} and manifest["teacher_terms"] == "Free."
+
+
+WORDS_OF_TOML = st.text("aZ9 -_.=,#[]{}'\"\\\b\t\n\r\x00\x1f\x7f\x85é\u2028\u202e漢😀")
+VALUES = st.recursive(
+    st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | WORDS_OF_TOML,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS_OF_TOML, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=VALUES)
+def test_any_setting_is_written_as_toml_reads_it(value):
+    text = recipe_toml.recipe({"plan": {"shares": value}, "import:1": {"name": "x"}})
+    assert tomllib.loads(text) == {"plan": {"shares": value}}
+    assert all(line.isprintable() for line in text.splitlines())
 
 
 def test_hostile_names_break_neither_yaml_nor_tables(tmp_path):
@@ -253,6 +368,6 @@ def test_hostile_names_break_neither_yaml_nor_tables(tmp_path):
     ]
     assert not re.search(r"^---", body, flags=re.MULTILINE)
     found = list(tables(body))
-    assert len(found) == 7
+    assert len(found) == 8
     for rows in found:
         assert len({len(row) for row in rows}) == 1, rows

@@ -26,17 +26,17 @@ LAYERS = (
         "report_page",
     },
     {"stages"},
-    {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files"},
+    {"recipe", "schemas", "verify", "verify_release", "dataset", "packed_files", "trainers"},
     {"top_up"},
     {
-        "session", "browse", "terminal", "push", "tool_list", "prompt_pages", "replay_sources",
-        "replay_report", "report_view", "journal_report", "projection", "dry_run",
+        "session", "browse", "terminal", "publishing", "tool_list", "prompt_pages",
+        "replay_sources", "replay_report", "report_view", "journal_report", "projection", "dry_run",
         "dry_run_report", "explain", "explain_report", "task_check", "task_views", "task_writing",
-        "judging",
+        "judging", "exporting", "export",
     },
     {
         "options", "sandbox_flags", "building", "journal_command", "machine_commands",
-        "tasks_command", "report_command", "judge_command",
+        "tasks_command", "report_command", "judge_command", "export_command", "push_command",
         "cli", "__main__",
     },
 )  # fmt: skip

@@ -15,9 +15,11 @@ import typer
 
 from kappa_data import (
     building,
+    export_command,
     journal_command,
     judge_command,
     machine_commands,
+    push_command,
     report_command,
     tasks_command,
 )
@@ -320,48 +322,7 @@ def replay(
     return found
 
 
-@command(app, "push", ("release",))
-def push(
-    target: Annotated[
-        str, typer.Argument(help="a Hub repository (owner/name), or a folder (./name, /name)")
-    ],
-    *,
-    common: Common,
-    flags: Layer,
-    private: Annotated[bool, typer.Option("--private", help="a new repository is private")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be sent")] = False,
-    allow_embedded: Annotated[
-        bool, typer.Option("--allow-embedded", help="send data that the embedded teacher made")
-    ] = False,
-    allow_simulated: Annotated[
-        bool, typer.Option("--allow-simulated", help="send tool results that the teacher wrote")
-    ] = False,
-    allow_unsafe_local: Annotated[
-        bool,
-        typer.Option("--allow-unsafe-local", help="send what tools said that ran unprotected"),
-    ] = False,
-    message: Annotated[str, typer.Option(help="the commit's message")] = "Release by kappa-data",
-) -> dict[str, Any]:
-    """Send the release to a Hub repository or a folder; builds it first where needed."""
-    from kappa_data import progress, session, terminal
-    from kappa_data import push as pusher
-
-    # Sending must never buy: what costs money has been built by a command that says so.
-    settings = settings_of(common)
-    if "generate" in settings.validate.sources:
-        session.current(common.root, "generate", settings, resources_of(common))
-    result = build("release", ("release",), common, flags, fresh=False, shown=False)
-    sent = pusher.push(
-        Path(result["dir"]) / "dataset",
-        target,
-        pusher.Options(
-            private, dry_run, allow_embedded, allow_simulated, allow_unsafe_local, message
-        ),
-        progress.for_stderr(common.quiet or common.json),
-    )
-    if not common.json:
-        terminal.print_lines([sent["said"]])
-    return sent
+push_command.register(app)
 
 
 @command(app, "gc")
@@ -382,6 +343,7 @@ def gc(
     return {"removed": [str(each) for each in folders], "bytes": size, "dry_run": dry_run}
 
 
+export_command.register(app)
 journal_command.register(app)
 report_command.register(app)
 judge_command.register(app)

@@ -9,7 +9,6 @@ of it a plain iterator, and both can be pickled and forked.
 from __future__ import annotations
 
 import bisect
-import hashlib
 import operator
 import os
 from collections.abc import Iterator, Sequence
@@ -25,11 +24,12 @@ from kappa_data.arrow import array_fields, schema
 from kappa_data.errors import UsageError
 from kappa_data.packed_files import Shards, find_shards
 from kappa_data.records import Int8s, Int32s, Row
+from kappa_data.trainers import rows
+from kappa_data.trainers.order import Order
+from kappa_data.trainers.rows import Int64s
 from kappa_data.writers.rows import documents
 
-IGNORED = -100  # the label that losses leave out, as in torch and transformers
 OPEN_FILES = 16
-Int64s = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 class Document(NamedTuple):
@@ -50,9 +50,7 @@ class PackedRow(Row, frozen=True, eq=False):
 
         For transformers and TRL, which shift by themselves. The first token of a document is -100.
         """
-        labels = np.where(self.assistant_masks == 1, self.input_ids, IGNORED).astype(np.int64)
-        labels[self._starts()] = IGNORED
-        return labels
+        return rows.labels(self.input_ids, self.assistant_masks, self.seq_lengths)
 
     @property
     def shifted_labels(self) -> Int64s:
@@ -60,22 +58,18 @@ class PackedRow(Row, frozen=True, eq=False):
 
         For torchtitan and Megatron, which compare the logits at i with the label at i.
         """
-        # A document's first label is -100, so none is seen across a border.
-        return np.append(self.labels[1:], IGNORED)
+        return rows.shifted_labels(self.input_ids, self.assistant_masks, self.seq_lengths)
 
     @property
     def positions(self) -> Int64s:
         """int64[seq_len]: counts from 0 in each document, in the padding too."""
-        return np.arange(len(self.input_ids)) - np.repeat(self._starts(), self.seq_lengths)
+        return rows.positions(self.seq_lengths)
 
     def documents(self) -> Iterator[Document]:
         """The documents in order; padding, where there is any, is the last."""
         personas = [*self.personas, None]
         for persona, (name, ids, mask) in zip(personas, documents(self), strict=False):
             yield Document(name, persona, ids, mask)
-
-    def _starts(self) -> Int64s:
-        return np.cumsum(self.seq_lengths, dtype=np.int64) - self.seq_lengths
 
 
 class Split(Sequence[PackedRow]):
@@ -156,14 +150,14 @@ class Rows(Iterator[PackedRow]):
         self._end = None if epochs is None else epochs * self._reader.rows
         self._drop_last = drop_last
         self._taken = 0  # rows of the stream, by all ranks
-        self._order: tuple[int, Int64s] | None = None
+        self._order = Order(self._reader.rows, seed)
         self._check_end()
 
     def __next__(self) -> PackedRow:
         if self._end is not None and self._taken + self._world > self._end:
             raise StopIteration
         place = self._taken + (self._rank - self._taken) % self._world
-        row = self._reader.row(self._row_at(*divmod(place, self._reader.rows)))
+        row = self._reader.row(self._order.at(place))
         self._taken += self._world
         return row
 
@@ -181,17 +175,6 @@ class Rows(Iterator[PackedRow]):
             raise UsageError(f"{state}: no state of a stream of {self._reader.rows} rows an epoch")
         self._taken = epoch * self._reader.rows + cursor
         self._check_end()
-
-    def _row_at(self, epoch: int, cursor: int) -> int:
-        """The row that stands at a place of an epoch."""
-        if self._seed is None:
-            return cursor
-        if self._order is None or self._order[0] != epoch:
-            drawn = hashlib.sha256(f"rows:{self._seed}:{epoch}".encode()).digest()
-            # The one generator of numpy whose stream is promised never to change.
-            random = np.random.RandomState(np.frombuffer(drawn, dtype="<u4"))
-            self._order = epoch, random.permutation(self._reader.rows)
-        return int(self._order[1][cursor])
 
     def _check_end(self) -> None:
         left = 0 if self._end is None else max(self._end - self._taken, 0) % self._world

@@ -179,7 +179,7 @@ REPORT = Stage(
 )
 RELEASE = Stage(
     "release",
-    6,
+    7,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack", "report"),

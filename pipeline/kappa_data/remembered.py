@@ -18,6 +18,9 @@ from kappa_data.disk import write_durably
 from kappa_data.errors import UsageError
 
 FILE = "settings.json"
+STATED = {"release": ("teacher_terms",)}
+"""what is true of a dataset and not of one command: said once, it holds for all later ones, though
+they decide the rest of that stage by themselves"""
 Layer = dict[str, dict[str, Any]]
 
 
@@ -56,6 +59,17 @@ def without(layer: Mapping[str, Mapping[str, Any]], stages: Iterable[str]) -> La
     """The layer less some stages."""
     dropped = set(stages)
     return {stage: dict(values) for stage, values in layer.items() if stage not in dropped}
+
+
+def stated(layer: Mapping[str, Mapping[str, Any]]) -> Layer:
+    """What of the layer stays whatever a command decides by itself."""
+    return merge(
+        {
+            stage: {field: layer[stage][field] for field in fields if field in layer[stage]}
+            for stage, fields in STATED.items()
+            if stage in layer
+        }
+    )
 
 
 def describe(layer: Mapping[str, Mapping[str, Any]]) -> str:

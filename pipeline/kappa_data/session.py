@@ -44,15 +44,18 @@ def settings_of(
     """
     if config_file is None and DEFAULT_CONFIG.is_file():
         config_file = DEFAULT_CONFIG
-    own = set(own)
-    kept = remembered.without(remembered.load(root), own)
+    own, before = set(own), remembered.load(root)
+    kept = remembered.merge(remembered.without(before, own), remembered.stated(before))
     environment = config_layers.from_environment()
     said = remembered.merge(
         {stage: values for stage, values in environment.items() if stage in own}, flags
     )
     settings = config_layers.load(config_file, environment, kept, flags)
+    if settings.generate.model != before.get("generate", {}).get("model", settings.generate.model):
+        kept = remembered.without(before, own)  # it was stated of another teacher
+        settings = config_layers.load(config_file, environment, kept, flags)
     if "generate" in own:
-        _check_teacher(settings, said, flags, remembered.load(root))
+        _check_teacher(settings, said, flags, before)
     if own - {"sandbox"} != {"plan"}:
         # The teacher is kept even where nobody named it: no later command changes it unasked.
         said = remembered.merge(said, {"generate": {"model": settings.generate.model}})
@@ -134,7 +137,7 @@ def dropped(root: Path, own: Iterable[str], said: Layer) -> Layer:
         stage: {
             field: value
             for field, value in before.get(stage, {}).items()
-            if field not in said.get(stage, {})
+            if field not in said.get(stage, {}) and field not in remembered.STATED.get(stage, ())
         }
         for stage in own
     }

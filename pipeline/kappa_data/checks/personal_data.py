@@ -132,12 +132,14 @@ _NUMBERS: tuple[tuple[str, Callable[[str, bytes], Iterator[str]]], ...] = (
 )
 
 
-def _any(text: str) -> bool:
-    return next(_emails(text), None) is not None or any(
-        next(look(part, form), None) is not None
-        for part, form in numbers(text)
-        for _, look in _NUMBERS
-    )
+def personal_in(text: str) -> Iterator[tuple[str, str]]:
+    """(kind, piece of the text) of everything in `text` by which a person is found."""
+    for found in _emails(text):
+        yield "e-mail address", found
+    for part, form in numbers(text):
+        for kind, look in _NUMBERS:
+            for found in look(part, form):
+                yield kind, found
 
 
 def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
@@ -146,7 +148,7 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
     Logs are full of addresses of machines: one is said only where no tool told it, and where we
     generate only in talk without tools.
     """
-    if not _any(whole(conversation)):
+    if next(personal_in(whole(conversation)), None) is None:
         return
     told: str | None = None
     tools = any(each.tool_calls for each in conversation.messages)
@@ -157,12 +159,8 @@ def check(conversation: Conversation, facts: Facts) -> Iterator[Finding]:
         found: dict[str, list[str]] = {}
         texts = written(message) if message.role == "assistant" else iter((message.content,))
         for text in filter(None, texts):
-            if pieces := list(_emails(text)):
-                found.setdefault("e-mail address", []).extend(pieces)
-            for part, form in numbers(text):
-                for kind, look in _NUMBERS:
-                    if pieces := list(look(part, form)):
-                        found.setdefault(kind, []).extend(pieces)
+            for kind, piece in personal_in(text):
+                found.setdefault(kind, []).append(piece)
         if MACHINE in found:
             if told is None:
                 told = "\n".join(m.content for m in conversation.messages if m.role == "tool")

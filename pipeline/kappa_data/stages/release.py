@@ -16,30 +16,40 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 
 from kappa_data.arrow import schema
-from kappa_data.config import ReleaseConfig
+from kappa_data.config import ReleaseConfig, identity
 from kappa_data.disk import write_durably
 from kappa_data.metrics.figures import Figures, Step, Worn, of_sections
 from kappa_data.metrics.measure import between, in_order, shown
 from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Section, Split
 from kappa_data.report_page.charts import card_images
-from kappa_data.resources import sha256_of
-from kappa_data.stage import Context, Outcome, package_version
+from kappa_data.resources import digest_of, sha256_of
+from kappa_data.stage import KEY_CHARS, Context, Outcome, package_version
 from kappa_data.stages.pack import VOCABULARY
 from kappa_data.store import MANIFEST, Sealed
+from kappa_data.writers.recipe_toml import recipe
 
 CARD = "data/seeds/card.md.j2"
 DATASET = "dataset"
 IMAGES = "images"
 NONE = "none"
 IMPORT = "import"
+NAMED = ("name", "format", "digest")
+"""of an import: what the card says of it"""
 CALLS = "with calls"
+HARMONY = "o200k_harmony"
+"""the tokenizer of gpt-oss"""
+NO_MODEL = ("embedded", "imported")
+"""teachers whose output has no terms of a model: rules, and what keeps its source's licence"""
 COUNTED = (
-    "split", "source", "persona", "generated persona", "family", "teacher", "model", "grounding",
-    "calls",
+    "split", "source", "persona", "generated persona", "family", "teacher", "model", "asked model",
+    "grounding", "calls",
 )  # fmt: skip
+BATCH = 64
+"""records whose size is taken at a time: a row of 131,072 tokens is 700 kB"""
 DEFAULT_LICENSE = ReleaseConfig().license
 # What markdown would act on; an underscore only where it is not within a word.
 MARKUP = re.compile(r"[\\`*\[\]<>|&~$]|(?<!\w)_|_(?!\w)")
@@ -78,6 +88,8 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "kappa_data": package_version(),
         "figures": figures,
         "teachers": dict(counts["teacher"]),
+        "models": dict(counts["asked model"]),
+        "teacher_terms": ctx.config.teacher_terms,
         "grounding": dict(counts["grounding"]),
         "stages": {name: _provenance(each) for name, each in sorted(ctx.inputs.items())},
         "files": _files(folder),
@@ -103,6 +115,8 @@ def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]
             counts["teacher"][made.teacher] += 1
             counts["grounding"][made.grounding] += 1
             counts["calls"][CALLS] += any(message.tool_calls for message in each.messages)
+            if made.teacher not in NO_MODEL:
+                counts["asked model"][made.model or "a model without a name"] += 1
             if made.source != IMPORT:
                 counts["model"][made.model or "unknown"] += 1
                 counts["generated persona"][each.persona or NONE] += 1
@@ -151,23 +165,70 @@ def _card(
         families=_shares(counts["family"]),
         teachers=_shares(counts["teacher"]),
         models=_shares(counts["model"]),
+        asked=counts["asked model"].total(),
         grounding=_shares(counts["grounding"]),
         executed=counts["grounding"]["executed"],
         simulated=counts["grounding"]["simulated"],
         unsafe_local=counts["grounding"]["unsafe-local"],
         format=_inline(packed.figures["format"]),
+        harmony=packed.figures["tokenizer"] == HARMONY,
         tokenizer=_inline(packed.figures["tokenizer"]),
         train_on=ctx.inputs["tokenize"].manifest.config["train_on"],
         funnel=_funnel(report.funnel),
         **_measured(report, ctx.config.override),
         images=images,
         version=package_version(),
+        **_reproduction(ctx),
     )
     filled = {
         "conversations": [split for split in SPLITS if counts["split"][split]],
         "packed": [split for split in SPLITS if ctx.inputs["pack"].count(split)],
     }
-    return f"---\n{_front_matter(ctx, figures, counts, filled)}\n---\n\n{body}\n"
+    sizes = {name: _sizes(ctx, name, splits) for name, splits in filled.items()}
+    return f"---\n{_front_matter(ctx, figures, counts, sizes)}\n---\n\n{body}\n"
+
+
+def _reproduction(ctx: Context[ReleaseConfig]) -> dict[str, Any]:
+    """What the card says of how to make the dataset again."""
+    stages = {name: each.manifest for name, each in ctx.inputs.items()}
+    configs = {name: each.config for name, each in stages.items()}
+    settings = recipe({**configs, "release": identity(ctx.config)})
+    longest = max(map(len, re.findall("`+", settings)), default=0)
+    return {
+        "recipe": settings,
+        "fence": "`" * max(longest + 1, 3),
+        "imported": [
+            {name: _one_line(each.config[name]).replace("`", "'") for name in NAMED}
+            for name, each in stages.items()
+            if _kind(name) == IMPORT
+        ],
+        "stages": [
+            (
+                _inline(_kind(name)),
+                each.version,
+                each.key,
+                digest_of(each.resources)[:KEY_CHARS] if each.resources else "-",
+            )
+            for name, each in stages.items()
+        ],
+    }
+
+
+def _sizes(
+    ctx: Context[ReleaseConfig], view: str, splits: Sequence[Split]
+) -> dict[str, tuple[int, int, int]]:
+    """Of each split (records, bytes as Arrow holds them, bytes of its files)."""
+    found: dict[str, tuple[int, int, int]] = {}
+    sets = ctx.sets()
+    for split in splits:
+        shards = [ctx.folder / name for name in sets[f"{DATASET}/{view}/{split}"].shards]
+        held = 0
+        for shard in shards:
+            with pq.ParquetFile(shard) as file:
+                held += sum(batch.nbytes for batch in file.iter_batches(BATCH))
+        files = sum(each.stat().st_size for each in shards)
+        found[split] = (sets[f"{DATASET}/{view}/{split}"].records, held, files)
+    return found
 
 
 def _speakers(personas: int, without: bool) -> str:
@@ -245,14 +306,14 @@ def _front_matter(
     ctx: Context[ReleaseConfig],
     figures: Mapping[str, Any],
     counts: Mapping[str, Counter[str]],
-    filled: Mapping[str, list[Split]],
+    sizes: Mapping[str, Mapping[str, tuple[int, int, int]]],
 ) -> str:
     """The card's YAML: what load_dataset and the Hub's viewer read.
 
-    `filled` names each view's splits that hold something: load_dataset fails as a whole where one
-    that is listed is empty.
+    `sizes` (see `_sizes`) names each view's splits that hold something: load_dataset fails as a
+    whole where one that is listed is empty.
     """
-    from datasets import DatasetInfo, Features
+    from datasets import DatasetInfo, Features, SplitDict, SplitInfo
     from datasets.info import DatasetInfosDict
     from huggingface_hub import DatasetCardData
 
@@ -283,11 +344,22 @@ def _front_matter(
                 ],
                 **({"default": True} if name == "conversations" else {}),
             }
-            for name, splits in filled.items()
+            for name, splits in sizes.items()
         ],
     )
     infos = {
-        name: DatasetInfo(config_name=name, features=Features.from_arrow_schema(schema(record)))
+        name: DatasetInfo(
+            config_name=name,
+            features=Features.from_arrow_schema(schema(record)),
+            splits=SplitDict(
+                {
+                    split: SplitInfo(split, num_bytes=held, num_examples=records)
+                    for split, (records, held, _) in sizes[name].items()
+                }
+            ),
+            download_size=sum(files for _, _, files in sizes[name].values()),
+            dataset_size=sum(held for _, held, _ in sizes[name].values()),
+        )
         for name, record in (("conversations", Conversation), ("packed", Row))
     }
     DatasetInfosDict(infos).to_dataset_card_data(data)
@@ -305,6 +377,8 @@ def _provenance(sealed: Sealed) -> dict[str, Any]:
     manifest = sealed.manifest
     return {
         "version": manifest.version,
+        "key": manifest.key,
+        "resources": manifest.resources,
         "config": manifest.config,
         "digest": sealed.digest,
         "rejected": manifest.rejected,
