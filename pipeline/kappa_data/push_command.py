@@ -147,9 +147,14 @@ def _key_variables(settings: Settings) -> tuple[str, ...]:
 
 def _listed(sent: Mapping[str, Any]) -> Iterator[str]:
     """What a dry run found of every file; nothing where the target could not say."""
+    from kappa_data.publishing.changes import in_words, size_in_words
+
+    sizes = sent.get("sizes", {})
     for what in CHANGES:
         names = sent.get(what) or []
         if what in COUNTED and names:
-            yield f"  {what:<8} {len(names)} files"
+            yield f"  {what:<8} {in_words(len(names))}"
         else:
-            yield from (f"  {what:<8} {name}" for name in names)
+            for name in names:
+                size = f"  {size_in_words(sizes[name])}" if name in sizes else ""
+                yield f"  {what:<8} {name}{size}"

@@ -75,8 +75,20 @@ class Changes(Struct, frozen=True):
 
     def as_json(self, parcels: Mapping[str, Parcel]) -> dict[str, Any]:
         """For --json, and for a dry run."""
-        size = sum(parcels[name].size for name in self.sent)
-        return {**msgspec.structs.asdict(self), "bytes to send": size}
+        sizes = {name: parcels[name].size for name in self.sent}
+        told = {"bytes to send": sum(sizes.values()), "sizes": sizes}
+        return msgspec.structs.asdict(self) | told
+
+
+def in_words(files: int, size: int | None = None) -> str:
+    """`1 file`, or `12 files, 34.5 MB`."""
+    count = f"{files} file{'s' * (files != 1)}"
+    return count if size is None else f"{count}, {size_in_words(size)}"
+
+
+def size_in_words(size: int) -> str:
+    """Bytes for people, to a tenth."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 def git_blob_id(data: bytes) -> str:

@@ -22,7 +22,7 @@ from msgspec import Struct, structs
 
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.progress import Progress
-from kappa_data.publishing.changes import Changes, Parcel, compare, parcels_of
+from kappa_data.publishing.changes import Changes, Parcel, compare, in_words, parcels_of
 from kappa_data.publishing.hub_client import Head, Hub, quietly
 from kappa_data.publishing.hub_dry_run import foreseen
 from kappa_data.publishing.hub_errors import unsettled
@@ -188,13 +188,13 @@ class Publisher:
         """Gives the commit its tag, and says what was done."""
         hub, changes = self._hub, landed.changes
         tag, made = tag_of(self._release), landed.made
-        what = f"{len(changes.sent)} files" if made else f"all {len(landed.parcels)} files"
         summary = {
             **changes.as_json(landed.parcels),
             "status": "pushed" if made else "up-to-date",
             "url": hub.url,
             "commit": landed.commit,
         }
+        what = in_words(len(changes.sent), summary["bytes to send"])
         if landed.pull is not None:
             url = f"{hub.url}/discussions/{landed.pull}"
             said = f"opened {url} with {what}" if made else f"{url} holds this release already"
@@ -205,7 +205,7 @@ class Publisher:
         if tagged:
             hub.tag(tag, landed.commit, self._options.message)
         if made:
-            said = f"sent {what} to {hub.url}, every one verified there; its tag is {tag}"
+            said = f"sent {what}, to {hub.url}, verified every file there; the tag is {tag}"
         else:
             said = f"{hub.url} holds this release already ({tag}{', tagged now' * tagged})"
         return {**summary, "tag": tag, "said": said}

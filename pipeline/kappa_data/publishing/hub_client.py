@@ -33,7 +33,7 @@ from huggingface_hub.utils import (
 from msgspec import Struct
 
 from kappa_data.progress import Progress
-from kappa_data.publishing.changes import Blob
+from kappa_data.publishing.changes import Blob, size_in_words
 from kappa_data.publishing.hub_errors import (
     FAILURES,
     TRIES,
@@ -145,9 +145,13 @@ class Hub:
             return
         size = sum(each.upload_info.size for each in additions)
         done = 0
+
+        def so_far(sent: int) -> str:
+            return f"{size_in_words(sent)} of {size_in_words(size)}"
+
         with self._progress.task("upload", len(additions)) as task:
             for each in additions:
-                task.say(f"{done / 1e6:.1f} of {size / 1e6:.1f} MB, {each.path_in_repo}")
+                task.say(f"{so_far(done)}, {each.path_in_repo}")
                 self._asked(
                     f"upload {each.path_in_repo}",
                     partial(
@@ -163,7 +167,7 @@ class Hub:
                     tries=UPLOAD_TRIES,
                 )
                 done += each.upload_info.size
-                task.say(f"{done / 1e6:.1f} of {size / 1e6:.1f} MB")
+                task.say(so_far(done))
                 task.advance()
 
     def commit(

@@ -8,7 +8,7 @@ from huggingface_hub import get_token
 
 from kappa_data.errors import EnvironmentLacks, StageError
 from kappa_data.progress import Progress
-from kappa_data.publishing.changes import compare, parcels_of
+from kappa_data.publishing.changes import compare, in_words, parcels_of
 from kappa_data.publishing.hub_client import Head, Hub
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import Release
@@ -27,8 +27,8 @@ def foreseen(
     if head and not changes:
         return {**summary, "said": f"would send nothing: {where} holds this release already"}
     how = "open a pull request with" if options.create_pr else "send"
-    what = f"{len(changes.sent)} files, {summary['bytes to send'] / 1e6:.1f} MB"
-    return {**summary, "said": f"would {how} {what} to the Hub repository {where}; {known}"}
+    what = in_words(len(changes.sent), summary["bytes to send"])
+    return {**summary, "said": f"would {how} {what}, to {where}; {known}"}
 
 
 def _seen(hub: Hub, options: Options) -> tuple[Head | None, str]:
