@@ -521,7 +521,9 @@ def test_a_file_that_is_not_what_was_sent_is_found(hub, release):
     repo = hub.repos[REPO]
 
     def spoil() -> None:
-        repo.at(MAIN).files["packed/train-00000.parquet"] = File(b"something else", True)
+        files = repo.at(MAIN).files
+        damaged = files["packed/train-00000.parquet"].data[:-1] + b"?"
+        files["packed/train-00000.parquet"] = File(damaged, True)
 
     hub.plant("info", spoil, skip=2)
     with pytest.raises(StageError, match=r"not what was sent.*packed/train-00000\.parquet"):
