@@ -74,15 +74,17 @@ def seal(
     talks: Sequence[Conversation] = (),
     rows: Sequence[Row] = (),
     files: dict[str, bytes] | None = None,
+    metadata: dict[str, str] | None = None,
     **manifest: Any,
 ) -> Release:
-    """A release in `folder`; `manifest` adds to its manifest."""
+    """A release in `folder`; `manifest` adds to its manifest, `metadata` to its parquet files."""
     for name, kind, records in (
         ("conversations/train-00000.parquet", Conversation, talks or [talk(1), talk(2)]),
         ("packed/train-00000.parquet", Row, rows or [row("Hello there.", "And here.")]),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table(records, kind), folder / name, compression="zstd")
+        whole = table(records, kind).replace_schema_metadata(metadata)
+        pq.write_table(whole, folder / name, compression="zstd")
     for name, data in {"README.md": CARD.encode(), **(files or {})}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)

@@ -164,6 +164,12 @@ def test_packed_rows_are_decoded_and_read(tmp_path):
     check(seal(tmp_path, rows=[row("Hello."), row("Hi.", "The key is kept elsewhere.")]))
 
 
+def test_an_id_that_is_no_token_is_one_line(tmp_path):
+    wrong = row("Hello.")
+    wrong.input_ids[1] = vocabulary.SIZE - 1
+    assert "201087 is the id of no token" in refusal(seal(tmp_path, rows=[wrong]))
+
+
 def test_decoding_in_bulk_is_decoding():
     text = "Grüße, 漢字! 👍🏽 <|end|> x" * 50
     ids = vocabulary.encode(text)
@@ -222,7 +228,7 @@ def test_a_live_secret_is_found_wherever_it_stands(tmp_path, monkeypatch, place)
         "sample id": lambda: seal(
             tmp_path, rows=[msgspec.structs.replace(row("a"), sample_ids=(value,))]
         ),
-        "footer": lambda: seal(tmp_path, files={"packed.meta": b"PAR1\0" + value.encode()}),
+        "footer": lambda: seal(tmp_path, metadata={"note": value}),
     }[place]()
     check(release)
     monkeypatch.setenv("SERVICE_TOKEN", value)

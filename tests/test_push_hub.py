@@ -17,6 +17,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +281,23 @@ def test_a_pause_that_is_too_long_is_left_to_the_user(hub, release):
     assert hub.count("commit") == 1
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry_After": "55"},
+        {"ratelimit": '"api";r=0;t=55'},
+        {"Retry_After": format_datetime(datetime.now(UTC) + timedelta(seconds=290), usegmt=True)},
+    ],
+)
+def test_the_pause_is_the_one_that_the_hub_asks_for(hub, release, headers, monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    hub.plant("commit", 429, **headers)
+    assert send(release)["status"] == "pushed"
+    pauses = [each for each in slept if each > 10]
+    assert len(pauses) == 1 and 55 <= pauses[0] <= 300
+
+
 @pytest.mark.parametrize("what", [400, 402, 413])
 def test_a_refusal_is_not_tried_again(hub, release, what):
     hub.plant("commit", what, times=99)
@@ -502,7 +521,9 @@ def test_a_file_that_is_not_what_was_sent_is_found(hub, release):
     repo = hub.repos[REPO]
 
     def spoil() -> None:
-        repo.at(MAIN).files["packed/train-00000.parquet"] = File(b"something else", True)
+        files = repo.at(MAIN).files
+        damaged = files["packed/train-00000.parquet"].data[:-1] + b"?"
+        files["packed/train-00000.parquet"] = File(damaged, True)
 
     hub.plant("info", spoil, skip=2)
     with pytest.raises(StageError, match=r"not what was sent.*packed/train-00000\.parquet"):
@@ -534,6 +555,12 @@ def test_a_dry_run_without_a_hub_shows_the_files(quick, release, monkeypatch):
     told = send(release, dry_run=True)
     assert told["new"] == names_of(release)
     assert "no Hub token" in told["said"] and "cannot be reached" in told["said"]
+
+
+def test_what_a_folder_has_not_is_refused(quick, release, tmp_path):
+    with pytest.raises(UsageError, match="--private, --revision: only a Hub repository"):
+        push(release, str(tmp_path / "out"), Options(private=True, revision="trial"), Quiet())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_name_that_no_repository_can_have(hub, release):

@@ -86,7 +86,7 @@ def _blocks(front: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     key = ""
-    for line in front.splitlines():
+    for line in front.split("\n"):
         if match := KEY.match(line):
             key = match[1]
             found[key] = line

@@ -75,15 +75,17 @@ def push_to_folder(
     with disk_errors(Path(target)):
         place = _place(target)
         changes = _changes(release, place, target)
-        total = f"{len(release.files) + 1} files, {release.bytes / 1e6:.1f} MB"
-        size = sum(release.files[name].bytes for name in changes.send)
+        size = len(release.sealed) + sum(release.files[name].bytes for name in changes.send)
+        what = (
+            f"{len(changes.send) + 1} of {len(release.files) + 1} files, {size / 1e6:.1f} MB, "
+            f"to {target}"
+        )
         if options.dry_run:
-            return _dry_run(changes, target, total, size + len(release.sealed))
+            return _dry_run(changes, target, what, size)
         if changes.none:
             return {"status": "up-to-date", "said": f"{target} holds this release already"}
         _bring(release, place, changes, target, progress)
-    sent = f"sent {len(changes.send) + 1} of {total} to {target}"
-    return {"status": "pushed", "said": f"{sent}; every file there is proved"}
+    return {"status": "pushed", "said": f"sent {what}; every file there is proved"}
 
 
 def _place(target: str) -> Place:
@@ -158,10 +160,10 @@ def _bring(
     place.remove(UNFINISHED)
 
 
-def _dry_run(changes: Changes, target: str, total: str, size: int) -> dict[str, Any]:
+def _dry_run(changes: Changes, target: str, what: str, size: int) -> dict[str, Any]:
     lists = {name: getattr(changes, name) for name in ("new", "changed", "same", "removed", "kept")}
     if changes.none:
         said, size = f"{target} holds this release already; nothing would be sent", 0
     else:
-        said = f"would send {len(changes.send) + 1} of {total} to {target} ({size / 1e6:.1f} MB)"
+        said = f"would send {what}"
     return {"status": "dry-run", "said": said, **lists, "bytes to send": size}

@@ -25,6 +25,8 @@ def push(folder: Path, target: str, options: Options, progress: Progress) -> dic
     """
     release = read_release(folder)
     on_hub = is_repository(target)
+    if not on_hub and (asked := _of_hubs(options)):
+        raise UsageError(f"push: {', '.join(asked)}: only a Hub repository has that, not {target}")
     guard.check(release, options, progress)
     summary = {"target": target, "files": len(release.files) + 1, "bytes": release.bytes}
     if on_hub:
@@ -36,6 +38,14 @@ def push(folder: Path, target: str, options: Options, progress: Progress) -> dic
     if options.dry_run:
         sent["said"] += f"; {guard.gates(release)}"
     return summary | sent
+
+
+def _of_hubs(options: Options) -> list[str]:
+    """The flags that were said and mean nothing to a folder."""
+    usual = Options()
+    flags = ("private", "revision", "create_pr", "message")
+    said = [each for each in flags if getattr(options, each) != getattr(usual, each)]
+    return [f"--{each.replace('_', '-')}" for each in said]
 
 
 def is_repository(target: str) -> bool:

@@ -74,7 +74,7 @@ def pieces(release: Release, name: str) -> Iterator[Piece]:
 
 def unread(release: Release) -> str:
     """What of the release nobody read, in words; "" where all of it is."""
-    tokenizer = release.manifest.figures["tokenizer"]
+    tokenizer = release.manifest.figures.get("tokenizer", "unknown")
     if tokenizer == DECODED or not any(name.startswith(PACKED) for name in release.files):
         return ""
     return (
@@ -119,7 +119,12 @@ def _of_row(row: Row, number: int, decoded: bool) -> Iterator[tuple[str, str]]:
     ids = row.input_ids
     if len(lengths) > len(row.sample_ids) and (ids[-lengths[-1] :] == ids[-1]).all():
         ids = ids[: -lengths.pop()]  # one id throughout: padding
-    text, ends = decode_bytes(ids)
+    try:
+        text, ends = decode_bytes(ids)
+    except KeyError as error:
+        raise UsageError(
+            f"push: {PACKED}, row {number}: {error} is the id of no token; build the release again"
+        ) from error
     token = begin = 0
     for at, length in enumerate(lengths):
         token += length
@@ -134,7 +139,7 @@ def _records(path: Path, kind: type[Any], at_once: int) -> Iterator[Any]:
         try:
             for batch in file.iter_batches(batch_size=at_once):
                 yield from records(batch, kind)
-        except (ValueError, OSError, KeyError) as error:  # KeyError: ids that are none
+        except (ValueError, OSError) as error:
             raise UsageError(f"push: {path}: {error}; build the release again") from error
 
 

@@ -1,0 +1,95 @@
+"""A card that people have edited: what is theirs stays, what is ours is ours, for any text."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from kappa_data.publishing.card import BEGIN, END, merged
+from kappa_data.publishing.release import File, Manifest
+
+FRONT = "license: apache-2.0\ntags:\n- persona\n- sft\ndataset_info:\n- config_name: packed\n"
+
+
+def card(words: str, front: str = FRONT) -> bytes:
+    return f"---\n{front}---\n\n{BEGIN}. Ours. -->\n{words}\n{END}\n".encode()
+
+
+OURS, NEXT = card("# One"), card("# Two", FRONT.replace("apache-2.0", "mit"))
+TEXT = st.text(st.characters(codec="utf-8"), max_size=60)
+KEYS = st.sampled_from(["annotations_creators", "language_bcp47", "extra_gated_prompt", "x y"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def front_of(data: bytes) -> dict[str, object]:
+    found = yaml.safe_load(data.decode().split("---\n", 2)[1])
+    assert isinstance(found, dict)
+    return found
+
+
+@given(TEXT, TEXT, st.dictionaries(KEYS, VALUES, max_size=3))
+def test_their_words_and_keys_stay_through_every_push(above, below, keys):
+    assume("kappa-data:" not in above + below)
+    written = yaml.safe_dump(keys, allow_unicode=True) if keys else ""
+    words = OURS.decode().split("---\n\n", 1)[1]
+    theirs = f"---\n{FRONT}{written}---\n\n{above}\n{words}{below}".encode()
+    assert merged(OURS, theirs, None) == theirs, "nothing of ours has changed"
+    sent = merged(NEXT, theirs, None)
+    assert front_of(sent) == front_of(NEXT) | keys
+    body = sent.decode().split("---\n\n", 1)[1]
+    begin, end = body.index(BEGIN), body.index(END)
+    assert body[:begin].strip() == above.strip()
+    assert body[end + len(END) :].strip() == below.strip()
+    assert "# Two" in body[begin:end] and "# One" not in body
+    assert merged(NEXT, sent, None) == sent, "a second push changes nothing"
+
+
+@given(TEXT)
+def test_a_foreign_card_is_kept_below_ours(text):
+    assume("kappa-data:" not in text and not text.lstrip().startswith("---"))
+    sent = merged(OURS, text.encode(), None)
+    assert sent.decode().startswith(OURS.decode().rstrip())
+    assert sent.decode()[len(OURS.decode().rstrip()) :].strip() == text.strip()
+    assert merged(OURS, sent, None) == sent
+
+
+@pytest.mark.parametrize(
+    "theirs, joined",
+    [
+        ("tags: [theirs, persona]", ["persona", "sft", "theirs"]),
+        ("tags:\n- sft\n- a b\n- persona", ["sft", "a b", "persona"]),
+        ("tags: one", ["persona", "sft"]),
+        ("tags:", ["persona", "sft"]),
+    ],
+)
+def test_tags_are_those_of_both(theirs, joined):
+    found = f"---\nlicense: mit\n{theirs}\n---\n\n{BEGIN} -->\n{END}\n".encode()
+    sent = front_of(merged(OURS, found, None))
+    assert sent["tags"] == joined and sent["license"] == "apache-2.0"
+
+
+def test_yaml_is_not_written_anew():
+    found = OURS.replace(b"tags:\n", b"language: no  # Norwegian\nsince: 2024-01-01\ntags:\n")
+    assert b"\nlanguage: no  # Norwegian\nsince: 2024-01-01\n" in merged(NEXT, found, None)
+
+
+def test_an_older_card_without_the_comments_is_ours_by_its_hash():
+    bare = b"---\nlicense: mit\n---\n\n# Ours of long ago\n"
+    older = Manifest({"README.md": File(len(bare), hashlib.sha256(bare).hexdigest())})
+    assert merged(OURS, bare, older) == OURS
+    assert b"long ago" in merged(OURS, bare, None)
+
+
+@pytest.mark.parametrize(
+    "found", [b"", b"  \n", b"\xff\xfe", b"---\n: {\n---\n", b"---\n- a\n---\n"]
+)
+def test_what_nobody_can_read_is_replaced(found):
+    assert merged(OURS, found, None).strip() == OURS.strip()
