@@ -43,7 +43,8 @@ def load() -> None:
     import kappa_data
 
     for module in pkgutil.walk_packages(kappa_data.__path__, "kappa_data."):
-        if not module.name.endswith("__main__"):
+        # Of a trainer's own parts there is none where that trainer is not installed.
+        if not module.name.endswith("__main__") and ".torchtitan" not in module.name:
             importlib.import_module(module.name)
     kappa_data.arrow.convert_without_pandas()
     if threading.active_count() > 1:  # Arrow has one of its own and knows of forks
