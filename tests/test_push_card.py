@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 import yaml
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kappa_data.publishing.card import BEGIN, END, merged
@@ -35,6 +35,7 @@ def front_of(data: bytes) -> dict[str, object]:
     return found
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT, st.dictionaries(KEYS, VALUES, max_size=3))
 def test_their_words_and_keys_stay_through_every_push(above, below, keys):
     assume("kappa-data:" not in above + below)
@@ -43,7 +44,8 @@ def test_their_words_and_keys_stay_through_every_push(above, below, keys):
     theirs = f"---\n{FRONT}{written}---\n\n{above}\n{words}{below}".encode()
     assert merged(OURS, theirs, None) == theirs, "nothing of ours has changed"
     sent = merged(NEXT, theirs, None)
-    assert front_of(sent) == front_of(NEXT) | keys
+    # What the text says, which is not always `keys`: PyYAML writes U+0085 so that it reads a space.
+    assert front_of(sent) == front_of(NEXT) | (yaml.safe_load(written) or {})
     body = sent.decode().split("---\n\n", 1)[1]
     begin, end = body.index(BEGIN), body.index(END)
     assert body[:begin].strip() == above.strip()
@@ -52,6 +54,7 @@ def test_their_words_and_keys_stay_through_every_push(above, below, keys):
     assert merged(NEXT, sent, None) == sent, "a second push changes nothing"
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_a_foreign_card_is_kept_below_ours(text):
     assume("kappa-data:" not in text and not text.lstrip().startswith("---"))
