@@ -90,6 +90,7 @@ def push(
     """
     from kappa_data import progress, session, terminal
     from kappa_data.publishing.options import Options
+    from kappa_data.publishing.push import is_repository
     from kappa_data.publishing.push import push as send
 
     options = Options(
@@ -105,6 +106,7 @@ def push(
         allow_personal_data=allow_personal_data,
         key_variables=_key_variables(settings_of(common)),
     )
+    is_repository(target)  # a mistyped target is told of before anything is built
     if not message.strip() or not revision.strip():
         raise UsageError("push: --message and --revision want some text")
     # Sending must never buy: what costs money has been built by a command that says so.
