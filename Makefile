@@ -36,9 +36,10 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Three at a time, also on two cores: many tests wait for a server, a box or a pause.
+# Three at a time, also on two cores: many tests wait for a server, a box or a pause. By files: what
+# a file builds for its tests is built once.
 test: setup
-	$(BIN)/python -m pytest -n 3 -m "not extras"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not extras"
 
 test-extras: setup $(TRAINERS_STAMP)
 	$(BIN)/python -m pytest -m extras --durations=0
