@@ -76,6 +76,16 @@ def plan_more(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     return {**result, "top_up": found}
 
 
+def refuse_to_buy(common: Common) -> None:
+    """UsageError where the answers of a teacher are lacking: to look, to write and to send never
+    buys; what costs money is built by a command that says so."""
+    from kappa_data import session
+
+    settings = settings_of(common)
+    if "generate" in settings.validate.sources:
+        session.current(common.root, "generate", settings, resources_of(common))
+
+
 def explain(own: tuple[str, ...], common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     """Builds the plan where it is not there, and says what it is made of."""
     from kappa_data import explain as explaining

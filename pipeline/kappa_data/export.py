@@ -30,7 +30,7 @@ from kappa_data.disk import disk_errors, lock, sync, write_durably
 from kappa_data.errors import UsageError
 from kappa_data.packed_files import Shards, find_shards, read_manifest
 from kappa_data.progress import Progress
-from kappa_data.resources import sha256_of
+from kappa_data.resources import files_of, sha256_of
 from kappa_data.stage import package_version
 from kappa_data.store import MANIFEST, ShardWriter
 
@@ -234,7 +234,7 @@ def _write(
         source=dict(digests),
         tokens=tokens,
         splits=figures,
-        files=_files(new),
+        files=files_of(new),
         kappa_data=package_version(),
     )
     write_durably(new / MANIFEST, msgspec.json.format(msgspec.json.encode(made)))
@@ -257,13 +257,6 @@ def _tokens_of(packed: Path) -> dict[str, Any]:
         if TOKENS_OF[0] in figures:
             return {name: figures[name] for name in TOKENS_OF if name in figures}
     return {}
-
-
-def _files(new: Path) -> dict[str, dict[str, Any]]:
-    return {
-        str(path.relative_to(new)): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(each for each in new.rglob("*") if each.is_file())
-    }
 
 
 def _readme(target: Target, figures: Mapping[str, Figures], tokens: Mapping[str, Any]) -> str:

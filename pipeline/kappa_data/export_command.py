@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kappa_data.building import build, resources_of, settings_of
+from kappa_data.building import build, refuse_to_buy
 from kappa_data.errors import UsageError
 from kappa_data.options import Common, command
 
@@ -83,10 +83,5 @@ def export(
 
 def _built(common: Common) -> Path:
     """The sealed rows of the dataset, built where only what costs nothing is missing."""
-    from kappa_data import session
-
-    # Writing must never buy: what costs money is built by a command that says so.
-    settings = settings_of(common)
-    if "generate" in settings.validate.sources:
-        session.current(common.root, "generate", settings, resources_of(common))
+    refuse_to_buy(common)
     return Path(build("pack", (), common, {}, fresh=False, shown=False)["dir"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kappa_data.building import build, resources_of, settings_of
+from kappa_data.building import build, refuse_to_buy, settings_of
 from kappa_data.errors import UsageError
 from kappa_data.options import Common, Layer, command
 
@@ -88,7 +88,7 @@ def push(
       kappa-data push team/persona --create-pr --message "Twice the tool calls"
       kappa-data push ./out                    a folder that load_dataset reads
     """
-    from kappa_data import progress, session, terminal
+    from kappa_data import progress, terminal
     from kappa_data.publishing.options import Options
     from kappa_data.publishing.push import is_repository
     from kappa_data.publishing.push import push as send
@@ -109,10 +109,7 @@ def push(
     is_repository(target)  # a mistyped target is told of before anything is built
     if not message.strip() or not revision.strip():
         raise UsageError("push: --message and --revision want some text")
-    # Sending must never buy: what costs money has been built by a command that says so.
-    settings = settings_of(common)
-    if "generate" in settings.validate.sources:
-        session.current(common.root, "generate", settings, resources_of(common))
+    refuse_to_buy(common)
     result = build("release", ("release",), common, flags, fresh=False, shown=False)
     if told := _terms(Path(result["dir"]) / "dataset", common):
         flags = {**flags, "release": {**flags.get("release", {}), "teacher_terms": told}}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kappa_data.building import build, resources_of, settings_of
+from kappa_data.building import build, refuse_to_buy, resources_of, settings_of
 from kappa_data.errors import UsageError
 from kappa_data.options import Common, command, where_flags
 
@@ -40,15 +40,12 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> dict[str, Any]:
         """Measure the dataset and hold every figure against its target."""
-        from kappa_data import recipe, report_view, session
+        from kappa_data import recipe, report_view
         from kappa_data.metrics.figures import of_sections
         from kappa_data.records import Section
         from kappa_data.terminal import print_lines
 
-        # To look must never buy: what costs money is built by a command that says so.
-        settings = settings_of(common)
-        if "generate" in settings.validate.sources:
-            session.current(common.root, "generate", settings, resources_of(common))
+        refuse_to_buy(common)
         build("report", ("report",), common, {}, fresh=False, shown=False)
         settings, resources = settings_of(common), resources_of(common)
         steps = recipe.status(settings, resources, common.root)

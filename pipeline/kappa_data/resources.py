@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -102,6 +103,14 @@ def sha256_of(path: Path) -> str:
     """sha256 (hex) of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_of(folder: Path) -> dict[str, dict[str, Any]]:
+    """`bytes` and `sha256` of every file in `folder`, by its path within."""
+    return {
+        str(path.relative_to(folder)): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(each for each in folder.rglob("*") if each.is_file())
+    }
 
 
 def digest_of(parts: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from kappa_data.dataset import PackedRow
 from kappa_data.records import Int8s, Int32s
+from kappa_data.trainers.rows import IGNORED
 from kappa_data.writers.rows import NO_PERSONA
 
 VERSION = 1
@@ -71,6 +72,6 @@ def records(row: PackedRow) -> Iterator[tuple[str, Struct]]:
                 conversation_id=document.sample_id.rpartition("#")[0],
                 persona=document.persona or NO_PERSONA,
                 n_tokens=size,
-                n_loss_tokens=int((own != -100).sum()),
+                n_loss_tokens=int((own != IGNORED).sum()),
             ),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,7 @@ from kappa_data.publishing import guard
 from kappa_data.publishing.folder import push_to_folder
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import read_release
-
-REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
+from kappa_data.trainers.source import REPO_ID
 
 
 def push(folder: Path, target: str, options: Options, progress: Progress) -> dict[str, Any]:

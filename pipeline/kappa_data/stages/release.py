@@ -26,7 +26,7 @@ from kappa_data.metrics.measure import between, in_order, shown
 from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Section, Split
 from kappa_data.report_page.charts import card_images
-from kappa_data.resources import digest_of, sha256_of
+from kappa_data.resources import digest_of, files_of
 from kappa_data.stage import KEY_CHARS, Context, Outcome, package_version
 from kappa_data.stages.pack import VOCABULARY
 from kappa_data.store import MANIFEST, Sealed
@@ -92,7 +92,7 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
         "teacher_terms": ctx.config.teacher_terms,
         "grounding": dict(counts["grounding"]),
         "stages": {name: _provenance(each) for name, each in sorted(ctx.inputs.items())},
-        "files": _files(folder),
+        "files": files_of(folder),
     }
     write_durably(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return Outcome(figures=figures)
@@ -383,12 +383,3 @@ def _provenance(sealed: Sealed) -> dict[str, Any]:
         "digest": sealed.digest,
         "rejected": manifest.rejected,
     }
-
-
-def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Bytes and sha256 of every file of the dataset."""
-    found = {}
-    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-        digest = sha256_of(path)
-        found[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest}
-    return found
