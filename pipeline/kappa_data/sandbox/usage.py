@@ -22,6 +22,7 @@ SOCKETS = 512
 OF_TCP = 4  # sockets for which one of TCP counts: with both directions full it holds megabytes
 TERMINALS = 64
 LOCK_BYTES = 128 * 1024  # of /proc/locks: some 2,000 locks on ranges of files
+OTHERS_LOCK_BYTES = 2**20  # of those that show in every box: some 16,000 locks of the host
 MAPPING = 250  # bytes of kernel memory for one mapping of a process
 FORKED = 64  # and for each process that it may have been handed down from
 WORTH_COUNTING = 64 * 2**20  # bytes; what mappings could take at most, below which it is left out
@@ -80,10 +81,11 @@ class Start:
 
         The list waits for all processors (an RCU grace period, some 10 ms), which a short call need
         not: so it is not read when a call begins. What a guest locks before the first look, 20 ms
-        of it, is too little to matter.
+        of it, is too little to matter. Each page of the list walks it from its head and waits anew,
+        while the guest goes on: the first look has an end of its own, else it took up to 12 s.
         """
         if self.locks is None:
-            self.locks = locks(2**24) + LOCK_BYTES
+            self.locks = locks(OTHERS_LOCK_BYTES) + LOCK_BYTES
             return False
         return locks(self.locks) > self.locks
 
