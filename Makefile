@@ -43,7 +43,7 @@ test: setup
 
 test-extras: setup $(TRAINERS_STAMP)
 	$(BIN)/python -m pytest -m extras --durations=0
-	$(TRAINERS)/bin/python -m pytest -m extras --durations=0 tests/trainers tests/test_push_s3.py
+	$(TRAINERS)/bin/python -m pytest -m extras --durations=0 tests/trainers tests/test_push_stores.py
 
 $(TRAINERS_STAMP): pyproject.toml
 	test -x $(TRAINERS)/bin/python || $(PYTHON) -m venv $(TRAINERS)
