@@ -565,3 +565,32 @@ def test_what_a_folder_has_not_is_refused(quick, release, tmp_path):
 def test_a_name_that_no_repository_can_have(hub, release):
     with pytest.raises(UsageError, match="no name for a repository"):
         push(release, "someone/a..b", Options(), Quiet())
+
+
+@pytest.mark.parametrize("name", ["README.md", "packed/train-00000.parquet"])
+def test_a_file_that_changes_after_the_look_does_not_leave(hub, release, tmp_path, name):
+    """What was looked through is what leaves: nothing of it is committed or stored."""
+    folder = Path(shutil.copytree(release, tmp_path / "release"))
+    hub.create(REPO)
+    hub.plant("info", lambda: (folder / name).write_bytes(b"came later") and None, skip=1)
+    with pytest.raises(UsageError, match=rf"{name} is not what manifest\.json says"):
+        send(folder)
+    assert hub.repos[REPO].log() == ["initial commit"] and not hub.storage
+
+
+def test_what_lay_there_only_while_it_was_uploaded_is_committed(hub, release, other):
+    """Somebody pushes the same release and takes it back, between our upload and our commit."""
+    send(other)
+    repo = hub.repos[REPO]
+    before = repo.at(MAIN).files
+    ours = {
+        name: File((release / name).read_bytes(), name[-3:] != ".md") for name in names_of(release)
+    }
+    ours["manifest.json"] = File((release / "manifest.json").read_bytes(), False)
+
+    def commit(title: str, files: dict[str, File]) -> None:
+        repo.branches[MAIN] = repo.add(repo.branches[MAIN], title, files).oid
+
+    hub.plant("preupload", lambda: commit("theirs", {**before, **ours}))
+    hub.plant("commit", lambda: commit("taken back", before))
+    assert send(release)["status"] == "pushed" and holds(repo, release)

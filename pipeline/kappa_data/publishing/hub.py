@@ -27,7 +27,7 @@ from kappa_data.publishing.hub_client import Head, Hub, quietly
 from kappa_data.publishing.hub_dry_run import foreseen
 from kappa_data.publishing.hub_errors import unsettled
 from kappa_data.publishing.options import Options
-from kappa_data.publishing.release import Release
+from kappa_data.publishing.release import Release, not_as_sealed
 
 TAG_DIGITS = 12
 REFS, PULL = "refs/", "refs/pr/"
@@ -127,13 +127,25 @@ class Publisher:
         """The files to commit, the large ones in the Hub's storage; once each in all rounds."""
         wanted = {(name, landed.parcels[name].sha256): name for name in landed.changes.sent}
         fresh = {
-            key: _addition(name, landed.parcels[name])
+            key: self._addition(name, landed.parcels[name])
             for key, name in wanted.items()
             if key not in self._additions
         }
         self._hub.upload(list(fresh.values()), self._options)
         self._additions |= fresh
+        for each in fresh.values():
+            # The client leaves out of a commit what lay there when it was uploaded. Our comparison
+            # is of the commit's own parent: what it names is sent.
+            each._remote_oid = None
         return [self._additions[key] for key in wanted]
+
+    def _addition(self, name: str, parcel: Parcel) -> CommitOperationAdd:
+        """UsageError where the file was changed since it was looked through."""
+        source = parcel.source
+        made = CommitOperationAdd(name, str(source) if isinstance(source, Path) else source)
+        if made.upload_info.sha256.hex() != parcel.sha256:
+            raise not_as_sealed(self._release, name)
+        return made
 
     def _recognised(self, landed: Landed) -> Landed:
         """Where nothing differs after a commit without an answer, that commit has landed."""
@@ -209,8 +221,3 @@ class Publisher:
         else:
             said = f"{hub.url} holds this release already ({tag}{', tagged now' * tagged})"
         return {**summary, "tag": tag, "said": said}
-
-
-def _addition(name: str, parcel: Parcel) -> CommitOperationAdd:
-    source = parcel.source
-    return CommitOperationAdd(name, str(source) if isinstance(source, Path) else source)

@@ -65,6 +65,15 @@ def read_release(folder: Path) -> Release:
     return Release(folder, manifest, sealed)
 
 
+def not_as_sealed(release: Release, name: str) -> UsageError:
+    """The error for a file that has other bytes than the manifest says, or is gone."""
+    return UsageError(
+        f"push: {release.folder / name} is not what {MANIFEST} says: it was changed or removed "
+        f"after the release was sealed; remove {release.folder.parent} and push again, which "
+        "builds it anew"
+    )
+
+
 def manifest_of(text: bytes) -> Manifest | None:
     """The manifest of a release of ours; None for any other text, or one with names that lead out.
 
