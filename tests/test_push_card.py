@@ -86,7 +86,7 @@ def test_yaml_is_not_written_anew():
 
 def test_an_older_card_without_the_comments_is_ours_by_its_hash():
     bare = b"---\nlicense: mit\n---\n\n# Ours of long ago\n"
-    older = Manifest({"README.md": File(len(bare), hashlib.sha256(bare).hexdigest())})
+    older = Manifest({"README.md": File(len(bare), hashlib.sha256(bare).hexdigest())}, {})
     assert merged(OURS, bare, older) == OURS
     assert b"long ago" in merged(OURS, bare, None)
 

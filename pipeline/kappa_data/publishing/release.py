@@ -28,7 +28,7 @@ class Manifest(Struct, frozen=True):
     """
 
     files: dict[str, File]
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any]
     grounding: dict[str, int] = {}
     teachers: dict[str, int] = {}
     models: dict[str, int] = {}
