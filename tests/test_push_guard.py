@@ -294,7 +294,7 @@ def test_the_hubs_token_and_netrc_are_live_secrets(tmp_path, monkeypatch):
     assert "the Hub's token" in told and "hubT0ken" not in told and "env -u" not in told
 
     def unreadable() -> str:
-        raise PermissionError(13, "Permission denied", "/root/token")
+        raise PermissionError(13, "Permission denied", "/home/token")
 
     monkeypatch.setattr("kappa_data.publishing.live_secrets._hub_token", unreadable)
     assert any("token" in line and "was not looked for" in line for line in check(release))
