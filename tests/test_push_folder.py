@@ -21,7 +21,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.export import export, target_of
 from kappa_data.progress import Quiet
-from kappa_data.publishing import store_place
+from kappa_data.publishing import local_place, store_place
 from kappa_data.publishing.folder import UNFINISHED, push_to_folder
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.push import is_repository
@@ -426,3 +426,20 @@ def test_the_address_of_a_hub_is_no_folder(target):
     """fsspec knows it, and would write there with one commit for each file."""
     with pytest.raises(UsageError, match="name a Hub repository as owner/name"):
         is_repository(target)
+
+
+def test_the_manifest_is_gone_from_the_disk_before_a_file_changes(
+    older, release, tmp_path, monkeypatch
+):
+    """After a power cut, renames that came later may be there without it."""
+    out, shard = tmp_path / "out", "conversations/train-00000.parquet"
+    push(older, out)
+    synced: list[tuple[Path, bool]] = []
+
+    def note(path: Path) -> None:
+        if not (out / MANIFEST).exists():
+            synced.append((path, (out / shard).read_bytes() == of(older)[shard]))
+
+    monkeypatch.setattr(local_place, "sync", note)
+    push(release, out)
+    assert synced[0] == (out, True) and (out / "conversations", False) in synced

@@ -130,8 +130,10 @@ def _netrc(environ: Mapping[str, str]) -> tuple[list[tuple[str, str]], str]:
 
 def _forms(value: str) -> tuple[str, ...]:
     """The value as it stands, and as JSON (once and twice), URLs and base64 would write it."""
-    found = {value, *(each for safe in ("", "/") for each in _percent(quote(value, safe=safe)))}
-    found |= {*_percent(quote_plus(value))}
+    # A variable may hold bytes that are no UTF-8: Python stands them in by surrogates.
+    found = {value, *_percent(quote_plus(value, errors="surrogateescape"))}
+    for safe in ("", "/"):
+        found |= {*_percent(quote(value, safe=safe, errors="surrogateescape"))}
     for ascii_only in (True, False):
         once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         found |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}

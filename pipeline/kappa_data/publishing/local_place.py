@@ -47,7 +47,12 @@ class LocalPlace:
         write_durably(path, data)
 
     def remove(self, name: str) -> None:
-        self._inside(name).unlink(missing_ok=True)
+        path = self._inside(name)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        sync(path.parent)  # gone before anything else changes, after a power cut too
 
     def prepare(self, name: str, source: Path) -> None:
         part = self._part(self._made(name))
