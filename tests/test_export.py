@@ -270,6 +270,16 @@ def test_a_file_and_a_link_out_of_the_folder(sealed, tmp_path):
     assert (elsewhere / "kept.txt").read_text() == "kept"
 
 
+def test_where_a_disk_is_mounted_is_one_line(sealed, tmp_path, monkeypatch):
+    """Such as a container's volume."""
+    out = tmp_path / "volume"
+    out.mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == out)
+    with pytest.raises(UsageError, match="name a folder in it"):
+        write("trl", sealed, out)
+    assert write("trl", sealed, out / "rows")["status"] == "exported"
+
+
 def _killed(what: str, at: int, source: Path, out: Path) -> None:
     """In a process of its own: exports, and dies at a record or at a renaming."""
     calls = 0

@@ -86,7 +86,7 @@ def test_yaml_is_not_written_anew():
 
 def test_an_older_card_without_the_comments_is_ours_by_its_hash():
     bare = b"---\nlicense: mit\n---\n\n# Ours of long ago\n"
-    older = Manifest({"README.md": File(len(bare), hashlib.sha256(bare).hexdigest())})
+    older = Manifest({"README.md": File(len(bare), hashlib.sha256(bare).hexdigest())}, {})
     assert merged(OURS, bare, older) == OURS
     assert b"long ago" in merged(OURS, bare, None)
 
@@ -96,3 +96,29 @@ def test_an_older_card_without_the_comments_is_ours_by_its_hash():
 )
 def test_what_nobody_can_read_is_replaced(found):
     assert merged(OURS, found, None).strip() == OURS.strip()
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "\"license\": mit\n'tags': [theirs]\nextra: no",
+        "license : mit\ntags : [theirs]\nextra: no",
+        "{license: mit, tags: [theirs], extra: no}",
+        "license: &mine no\ntags: [theirs]\nextra: *mine",
+        'tags: [theirs]\nnote: "one\n\nlicense: two"\nextra: no',
+        "license: mit\r\ntags: [theirs]\r\nextra: no\r",
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_metadata_in_any_form_of_yaml_is_joined(front, mark):
+    """Each key once: the Hub refuses a card with a key that stands twice."""
+    sent = merged(OURS, f"{mark}---\n{front}\n---\n# Theirs\n".encode(), None)
+    text = sent.decode().split("---\n", 2)[1]
+    keys = [key.value for key, _ in yaml.compose(text).value]
+    assert len(keys) == len(set(keys))
+    found = front_of(sent)
+    assert found["tags"] == ["persona", "sft", "theirs"] and found["extra"] is False
+    assert found["license"] == "apache-2.0" and "dataset_info" in found
+    assert sent.decode().rstrip().endswith("# Theirs")
+    assert "\ufeff" not in sent.decode()
+    assert merged(OURS, sent, None) == sent

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,12 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
+from kappa_data.export import export, target_of
 from kappa_data.progress import Quiet
-from kappa_data.publishing import store_place
+from kappa_data.publishing import local_place, store_place
 from kappa_data.publishing.folder import UNFINISHED, push_to_folder
 from kappa_data.publishing.options import Options
+from kappa_data.publishing.push import is_repository
 from kappa_data.publishing.release import Release
 from sealed import seal, talk
 
@@ -351,6 +354,8 @@ def test_a_file_is_no_folder(release, tmp_path):
 def test_urls_that_cannot_be_used_are_one_line(release, monkeypatch):
     with pytest.raises(UsageError, match="nowhere:// is no store that is known"):
         push(release, "nowhere://bucket/x")
+    with pytest.raises(UsageError, match=r"s3:// is no store that is known"):
+        push(release, "s3://[")
     with pytest.raises(UsageError, match="holds a password") as told:
         push(release, "ftp://me:hunter22@host/x")
     assert "hunter22" not in str(told.value)
@@ -368,6 +373,73 @@ def test_the_checksum_of_parts_is_the_one_of_s3(tmp_path, monkeypatch):
         data = os.urandom(size)
         (tmp_path / "file").write_bytes(data)
         sums = b"".join(hashlib.md5(data[at : at + 1000]).digest() for at in range(0, size, 1000))
-        assert store_place._checksums(tmp_path / "file") == {
+        sealed = hashlib.sha256(data).hexdigest()
+        assert store_place._checksums(tmp_path / "file", sealed) == {
             hashlib.md5(data).hexdigest(), f"{hashlib.md5(sums).hexdigest()}-{parts}",
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("etags", [True, False])
+def test_a_source_that_changes_while_it_is_sent_is_not_sealed(release, store, monkeypatch, etags):
+    """The store's checksum is of what it got; the release's is what it has to be."""
+    store.etags = etags
+    shard = release.folder / "packed/train-00000.parquet"
+    right, changed = shard.read_bytes(), shard.read_bytes()[:-1] + b"!"
+    put = store.put_file
+
+    def late(self: Any, source: str, *given: Any, **more: Any) -> None:
+        if source == str(shard):
+            shard.write_bytes(changed)
+        put(self, source, *given, **more)
+
+    monkeypatch.setattr(store, "put_file", late)
+    with pytest.raises(StageError, match=r"train-00000.parquet has other bytes"):
+        push(release)
+    assert MANIFEST not in held(store)
+    monkeypatch.setattr(store, "put_file", put)
+    shard.write_bytes(right)
+    assert push(release)["status"] == "pushed" and held(store) == of(release)
+
+
+def test_a_link_in_the_place_of_a_part_is_not_written_through(release, tmp_path):
+    out, precious = tmp_path / "out", tmp_path / "precious.txt"
+    out.mkdir()
+    precious.write_text("mine")
+    for name in (".README.md.part", ".kappa-data-push.json.part"):
+        (out / name).symlink_to(precious)
+    push(release, out)
+    assert precious.read_text() == "mine" and lying(out) == of(release)
+
+
+def test_an_export_is_no_older_release(release, tmp_path):
+    """Its manifest lists a README and files too: they would be removed as those of a release."""
+    out, rows = tmp_path / "out", shutil.copytree(release.folder / "packed", tmp_path / "rows")
+    made = export(target_of("trl"), rows, out, [], Quiet())
+    before = lying(out)
+    with pytest.raises(UsageError, match="other things"):
+        push(release, out)
+    assert made["status"] == "exported" and lying(out) == before
+
+
+@pytest.mark.parametrize("target", ["hf://datasets/a/b", "https://hub.example/datasets/a/b"])
+def test_the_address_of_a_hub_is_no_folder(target):
+    """fsspec knows it, and would write there with one commit for each file."""
+    with pytest.raises(UsageError, match="name a Hub repository as owner/name"):
+        is_repository(target)
+
+
+def test_the_manifest_is_gone_from_the_disk_before_a_file_changes(
+    older, release, tmp_path, monkeypatch
+):
+    """After a power cut, renames that came later may be there without it."""
+    out, shard = tmp_path / "out", "conversations/train-00000.parquet"
+    push(older, out)
+    synced: list[tuple[Path, bool]] = []
+
+    def note(path: Path) -> None:
+        if not (out / MANIFEST).exists():
+            synced.append((path, (out / shard).read_bytes() == of(older)[shard]))
+
+    monkeypatch.setattr(local_place, "sync", note)
+    push(release, out)
+    assert synced[0] == (out, True) and (out / "conversations", False) in synced

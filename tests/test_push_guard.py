@@ -276,6 +276,14 @@ def test_the_password_in_an_address_is_found_decoded_too(tmp_path, monkeypatch):
         assert "value of DATABASE_URL" in refusal(seal(tmp_path, [one]), allow_secrets=True)
 
 
+def test_a_secret_of_bytes_that_are_no_text_is_looked_for(tmp_path, monkeypatch):
+    raw = b"k3y-\xff\xfe-of-nobody"
+    release = seal(tmp_path, files={"images/a.png": b"\x89PNG\0" + raw})
+    check(release)
+    monkeypatch.setenv("SERVICE_TOKEN", os.fsdecode(raw))
+    assert "the value of SERVICE_TOKEN stands in images/a.png" in refusal(release)
+
+
 def test_the_hubs_token_and_netrc_are_live_secrets(tmp_path, monkeypatch):
     home = Path(os.environ["HOME"])
     home.mkdir()
@@ -292,6 +300,12 @@ def test_the_hubs_token_and_netrc_are_live_secrets(tmp_path, monkeypatch):
     monkeypatch.setattr("kappa_data.publishing.live_secrets._hub_token", lambda: "hubT0ken-77")
     told = refusal(release)
     assert "the Hub's token" in told and "hubT0ken" not in told and "env -u" not in told
+
+    def unreadable() -> str:
+        raise PermissionError(13, "Permission denied", "/home/token")
+
+    monkeypatch.setattr("kappa_data.publishing.live_secrets._hub_token", unreadable)
+    assert any("token" in line and "was not looked for" in line for line in check(release))
 
 
 def test_the_clients_own_token_is_found(tmp_path, monkeypatch):

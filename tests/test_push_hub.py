@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ from kappa_data.publishing.options import Options
 from kappa_data.publishing.push import push
 from kappa_data.publishing.release import CARD, read_release
 from strict_hub import DROP, LOSE, PAGE, StrictHub
-from strict_hub_repos import MAIN, File, Repo
-from strict_hub_steps import READ_TOKEN, SIGNATURE, TOKEN
+from strict_hub_repos import MAIN, File, Pull, Repo
+from strict_hub_steps import READ_TOKEN, SIGNATURE, TOKEN, step_of
 
 REPO = "someone/persona"
 FASTER = 100
@@ -565,3 +566,123 @@ def test_what_a_folder_has_not_is_refused(quick, release, tmp_path):
 def test_a_name_that_no_repository_can_have(hub, release):
     with pytest.raises(UsageError, match="no name for a repository"):
         push(release, "someone/a..b", Options(), Quiet())
+
+
+@pytest.mark.parametrize("name", ["README.md", "packed/train-00000.parquet"])
+def test_a_file_that_changes_after_the_look_does_not_leave(hub, release, tmp_path, name):
+    """What was looked through is what leaves: nothing of it is committed or stored."""
+    folder = Path(shutil.copytree(release, tmp_path / "release"))
+    hub.create(REPO)
+    hub.plant("info", lambda: (folder / name).write_bytes(b"came later") and None, skip=1)
+    with pytest.raises(UsageError, match=rf"{name} is not what manifest\.json says"):
+        send(folder)
+    assert hub.repos[REPO].log() == ["initial commit"] and not hub.storage
+
+
+def test_what_lay_there_only_while_it_was_uploaded_is_committed(hub, release, other):
+    """Somebody pushes the same release and takes it back, between our upload and our commit."""
+    send(other)
+    repo = hub.repos[REPO]
+    before = repo.at(MAIN).files
+    ours = {
+        name: File((release / name).read_bytes(), name[-3:] != ".md") for name in names_of(release)
+    }
+    ours["manifest.json"] = File((release / "manifest.json").read_bytes(), False)
+
+    def commit(title: str, files: dict[str, File]) -> None:
+        repo.branches[MAIN] = repo.add(repo.branches[MAIN], title, files).oid
+
+    hub.plant("preupload", lambda: commit("theirs", {**before, **ours}))
+    hub.plant("commit", lambda: commit("taken back", before))
+    assert send(release)["status"] == "pushed" and holds(repo, release)
+
+
+@pytest.mark.parametrize(
+    "step, answer",
+    [
+        ("create", {}),
+        ("info", []),
+        ("preupload", None),
+        ("batch", "x"),
+        ("yaml", None),
+        ("refs", {}),
+    ],
+)
+def test_an_answer_without_sense_is_asked_for_again(hub, release, monkeypatch, step, answer):
+    """Such as a proxy's: well-formed, and nothing that the client looks for."""
+    served = hub.answer
+    strange = [answer]
+
+    def odd(method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        given = served(method, target, headers, body)
+        named = step_of(method, target.partition("?")[0])[0]
+        return (200, strange.pop(), {}) if strange and named == step else given
+
+    monkeypatch.setattr(hub, "answer", odd)
+    hub.plant("commit", LOSE)
+    assert send(release)["status"] == "pushed" and not strange
+    repo = hub.repos[REPO]
+    assert holds(repo, release) and len(repo.log()) == 2
+
+
+def test_a_commit_whose_answer_has_no_sense_is_recognised(hub, release, monkeypatch):
+    served = hub.answer
+
+    def odd(method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        given = served(method, target, headers, body)
+        return (200, {"success": True}, {}) if "/commit/" in target else given
+
+    monkeypatch.setattr(hub, "answer", odd)
+    assert send(release)["status"] == "pushed"
+    assert holds(hub.repos[REPO], release) and len(hub.repos[REPO].log()) == 2
+
+
+def test_a_public_repository_that_was_made_meanwhile_gets_nothing_private(hub, release):
+    hub.plant("create", lambda: hub.create(REPO) and None)
+    with pytest.raises(UsageError, match="public"):
+        send(release, private=True)
+    assert hub.repos[REPO].log() == ["initial commit"] and not hub.storage
+
+
+def test_a_pull_request_that_brings_more_is_not_ours(hub, release):
+    """Anybody may open one with our files, and one more that load_dataset reads with them."""
+    hub.create(REPO)
+    repo = hub.repos[REPO]
+    send(release, create_pr=True)
+    ours = repo.pulls.pop()
+    files = {**repo.at(ours.head).files, "packed/train-00099.parquet": File(b"theirs", True)}
+    repo.pulls.append(Pull(ours.title, repo.add(repo.branches[MAIN], ours.title, files).oid))
+    done = send(release, create_pr=True)
+    assert done["status"] == "pushed" and done["url"].endswith("/discussions/2")
+    assert send(release, create_pr=True)["url"] == done["url"]
+
+
+def test_a_password_in_the_address_of_the_hub_is_not_shown(quick, release, monkeypatch):
+    point_at("http://me:hunter22@127.0.0.1:9", monkeypatch)
+    notes = Notes()
+    with pytest.raises(EnvironmentLacks, match=r"the Hub at http://127\.0\.0\.1:9 cannot") as told:
+        send(release, notes)
+    assert "hunter22" not in str(told.value) + "".join(notes.said)
+    assert "hunter22" not in str(send(release, dry_run=True))
+
+
+def test_a_token_that_cannot_be_read_is_one_line(hub, release, monkeypatch, tmp_path):
+    (tmp_path / "token").mkdir()
+    monkeypatch.delenv("HF_TOKEN")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    for dry_run in (True, False):
+        with pytest.raises(EnvironmentLacks, match=r"token cannot be read.*HF_HOME"):
+            send(release, dry_run=dry_run)
+
+
+def test_a_date_to_wait_for_is_by_the_clock_of_the_hub(hub, release, monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    theirs = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
+    until = theirs + timedelta(seconds=55)
+    monkeypatch.setattr(
+        BaseHTTPRequestHandler, "date_time_string", lambda *_: format_datetime(theirs, usegmt=True)
+    )
+    hub.plant("commit", 429, Retry_After=format_datetime(until, usegmt=True))
+    assert send(release)["status"] == "pushed"
+    assert [each for each in slept if each > 10] == [55.5]

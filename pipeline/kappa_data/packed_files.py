@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -20,6 +22,7 @@ PACKED = "packed"
 # Under a dataset's folder, under a release, under its dataset folder; else the folder itself.
 PLACES = (f"release/current/{PACKED}", f"dataset/{PACKED}", PACKED, ".")
 NAME = re.compile(r"(train|validation|test)-(\d{5})\.parquet")
+DIGITS = 16
 AGAIN = "get the folder anew, or build it again"
 
 
@@ -67,6 +70,22 @@ def packed_folder(path: Path) -> Path:
         f"{path}: no packed rows here (train-00000.parquet, ...); give a dataset's folder with a "
         "release in it (`kappa-data release` makes one), a release, or its folder `packed`"
     )
+
+
+def digest_of_rows(shards: Shards) -> str:
+    """A digest of the rows that changes with them, without reading them: of the files' footers.
+
+    A footer has the size of every column of every row group, and the bounds of its values. Copies
+    have the same one, wherever they lie.
+    """
+    whole = hashlib.sha256()
+    for shard in shards:
+        with shard.path.open("rb") as file:
+            file.seek(-8, os.SEEK_END)  # the footer's length, and `PAR1`
+            length = int.from_bytes(file.read(4), "little")
+            file.seek(-8 - length, os.SEEK_END)
+            whole.update(file.read(length))
+    return whole.hexdigest()[:DIGITS]
 
 
 def read_manifest(file: Path) -> dict[str, Any] | None:

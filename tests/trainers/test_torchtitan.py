@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -379,6 +380,30 @@ def test_a_state_of_another_stream_is_refused(tmp_path, change):
         other.load_state_dict(state)
 
 
+def test_a_checkpoint_of_other_rows_is_refused_however_many_there_are(tmp_path):
+    """As after another push to the same repository, whose rows are padded to as many."""
+    made_rows(tmp_path / "rows", 8)
+    first = loader(tmp_path / "rows")
+    next(iter(first))
+    shutil.copytree(tmp_path / "rows", tmp_path / "copy")
+    loader(tmp_path / "copy").load_state_dict(first.state_dict())
+    file = tmp_path / "copy" / "train-00000.parquet"
+    rows = pq.read_table(file)
+    pq.write_table(rows.take([0] * 8), file)
+    again = loader(tmp_path / "copy")
+    again.load_state_dict(first.state_dict())
+    with pytest.raises(UsageError, match="was made with digest"):
+        next(iter(again))
+
+
+@pytest.mark.parametrize(("rank", "world"), [(0, 1), (0, 4), (3, 4)])
+def test_a_checkpoint_of_other_ranks_is_refused(tmp_path, rank, world):
+    made_rows(tmp_path / "rows", 8)
+    state = loader(tmp_path / "rows", dp_world_size=2).state_dict()
+    with pytest.raises(UsageError, match=f"data-parallel ranks 2, not {world}"):
+        loader(tmp_path / "rows", dp_rank=rank, dp_world_size=world).load_state_dict(state)
+
+
 # --- recipe ------------------------------------------------------------------------------------
 
 
@@ -391,7 +416,7 @@ def test_the_steps_are_those_of_the_original_run():
     )  # fmt: skip
 
 
-def test_the_steps_are_planned_from_the_rows(tmp_path):
+def test_the_steps_are_planned_from_the_rows(tmp_path, monkeypatch):
     made_rows(tmp_path / "rows", 11)
     config = gpt_oss_20b()
     config.dataloader.dataset_path = str(tmp_path / "rows")
@@ -401,6 +426,11 @@ def test_the_steps_are_planned_from_the_rows(tmp_path):
     assert (done.dataloader.global_batch, done.dataloader.vocab_size) == (4, VOCABULARY)
     config.training.steps = 2
     assert planned(config).training.steps == 2
+    config.training.steps, config.training.global_batch_size = 0, -1
+    config.training.local_batch_size = 2
+    monkeypatch.setenv("WORLD_SIZE", "12")  # 4 of them share a row
+    assert planned(config).training.steps == 6
+    assert planned(config).dataloader.global_batch == 6
     config.dataloader.dataset_path = None
     with pytest.raises(UsageError, match=r"--dataloader\.dataset_path"):
         planned(config)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 
 import yaml
 
@@ -37,17 +38,17 @@ def merged(sealed: bytes, found: bytes | None, older: Manifest | None) -> bytes:
     if found is None or not found.strip() or found == sealed:
         return sealed
     try:
-        text = found.decode()
+        text = found.decode("utf-8-sig")  # some editors put a mark before the first character
     except UnicodeDecodeError:
         return sealed  # no text that anybody could read
     if BEGIN not in text and _untouched(found, older):
         return sealed
-    (front, body), (their_front, their_body) = _split(sealed.decode()), _split(text)
+    (ours, body), (theirs, their_body) = _split(sealed.decode()), _split(text)
     if BEGIN not in body:
         body = f"{BEGIN} -->\n{body.strip()}\n{END}"
     above, between, below = _parts(their_body)
-    blocks = _joined(_blocks(front), _blocks(their_front))
-    if blocks == _blocks(their_front) and between == body.strip():
+    blocks = _joined(ours, theirs)
+    if blocks == theirs and between == body.strip():
         return found
     whole = "\n\n".join(part for part in (above, body.strip(), below) if part)
     return "\n".join(["---", *blocks.values(), "---", "", whole, ""]).encode()
@@ -58,16 +59,16 @@ def _untouched(found: bytes, older: Manifest | None) -> bool:
     return known is not None and hashlib.sha256(found).hexdigest() == known.sha256
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Metadata and text of a card; no metadata where they are no YAML mapping."""
+def _split(text: str) -> tuple[dict[str, str], str]:
+    """Metadata, as `_blocks`, and text of a card; no metadata where they are no YAML mapping."""
     match = FRONT.match(text)
     if match is None:
-        return "", text
+        return {}, text
     try:
-        valid = isinstance(yaml.safe_load(match[1]), dict)
+        front = yaml.safe_load(match[1])
     except yaml.YAMLError:
-        valid = False
-    return match[1] if valid else "", text[match.end() :]
+        front = None
+    return _blocks(match[1], front) if isinstance(front, dict) else {}, text[match.end() :]
 
 
 def _parts(body: str) -> tuple[str, str, str]:
@@ -79,20 +80,34 @@ def _parts(body: str) -> tuple[str, str, str]:
     return "", "", body.strip()
 
 
-def _blocks(front: str) -> dict[str, str]:
+def _blocks(text: str, front: Mapping[object, object]) -> dict[str, str]:
     """The metadata's top keys, each with the lines that belong to it, as they are written.
 
-    Read and written again, YAML would change what others wrote: `language: no` becomes false.
+    Read and written again, YAML would change what others wrote: `language: no` becomes false. Only
+    a key whose lines do not say by themselves what the whole says of it is written anew: in quotes
+    or braces, over lines that look like keys, with a reference to another.
     """
     found: dict[str, str] = {}
     key = ""
-    for line in front.split("\n"):
+    for line in text.split("\n"):
         if match := KEY.match(line):
             key = match[1]
             found[key] = line
         elif key:
             found[key] += f"\n{line}"
-    return found
+    return {
+        str(name): lines
+        if (lines := found.get(str(name), "")) and _says(lines, {name: value})
+        else yaml.safe_dump({name: value}, allow_unicode=True).rstrip("\n")
+        for name, value in front.items()
+    }
+
+
+def _says(lines: str, meant: Mapping[object, object]) -> bool:
+    try:
+        return bool(yaml.safe_load(lines) == meant)
+    except yaml.YAMLError:
+        return False
 
 
 def _joined(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data.publishing.card import merged
-from kappa_data.publishing.release import CARD, Release, manifest_of
+from kappa_data.publishing.release import CARD, Release, manifest_of, not_as_sealed
 from kappa_data.store import MANIFEST
 
 VIEWS = ("conversations/", "packed/")
@@ -102,7 +102,8 @@ def parcels_of(
     """Everything to send, by name, where `card` and `manifest` lie there now (None: none).
 
     Where others wrote into the card, both the card and the manifest that names its hash are made
-    for this push, so that whoever downloads the dataset can verify all of it.
+    for this push, so that whoever downloads the dataset can verify all of it. UsageError where the
+    release's own card is not as it was sealed.
     """
     found = {
         name: Parcel(release.folder / name, each.bytes, each.sha256)
@@ -110,6 +111,9 @@ def parcels_of(
     }
     older = manifest_of(manifest) if manifest is not None else None
     ours = (release.folder / CARD).read_bytes()
+    if _parcel(ours).sha256 != release.files[CARD].sha256:
+        raise not_as_sealed(release, CARD)
+    found[CARD] = _parcel(ours)
     written = merged(ours, card, older)
     sealed = release.sealed
     if written != ours:

@@ -8,10 +8,9 @@ from kappa_data.publishing import sent
 from kappa_data.publishing.live_secrets import live_secrets
 from kappa_data.publishing.look import look_through
 from kappa_data.publishing.options import Options
-from kappa_data.publishing.release import Release
+from kappa_data.publishing.release import Release, not_as_sealed
 from kappa_data.publishing.terms import check_terms
 from kappa_data.resources import sha256_of
-from kappa_data.store import MANIFEST
 
 
 def check(release: Release, options: Options, progress: Progress) -> None:
@@ -38,11 +37,7 @@ def _check_sealed(release: Release) -> None:
     for name, each in release.files.items():
         path = release.folder / name
         if not path.is_file() or sha256_of(path) != each.sha256:
-            raise UsageError(
-                f"push: {path} is not what {MANIFEST} says: it was changed or removed after the "
-                f"release was sealed; remove {release.folder.parent} and push again, which builds "
-                "it anew"
-            )
+            raise not_as_sealed(release, name)
 
 
 def _check_allowed(release: Release, options: Options) -> None:

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
 from msgspec import Struct, structs
 
 from kappa_data.errors import EnvironmentLacks, StageError, UsageError
+from kappa_data.printable import one_line
 from kappa_data.progress import Progress
 from kappa_data.publishing.changes import Changes, Parcel, compare, in_words, parcels_of
 from kappa_data.publishing.hub_client import Head, Hub, quietly
 from kappa_data.publishing.hub_dry_run import foreseen
-from kappa_data.publishing.hub_errors import unsettled
+from kappa_data.publishing.hub_errors import FAILURES, unsettled
 from kappa_data.publishing.options import Options
-from kappa_data.publishing.release import Release
+from kappa_data.publishing.release import Release, not_as_sealed
 
 TAG_DIGITS = 12
 REFS, PULL = "refs/", "refs/pr/"
@@ -56,9 +58,16 @@ def push_to_hub(
     then nobody sees half of it, and the same command goes on.
     """
     with quietly(progress):
+        try:
+            token = get_token()
+        except FAILURES as error:  # a file that nobody may read, a folder in its place
+            raise EnvironmentLacks(
+                f"push: the Hub's token cannot be read ({one_line(str(error))}); see HF_HOME, or "
+                "set HF_TOKEN"
+            ) from error
         if options.dry_run:
             return foreseen(release, repo_id, options, progress)
-        if get_token() is None:
+        if token is None:
             raise EnvironmentLacks(
                 "push: no Hub token; log in with `hf auth login` or set HF_TOKEN (write access)"
             )
@@ -95,7 +104,9 @@ class Publisher:
         private = self._hub.private()
         if private is None:
             self._hub.create(self._options.private)
-        elif self._options.private and not private:
+            # Somebody may have made it meanwhile: to the client that is as good.
+            private = self._hub.private() if self._options.private else None
+        if self._options.private and private is False:
             raise UsageError(
                 f"push: {self._hub.repo_id} is there and public; make it private in its settings "
                 "on the Hub, or leave --private away"
@@ -107,7 +118,7 @@ class Publisher:
         landed = self._compared(head)
         if not landed.changes:
             return self._recognised(landed)
-        if self._options.create_pr and (found := self._pull_request()):
+        if self._options.create_pr and (found := self._pull_request(landed.changes.kept)):
             return self._recognised(found)
         additions = self._uploaded(landed)
         for name in landed.changes.astray:
@@ -127,13 +138,25 @@ class Publisher:
         """The files to commit, the large ones in the Hub's storage; once each in all rounds."""
         wanted = {(name, landed.parcels[name].sha256): name for name in landed.changes.sent}
         fresh = {
-            key: _addition(name, landed.parcels[name])
+            key: self._addition(name, landed.parcels[name])
             for key, name in wanted.items()
             if key not in self._additions
         }
         self._hub.upload(list(fresh.values()), self._options)
         self._additions |= fresh
+        for each in fresh.values():
+            # The client leaves out of a commit what lay there when it was uploaded. Our comparison
+            # is of the commit's own parent: what it names is sent.
+            each._remote_oid = None
         return [self._additions[key] for key in wanted]
+
+    def _addition(self, name: str, parcel: Parcel) -> CommitOperationAdd:
+        """UsageError where the file was changed since it was looked through."""
+        source = parcel.source
+        made = CommitOperationAdd(name, str(source) if isinstance(source, Path) else source)
+        if made.upload_info.sha256.hex() != parcel.sha256:
+            raise not_as_sealed(self._release, name)
+        return made
 
     def _recognised(self, landed: Landed) -> Landed:
         """Where nothing differs after a commit without an answer, that commit has landed."""
@@ -165,11 +188,17 @@ class Publisher:
         changes = compare(parcels, head.files, head.manifest)
         return Landed(head.commit, parcels, changes, False, pull)
 
-    def _pull_request(self) -> Landed | None:
-        """The open pull request that holds this release: a second one is never opened."""
+    def _pull_request(self, kept: Collection[str]) -> Landed | None:
+        """The open pull request that holds this release: a second one is never opened.
+
+        One that brings more than that, files beside those that the branch has, is not ours.
+        """
         for number in self._hub.pull_requests():
             head = self._hub.head(f"{PULL}{number}")
-            if head is not None and not (landed := self._compared(head, number)).changes:
+            if head is None:
+                continue
+            landed = self._compared(head, number)
+            if not landed.changes and set(landed.changes.kept) <= set(kept):
                 return landed
         return None
 
@@ -209,8 +238,3 @@ class Publisher:
         else:
             said = f"{hub.url} holds this release already ({tag}{', tagged now' * tagged})"
         return {**summary, "tag": tag, "said": said}
-
-
-def _addition(name: str, parcel: Parcel) -> CommitOperationAdd:
-    source = parcel.source
-    return CommitOperationAdd(name, str(source) if isinstance(source, Path) else source)

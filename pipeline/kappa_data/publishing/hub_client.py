@@ -37,6 +37,7 @@ from kappa_data.publishing.changes import Blob, size_in_words
 from kappa_data.publishing.hub_errors import (
     FAILURES,
     TRIES,
+    NoSense,
     asked_address,
     patiently,
     shown,
@@ -79,7 +80,7 @@ class Hub:
     @property
     def url(self) -> str:
         """Where people look at the dataset."""
-        return f"{self._api.endpoint}/datasets/{self.repo_id}"
+        return shown(f"{self._api.endpoint}/datasets/{self.repo_id}")
 
     def private(self) -> bool | None:
         """Whether the repository is private; None where there is none that the token may see."""
@@ -277,11 +278,16 @@ class Hub:
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """Gives the client in use, which everybody in this process shares, our patience meanwhile."""
+    """Gives the client in use, which everybody in this process shares, our patience meanwhile.
+
+    NoSense where it does not find in an answer what it looks for.
+    """
     session = get_session()
     before, session.timeout = session.timeout, SILENCE_SECONDS
     try:
         yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise NoSense(repr(error)) from error
     finally:
         session.timeout = before
 

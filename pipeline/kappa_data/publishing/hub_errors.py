@@ -32,6 +32,11 @@ HTTP_ERROR: type[Exception] = HfHubHTTPError.__bases__[0]
 FAILURES = (HTTP_ERROR, OSError, ValueError, RuntimeError)
 """what a call of the client raises: a refusal, a lost connection, an answer without sense"""
 
+
+class NoSense(ValueError):
+    """An answer of the Hub that lacks what the client looks for in it."""
+
+
 TRIES = 7
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 20.0
 LONGEST_ASKED = 300.0
@@ -39,6 +44,7 @@ LONGEST_ASKED = 300.0
 MOVED = frozenset({409, 412})
 """statuses of a commit whose parent is not the head any more: read again, then try again"""
 QUERY = re.compile(r"\?[^\s'\"]+")
+USER = re.compile(r"(?<=://)[^/\s@'\"]+@")
 RESET = re.compile(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d+)")
 
 
@@ -61,8 +67,9 @@ def transient(error: BaseException) -> bool:
         return False
     if status is not None:
         return status in (408, 425, 429) or status >= 500
-    # An answer that is cut off, or a gateway's page in place of JSON, is no answer.
-    return isinstance(root, (HTTP_ERROR, json.JSONDecodeError, ConnectionError, TimeoutError))
+    # An answer that is cut off, or a gateway's page or JSON in place of the Hub's, is no answer.
+    lost = (HTTP_ERROR, json.JSONDecodeError, NoSense, ConnectionError, TimeoutError)
+    return isinstance(root, lost)
 
 
 def unsettled(error: BaseException) -> bool:
@@ -114,19 +121,25 @@ def asked_pause(error: BaseException | None) -> float | None:
         return None
     headers = root.response.headers
     after = headers.get("retry-after", "").strip()
-    if after.isdigit():
+    if after.isascii() and after.isdigit():
         return float(after)
     if after:
-        try:
-            until = parsedate_to_datetime(after)
-        except ValueError:
+        if (until := _date(after)) is None:
             return None
-        if until.tzinfo is None:
-            until = until.replace(tzinfo=UTC)
-        return max((until - datetime.now(UTC)).total_seconds(), 0.0)
+        now = _date(headers.get("date", "")) or datetime.now(UTC)  # its clock, not ours
+        return max((until - now).total_seconds(), 0.0)
     if root.response.status_code == 429 and (reset := RESET.search(headers.get("ratelimit", ""))):
         return float(reset[1])
     return None
+
+
+def _date(text: str) -> datetime | None:
+    """The date of a header; None where it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _pause(state: RetryCallState) -> float:
@@ -146,6 +159,8 @@ def words(error: BaseException | None) -> str:
         return shown(f"the Hub answered {root.response.status_code}{said}")
     if isinstance(root, json.JSONDecodeError):
         return "the Hub answered something that is no JSON"
+    if isinstance(root, NoSense):
+        return "the Hub answered JSON that is no answer"
     if isinstance(root, HTTP_ERROR) and "Timeout" in type(root).__name__:
         return "the Hub gave no answer in time"
     return shown(str(root) or type(root).__name__)
@@ -157,7 +172,7 @@ def shown(text: str) -> str:
 
     token = get_token()
     hidden = text.replace(token, "[token]") if token else text
-    return one_line(QUERY.sub("", hidden))
+    return one_line(USER.sub("", QUERY.sub("", hidden)))
 
 
 def told(error: BaseException, repo_id: str, endpoint: str) -> KappaError:
@@ -184,8 +199,8 @@ def told(error: BaseException, repo_id: str, endpoint: str) -> KappaError:
         )
     if status is None and isinstance(root, (HTTP_ERROR, ConnectionError, TimeoutError)):
         return EnvironmentLacks(
-            f"push: the Hub at {endpoint} cannot be reached: {words(root)}; check the network and "
-            "run the same command: what is stored already is not sent again"
+            f"push: the Hub at {shown(endpoint)} cannot be reached: {words(root)}; check the "
+            "network and run the same command: what is stored already is not sent again"
         )
     later = ""
     if (asked := asked_pause(error)) and asked > LONGEST_ASKED:

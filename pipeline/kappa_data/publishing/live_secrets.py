@@ -16,6 +16,8 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from msgspec import Struct
 
+from kappa_data.printable import one_line
+
 FEWEST = 8
 """characters of a value: a shorter one stands in any text by chance"""
 FEWEST_DIGITS, FEWEST_LETTERS, FEWEST_SIGNS = 12, 24, 5
@@ -55,14 +57,18 @@ def live_secrets(
     for name, value in sorted(environ.items()):
         for secret in _of_variable(name, value, sure=name in set(keys)):
             found.setdefault(secret, (name, name))
-    if (token := _hub_token()) and _is_secret(token):
-        found.setdefault(token, (HUB, ""))
-    passwords, unread = _netrc(environ)
+    unread = []
+    try:
+        if (token := _hub_token()) and _is_secret(token):
+            found.setdefault(token, (HUB, ""))
+    except (OSError, UnicodeDecodeError) as error:
+        unread.append(f"{HUB} cannot be read ({one_line(str(error))}): it was not looked for")
+    passwords, why = _netrc(environ)
     for host, password in passwords:
         if _is_secret(password):
             found.setdefault(password, (f"the password for {host} in .netrc", ""))
     lives = tuple(Live(*where, _forms(value)) for value, where in found.items())
-    return lives, unread
+    return lives, "; ".join(filter(None, [*unread, why]))
 
 
 def _of_variable(name: str, value: str, *, sure: bool) -> Iterator[str]:
@@ -124,8 +130,10 @@ def _netrc(environ: Mapping[str, str]) -> tuple[list[tuple[str, str]], str]:
 
 def _forms(value: str) -> tuple[str, ...]:
     """The value as it stands, and as JSON (once and twice), URLs and base64 would write it."""
-    found = {value, *(each for safe in ("", "/") for each in _percent(quote(value, safe=safe)))}
-    found |= {*_percent(quote_plus(value))}
+    # A variable may hold bytes that are no UTF-8: Python stands them in by surrogates.
+    found = {value, *_percent(quote_plus(value, errors="surrogateescape"))}
+    for safe in ("", "/"):
+        found |= {*_percent(quote(value, safe=safe, errors="surrogateescape"))}
     for ascii_only in (True, False):
         once = json.dumps(value, ensure_ascii=ascii_only)[1:-1]
         found |= {once, json.dumps(once, ensure_ascii=ascii_only)[1:-1]}

@@ -42,13 +42,21 @@ class LocalPlace:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        write_durably(self._made(name), data)
+        path = self._made(name)
+        path.with_name(path.name + PART).unlink(missing_ok=True)  # a link there leads elsewhere
+        write_durably(path, data)
 
     def remove(self, name: str) -> None:
-        self._inside(name).unlink(missing_ok=True)
+        path = self._inside(name)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        sync(path.parent)  # gone before anything else changes, after a power cut too
 
     def prepare(self, name: str, source: Path) -> None:
         part = self._part(self._made(name))
+        part.unlink(missing_ok=True)  # a link there leads elsewhere
         shutil.copyfile(source, part)
         sync(part)
 

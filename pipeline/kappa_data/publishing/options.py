@@ -9,7 +9,7 @@ class Options(Struct, frozen=True, kw_only=True):
     """The flags of push; what nobody said stays at its default."""
 
     private: bool = False
-    """a repository that is made now is private; one that is there stays as it is"""
+    """a repository that is made now is private; one that is there and public is refused"""
     dry_run: bool = False
     revision: str = "main"
     """the branch that gets the commit; made where it is lacking"""

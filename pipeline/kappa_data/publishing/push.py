@@ -13,6 +13,8 @@ from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import read_release
 from kappa_data.trainers.source import REPO_ID
 
+ADDRESSES = ("hf", "http", "https")
+
 
 def push(folder: Path, target: str, options: Options, progress: Progress) -> dict[str, Any]:
     """Sends the release in `folder` to `target`; a summary with what was said to the user.
@@ -47,7 +49,16 @@ def _of_hubs(options: Options) -> list[str]:
 
 
 def is_repository(target: str) -> bool:
-    """owner/name is a Hub repository; ./name, /name, a URL, or a folder that exists is a folder."""
+    """owner/name is a Hub repository; ./name, /name, a URL, or a folder that exists is a folder.
+
+    UsageError for anything else, and for a Hub's own address: fsspec would write there file by
+    file, each in a commit of its own.
+    """
+    scheme, _, rest = target.partition("://")
+    if rest and scheme.rpartition("::")[2] in ADDRESSES:
+        raise UsageError(
+            f"push: {scheme}:// is no place to write to; name a Hub repository as owner/name"
+        )
     if "://" in target or Path(target).is_dir() or target.startswith(("./", "../", "/", "~")):
         return False
     if REPO_ID.fullmatch(target):

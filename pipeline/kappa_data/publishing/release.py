@@ -28,7 +28,7 @@ class Manifest(Struct, frozen=True):
     """
 
     files: dict[str, File]
-    figures: dict[str, Any] = {}
+    figures: dict[str, Any]
     grounding: dict[str, int] = {}
     teachers: dict[str, int] = {}
     models: dict[str, int] = {}
@@ -63,6 +63,15 @@ def read_release(folder: Path) -> Release:
     if manifest is None:
         raise UsageError(f"push: {folder / MANIFEST} is no manifest of a release; build it again")
     return Release(folder, manifest, sealed)
+
+
+def not_as_sealed(release: Release, name: str) -> UsageError:
+    """The error for a file that has other bytes than the manifest says, or is gone."""
+    return UsageError(
+        f"push: {release.folder / name} is not what {MANIFEST} says: it was changed or removed "
+        f"after the release was sealed; remove {release.folder.parent} and push again, which "
+        "builds it anew"
+    )
 
 
 def manifest_of(text: bytes) -> Manifest | None:

@@ -66,16 +66,18 @@ class StorePlace:
         self._driver, self._keys = DRIVERS.get(
             ALIASES.get(scheme, scheme), (f"the driver of {scheme}", "its credentials")
         )
-        if urlsplit(url).password is not None:
-            raise UsageError(f"push: {scheme}://... holds a password; {self._keys} say who you are")
         try:
+            if urlsplit(url).password is not None:
+                raise UsageError(
+                    f"push: {scheme}://... holds a password; {self._keys} say who you are"
+                )
             self._fs, root = self._tried(lambda: url_to_fs(url))
         except ImportError as error:
             raise EnvironmentLacks(
                 f"push: {scheme}:// needs {self._driver}, which is not installed; "
                 f"pip install {self._driver.split()[-1]}"
             ) from error
-        except ValueError as error:
+        except (ValueError, TypeError) as error:  # of an address, or of one that wants more
             known = ", ".join(f"{each}://" for each in ("s3", "gs", "az", "file"))
             raise UsageError(
                 f"push: {scheme}:// is no store that is known ({error}); write {known}..."
@@ -114,7 +116,7 @@ class StorePlace:
                 found[name] = "is not there"
             elif int(listed[name]["size"] or 0) != sealed.bytes:
                 found[name] = "has another size"
-            elif _checksum(listed[name]) in _checksums(source):
+            elif _checksum(listed[name]) in _checksums(source, sealed.sha256):
                 continue
             elif self._tried(partial(self._sha256, name)) != sealed.sha256:
                 found[name] = "has other bytes"
@@ -227,18 +229,22 @@ def _checksum(info: dict[str, Any]) -> str:
         return ""
 
 
-def _checksums(source: Path) -> set[str]:
-    """What a store that keeps MD5 sums may say of this file."""
-    whole = hashlib.md5(usedforsecurity=False)
+def _checksums(source: Path, sealed: str) -> set[str]:
+    """What a store that keeps MD5 sums may say of this file; nothing where its sha256 is not
+    `sealed`: then it was changed, and its sums prove nothing."""
+    whole, proof = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     parts, left = [hashlib.md5(usedforsecurity=False)], PART
     with source.open("rb") as file:
         while data := file.read(min(CHUNK, left)):
             whole.update(data)
+            proof.update(data)
             parts[-1].update(data)
             left -= len(data)
             if not left:
                 parts.append(hashlib.md5(usedforsecurity=False))
                 left = PART
+    if proof.hexdigest() != sealed:
+        return set()
     if left == PART and len(parts) > 1:
         parts.pop()  # nothing was left for it
     joined = hashlib.md5(b"".join(each.digest() for each in parts), usedforsecurity=False)

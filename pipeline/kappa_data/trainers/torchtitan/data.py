@@ -26,6 +26,10 @@ from kappa_data.trainers.rows import IGNORED
 from kappa_data.trainers.source import open_split
 
 Example = tuple[dict[str, torch.Tensor], torch.Tensor]
+OTHERS = (
+    "the checkpoint was made with {0} {1}, not {2}; set it as it was, or start from the weights "
+    "alone (--checkpoint.exclude_from_loading dataloader)"
+)
 
 
 class PackedRows(IterableDataset[Example], Stateful):
@@ -66,6 +70,7 @@ class PackedRows(IterableDataset[Example], Stateful):
         self._taken = 0  # rows that this copy of the dataset (the rank's, or a worker's) gave out
         self._same = {
             "rows": len(split),
+            "digest": split.digest(),  # another push may have as many
             "seed": seed,
             "global_batch": global_batch,
             "dp_world_size": dp_world_size,
@@ -102,11 +107,7 @@ class PackedRows(IterableDataset[Example], Stateful):
         here = self.state_dict()
         for name in ("workers", *self._same):
             if state.get(name) != here[name]:
-                raise UsageError(
-                    f"the checkpoint was made with {name} {state.get(name)}, not {here[name]}; "
-                    "set it as it was, or start from the weights alone "
-                    "(--checkpoint.exclude_from_loading dataloader)"
-                )
+                raise UsageError(OTHERS.format(name, state.get(name), here[name]))
         self._taken = int(state["taken"])
 
     def _example(self, place: int) -> Example:
@@ -202,3 +203,13 @@ class PackedLoader(ParallelAwareDataloader):
             snapshot_every_n_steps=snapshot_every_n_steps,
             batch_size=local_batch_size,
         )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on after the rows of a checkpoint; UsageError where it is of other ranks.
+
+        torchtitan asserts that of ranks that were there, and lets a further one begin anew.
+        """
+        world = state_dict.get("world_size", self.dp_world_size)
+        if world != self.dp_world_size:
+            raise UsageError(OTHERS.format("data-parallel ranks", world, self.dp_world_size))
+        super().load_state_dict(state_dict)

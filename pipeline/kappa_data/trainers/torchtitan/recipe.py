@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,20 @@ def steps_of(rows: int, epochs: int, global_batch: int) -> int:
     return math.ceil(rows * epochs / global_batch)
 
 
+def global_batch_of(config: Trainer.Config) -> int:
+    """Rows of a step. Where none is set, torchtitan takes one batch of each data-parallel rank."""
+    training, parallel = config.training, config.parallelism
+    if training.global_batch_size > 0:
+        return int(training.global_batch_size)
+    others = int(
+        parallel.tensor_parallel_degree
+        * parallel.pipeline_parallel_degree
+        * parallel.context_parallel_degree
+    )
+    ranks = int(os.environ.get("WORLD_SIZE", "1")) // others
+    return int(training.local_batch_size) * max(ranks, 1)
+
+
 def planned(config: Trainer.Config) -> Trainer.Config:
     """The config with its steps, its batches and its vocabulary taken from rows and model.
 
@@ -44,7 +59,7 @@ def planned(config: Trainer.Config) -> Trainer.Config:
     if not isinstance(loader, PackedLoader.Config) or not loader.dataset_path:
         raise UsageError("say which rows: --dataloader.dataset_path FOLDER, or owner/name")
     training = config.training
-    batch = max(training.global_batch_size, 1)
+    batch = global_batch_of(config)
     vocab_size = None if config.model_spec is None else config.model_spec.model.vocab_size
     loader = dataclasses.replace(loader, global_batch=batch, vocab_size=vocab_size)
     if not training.steps:
