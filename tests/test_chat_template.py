@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,14 @@ from kappa_data.show import show_tokens
 from kappa_data.stage import Context, Outcome, Stage, build
 from kappa_data.store import Sealed
 
-transformers = pytest.importorskip("transformers")
-import tokenizers  # noqa: E402
-from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers  # noqa: E402
+# Not loaded here: only one process of a run has this file.
+if find_spec("transformers") is None:
+    pytest.skip("transformers is not installed", allow_module_level=True)
+import tokenizers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from kappa_data.formats.chat_template import ChatTemplate, chat_template  # noqa: E402
-from kappa_data.formats.samples import choices, samples  # noqa: E402
+from kappa_data.formats.chat_template import ChatTemplate, chat_template
+from kappa_data.formats.samples import choices, samples
 
 DATE = "2026-03-04"
 SOURCES = [Path(kappa_data.__file__).parent / name for name in ("config.py", "records.py")]
@@ -282,6 +285,8 @@ def reference(made: ChatTemplate) -> Any:
 
 @cache
 def loaded(folder: str) -> Any:
+    import transformers
+
     return transformers.AutoTokenizer.from_pretrained(folder)
 
 

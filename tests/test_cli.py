@@ -411,15 +411,15 @@ def test_a_held_dataset_names_the_process(tmp_path):
 
 DISK = """
 dd if=/dev/zero of=/small/ballast bs=1k count=4000 status=none
-cd /small && $PY -m kappa_data run {arguments} --data-dir /small/data; echo "first $?"
+cd /small && $PY -m kappa_data pack {arguments} --data-dir /small/data; echo "first $?"
 rm /small/ballast
-$PY -m kappa_data run {arguments} --data-dir /small/data --json; echo "second $?"
+$PY -m kappa_data pack {arguments} --data-dir /small/data --json; echo "second $?"
 """
 
 
 def test_a_full_disk_stops_and_goes_on(tmp_path):
     """A disk of 4 MB in a mount namespace of its own; the tasks need no tools."""
-    arguments = "--families identity,maths --tasks 12 --personas none --seq-len 2048"
+    arguments = "--seq-len 2048 --set plan.families=identity,maths --set plan.tasks=6 --set plan.personas=none"
     done = subprocess.run(
         ["bwrap", "--dev-bind", "/", "/", "--size", str(4 * 2**20), "--tmpfs", "/small",
          "sh", "-c", DISK.format(arguments=arguments)],

@@ -18,8 +18,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from scipy.stats import binomtest
-from sklearn.metrics import cohen_kappa_score
 
 from conftest import clean_environment, kappa, said
 from kappa_data import judge_result as result
@@ -423,6 +421,8 @@ def test_agreement_counted_by_hand() -> None:
     guessed["t/1:none", 1] = own  # both sides are taken for it: no opinion
     found = figures.with_classifier(asked, guessed)
     assert (found.units, found.raw) == (4, 0.25)
+    from sklearn.metrics import cohen_kappa_score
+
     sides = ["left" if pair.own_is_left else "right" for pair in pairs]
     swapped = "right" if pairs[2].own_is_left else "left"
     check = [sides[0], "no opinion", sides[2], sides[3]]
@@ -462,6 +462,8 @@ def test_faults_that_checks_found_beside_what_is_preferred() -> None:
 
 
 def test_kappa_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     dice = random.Random(4)
     for _ in range(50):
         number = dice.randint(2, 30)
@@ -476,6 +478,8 @@ def test_kappa_is_that_of_scikit_learn() -> None:
 
 
 def test_intervals_are_those_of_scipy() -> None:
+    from scipy.stats import binomtest
+
     for count, total in ((0, 1), (0, 20), (7, 20), (20, 20), (450, 900)):
         found = share(count, total)
         wanted = binomtest(count, total).proportion_ci(method="wilson")

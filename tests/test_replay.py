@@ -433,17 +433,23 @@ def lines_of(folder: Path) -> list[dict[str, Any]]:
     return [row for file in sorted(files) for row in pq.read_table(file).to_pylist()]
 
 
-def test_a_dataset_comes_out_again(built):
-    done = kappa("replay", "--json", "--family", "fix_failing_test", "--limit", "6", cwd=built)
-    assert done.returncode == 0, done.stderr
-    found = said(done)
-    assert found["conversations"] == {"identical": 6}
-    assert found["trees"] == {"identical": 6}
-    assert found["workspaces"] == {PLANNED: 6}
+def test_a_dataset_comes_out_again(built, tmp_path):
+    few = ("--families", "fix_failing_test", "--tasks", "1", "--personas", "lawful_good,none")
+    made = kappa("generate", *few, "--teacher", "embedded", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    some = ("--family", "log_forensics", "--limit", "6")
+    for folder, limited, number in ((tmp_path, (), 2), (built, some, 6)):
+        done = kappa("replay", "--json", *limited, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        found = said(done)
+        assert found["conversations"] == {"identical": number}
+        assert found["trees"] == {"identical": number}
+        assert found["workspaces"] == {PLANNED: number}
 
 
 def test_a_release_from_elsewhere_and_a_forged_line(built, tmp_path):
-    row = next(each for each in lines_of(built) if each["family"] == "fix_failing_test")
+    plain = (each for each in lines_of(built) if not each["special"])
+    row = next(each for each in plain if each["family"] == "log_forensics")
     at = next(n for n, each in enumerate(row["messages"]) if each["role"] == "tool")
     forged = json.loads(json.dumps(row))
     forged["id"] = "forged"
@@ -522,9 +528,9 @@ def test_one_clear_line_where_there_is_nothing(built, tmp_path):
     ):
         done = kappa("replay", *arguments, cwd=tmp_path)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
-    done = kappa("replay", "--family", "fix_failing_tests", cwd=built)
+    done = kappa("replay", "--family", "log_forensic", cwd=built)
     assert done.returncode == 2
-    assert 'did you mean "fix_failing_test"' in done.stderr
+    assert 'did you mean "log_forensics"' in done.stderr
 
 
 def test_without_a_sandbox_the_exit_code_is_4(built, tmp_path):

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from kappa_data.config import (
     ReportConfig,
@@ -472,6 +471,8 @@ def test_a_persona_that_is_worse_throughout_has_a_small_p():
         failed(f"short/{number}:chaotic_evil")(talks)
     now = measured(talks, {})
     assert now["pass_p"].missed
+    from scipy.stats import binomtest
+
     expected = 2 * binomtest(12, 12, 0.5).pvalue  # Holm, two personas
     assert now["pass_p"].value == pytest.approx(expected)
     assert now["pass_difference"].value == pytest.approx(12 / 20)
@@ -482,6 +483,8 @@ def test_a_persona_that_is_worse_throughout_has_a_small_p():
 
 @pytest.mark.parametrize(("hits", "number"), [(0, 5), (5, 5), (1, 7), (40, 123), (999, 1000)])
 def test_wilson_is_that_of_scipy(hits: int, number: int):
+    from scipy.stats import binomtest
+
     theirs = binomtest(hits, number).proportion_ci(method="wilson")
     assert wilson(hits, number) == pytest.approx((theirs.low, theirs.high), abs=1e-6)
 

@@ -283,13 +283,13 @@ async def _answer(state: _Writing, there: Sequence[str], number: int) -> _Answer
 
 
 async def _refusals(state: _Writing, task: Task) -> list[str]:
+    if near := state.known.near(task):  # another task is wanted, whatever else this one lacks
+        return [near]
     async with state.places:
         slow = await asyncio.to_thread(files.unsafe_patterns, [task])
         if slow:  # it is not to be searched with, and so cannot be played
             return [slow[task.id]]
-        said = await state.gate.refusals(task)
-    near = state.known.near(task)
-    return [*said, near] if near else said
+        return await state.gate.refusals(task)
 
 
 def _sift(state: _Writing, answers: Sequence[_Answer]) -> int:

@@ -28,6 +28,7 @@ from kappa_data.writers.rows import NO_PERSONA, make_row
 TOO_LONG, NOT_WANTED = "longer than a row", "more than --rows"
 VOCABULARY = ("format", "tokenizer", "vocabulary", "pad id", "stop ids")
 SHARDS = 16  # at least so many where there are so many rows: ranks and workers share them
+FEW_TOKENS = 2**22  # are written here before further processes have started
 TOKENS_PER_SHARD = 2**28
 FREED_BYTES = 31 * 2**20  # glibc adapts to blocks up to 32 MB
 
@@ -129,7 +130,9 @@ def run(ctx: Context[PackConfig]) -> Outcome:
         bar.say("writing")
         write = functools.partial(write_shard, ctx.folder, config.seq_len, vocabulary["pad id"])
         shards = _shards(plans, samples, config.seq_len)
-        for written in map_ordered(write, shards, workers=config.workers):
+        rows = sum(len(plan.rows) for plan in plans.values())
+        workers = config.workers or int(rows * config.seq_len <= FEW_TOKENS)
+        for written in map_ordered(write, shards, workers=workers):
             pieces[written.split].append(written.piece)
             bar.advance(written.samples)
     spool.remove(ctx.folder, len(parts))
