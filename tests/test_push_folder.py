@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -22,6 +23,8 @@ from kappa_data.errors import EnvironmentLacks, StageError, UsageError
 from kappa_data.export import export, target_of
 from kappa_data.progress import Quiet
 from kappa_data.publishing import local_place, store_place
+from kappa_data.publishing.card import BEGIN, END
+from kappa_data.publishing.changes import Parcel
 from kappa_data.publishing.folder import UNFINISHED, push_to_folder
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.push import is_repository
@@ -29,6 +32,7 @@ from kappa_data.publishing.release import Release
 from sealed import seal, talk
 
 MANIFEST = "manifest.json"
+MARKED = f"---\nlicense: mit\n---\n\n{BEGIN}. Ours. -->\n"
 
 
 class Faulty(MemoryFileSystem):
@@ -143,7 +147,7 @@ def test_a_store_gets_every_file_and_the_manifest_last(release, store):
     assert held(store) == of(release)
     written = [each for each in store.log if each.startswith(("put", "write"))]
     assert written[0] == f"write {UNFINISHED}" and written[-1] == f"write {MANIFEST}"
-    assert written[-2] == "put README.md"
+    assert written[-2] == "write README.md"
 
 
 @pytest.mark.parametrize("etags", [True, False])
@@ -206,7 +210,7 @@ def test_trouble_that_stays_is_one_line_and_the_next_push_goes_on(release, store
     store.log.clear()
     assert push(release)["status"] == "pushed"
     put = [each for each in store.log if each.startswith("put")]
-    assert put == ["put packed/train-00000.parquet", "put README.md"]
+    assert put == ["put packed/train-00000.parquet"]
     assert held(store) == of(release)
 
 
@@ -242,7 +246,7 @@ def test_stopped_anywhere_a_store_never_shows_half_a_release(older, release, sto
 
 
 def test_a_stopped_push_and_then_another_release(older, release, store):
-    store.faults = {"put README.md": [Death()]}
+    store.faults = {"write README.md": [Death()]}
     with pytest.raises(Death):
         push(older)
     assert "images/old.png" in held(store)
@@ -262,7 +266,7 @@ def test_files_of_others_stay(older, release, store, tmp_path):
         assert told["kept"] == ["packed/notes.txt"]
         assert told["removed"] == ["images/old.png", "packed/train-00001.parquet"]
         assert told["new"] == ["images/mix.png"] and "packed/train-00000.parquet" in told["same"]
-        assert told["changed"] == ["conversations/train-00000.parquet"]
+        assert told["changed"] == ["conversations/train-00000.parquet", MANIFEST]
         assert read() == of(older) | {"packed/notes.txt": b"mine"}
         push(release, target)
         assert read() == of(release) | {"packed/notes.txt": b"mine"}
@@ -373,8 +377,8 @@ def test_the_checksum_of_parts_is_the_one_of_s3(tmp_path, monkeypatch):
         data = os.urandom(size)
         (tmp_path / "file").write_bytes(data)
         sums = b"".join(hashlib.md5(data[at : at + 1000]).digest() for at in range(0, size, 1000))
-        sealed = hashlib.sha256(data).hexdigest()
-        assert store_place._checksums(tmp_path / "file", sealed) == {
+        parcel = Parcel(tmp_path / "file", size, hashlib.sha256(data).hexdigest())
+        assert store_place._checksums(parcel) == {
             hashlib.md5(data).hexdigest(), f"{hashlib.md5(sums).hexdigest()}-{parts}",
         }  # fmt: skip
 
@@ -443,3 +447,73 @@ def test_the_manifest_is_gone_from_the_disk_before_a_file_changes(
     monkeypatch.setattr(local_place, "sync", note)
     push(release, out)
     assert synced[0] == (out, True) and (out / "conversations", False) in synced
+
+
+def edited(card: bytes) -> bytes:
+    """As somebody writes on: a key, a heading above what is ours, a section below it."""
+    text = card.decode().replace("---\n", "---\nlanguage_bcp47: no\n", 1)
+    return f"{text.replace(BEGIN, f'# Mine{chr(10)}{BEGIN}')}\n## Citation\n".encode()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_what_people_wrote_into_the_card_of_a_folder_stays(tmp_path, store, in_memory):
+    """And the manifest proves all of it: before the push of the same release, and after another."""
+    releases = [
+        seal(
+            tmp_path / name,
+            [talk(number)],
+            files={"README.md": f"{MARKED}# {name}\n{END}\n".encode()},
+        )
+        for number, name in enumerate(("one", "two"))
+    ]
+    out = "memory://place" if in_memory else tmp_path / "out"
+    read = (lambda: held(store)) if in_memory else (lambda: lying(tmp_path / "out"))
+    push(releases[0], out)
+    theirs = edited(read()["README.md"])
+    if in_memory:
+        store().pipe_file("/place/README.md", theirs)
+    else:
+        (tmp_path / "out/README.md").write_bytes(theirs)
+    assert push(releases[0], out, dry_run=True)["changed"] == [MANIFEST]
+    assert push(releases[0], out)["status"] == "pushed"
+    assert read()["README.md"] == theirs and whole(read())
+    assert push(releases[0], out)["status"] == "up-to-date"
+    assert push(releases[1], out)["status"] == "pushed"
+    text = read()["README.md"].decode()
+    assert text.index("# Mine") < text.index(BEGIN) < text.index("# two") < text.index(END)
+    assert text.index(END) < text.index("## Citation") and "language_bcp47: no\n" in text
+    assert "# one" not in text and whole(read())
+    assert push(releases[1], out)["status"] == "up-to-date"
+
+
+def test_a_dry_run_lists_what_it_counts_with_sizes(release, tmp_path):
+    told = push(release, tmp_path / "out", dry_run=True)
+    assert sorted(told["new"]) == sorted(of(release))
+    assert told["sizes"] == {name: len(data) for name, data in of(release).items()}
+    assert told["bytes to send"] == sum(told["sizes"].values())
+    count = len(of(release))
+    assert f"would send {count} of {count} files, " in told["said"] and " kB, to " in told["said"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_on_the_way_is_no_folder(release, tmp_path):
+    (tmp_path / "afile").write_text("mine")
+    rows = shutil.copytree(release.folder / "packed", tmp_path / "rows")
+    for target in (tmp_path / "afile/sub", tmp_path / "afile/sub/deep"):
+        with pytest.raises(UsageError, match="afile is a file; name a folder"):
+            push(release, target, dry_run=True)
+        with pytest.raises(UsageError, match="afile is a file; name a folder"):
+            export(target_of("trl"), rows, target, [], Quiet())
+    with pytest.raises(UsageError, match="/proc/x cannot be used .*name another folder"):
+        push(release, "/proc/x")
+
+
+def test_what_the_disk_refuses_is_said_of_the_folder_that_was_named(release, tmp_path, monkeypatch):
+    def refuse(self: Any, name: str, data: bytes) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{tmp_path}/out/{name}.part")
+
+    monkeypatch.setattr(local_place.LocalPlace, "write", refuse)
+    with pytest.raises(UsageError) as told:
+        push(release, tmp_path / "out")
+    assert str(told.value).startswith(f"{tmp_path}/out cannot be used (Permission denied)")
+    assert "--data-dir" not in str(told.value) and ".part" not in str(told.value)

@@ -70,8 +70,11 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def disk_errors(place: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into one line: it is resumable, nothing is lost."""
+def disk_errors(place: Path | str, *, target: bool = False) -> Iterator[None]:
+    """Turns a full or read-only disk into one line: it is resumable, nothing is lost.
+
+    `target`: the user named the place to write to, and whatever the disk says of it is one line.
+    """
     try:
         yield
     except OSError as error:
@@ -79,10 +82,21 @@ def disk_errors(place: Path) -> Iterator[None]:
             raise Stopped(
                 f"{place}: the disk is full; make room and run the same command"
             ) from error
+        if target:
+            why = error.strerror or error
+            raise UsageError(
+                f"{place} cannot be used ({why}); check its rights, or name another folder"
+            ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             blamed = error.filename or place
             raise UsageError(f"{blamed}: {error.strerror}; check rights and --data-dir") from error
         raise
+
+
+def in_the_way(folder: Path) -> Path | None:
+    """The file that keeps `folder` from being one: itself, or one that it would lie in."""
+    there = next((each for each in (folder, *folder.parents) if each.exists()), None)
+    return there if there is not None and not there.is_dir() else None
 
 
 def link(source: Path, target: Path) -> None:

@@ -26,7 +26,7 @@ from msgspec import Struct
 import kappa_data.exporting as folder_of_targets
 from kappa_data.config import nearest
 from kappa_data.dataset import PackedRow, Split
-from kappa_data.disk import disk_errors, lock, sync, write_durably
+from kappa_data.disk import disk_errors, in_the_way, lock, sync, write_durably
 from kappa_data.errors import UsageError
 from kappa_data.packed_files import Shards, find_shards, read_manifest
 from kappa_data.progress import Progress
@@ -113,7 +113,8 @@ def export(
     chosen = _chosen(shards, splits, packed)
     out = out.expanduser().resolve()
     digests = _digests(chosen, progress)
-    older = exported_in(out)
+    with disk_errors(out, target=True):
+        older = exported_in(out)
     if older is not None and (older.target, older.version, older.source) == (
         target.name,
         target.version,
@@ -124,7 +125,7 @@ def export(
         progress.note(f"export: a file in {out} is missing or changed; all are written again")
     _refuse_foreign(out, older)
     work = out.with_name(f".{out.name}.kappa-export")
-    with disk_errors(out), lock(work):
+    with disk_errors(out, target=True), lock(work):
         new, replaced = work / "new", work / "replaced"
         if replaced.exists() and not out.exists():  # a run was killed between two renames
             replaced.rename(out)
@@ -182,10 +183,10 @@ def _whole(out: Path, exported: Exported) -> bool:
 
 def _refuse_foreign(out: Path, older: Exported | None) -> None:
     """UsageError where `out` holds what no export of ours wrote: nobody else's file is removed."""
+    if (file := in_the_way(out)) is not None:
+        raise UsageError(f"export: {file} is a file; name a folder")
     if not out.exists():
         return
-    if not out.is_dir():
-        raise UsageError(f"export: {out} is a file; name a folder")
     if out.is_mount():  # which cannot be renamed, and lies on another disk than what is beside it
         raise UsageError(f"export: {out} is where a disk is mounted; name a folder in it")
     own = {MANIFEST, *older.files} if older is not None else set()

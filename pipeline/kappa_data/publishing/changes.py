@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +42,10 @@ class Parcel(Struct, frozen=True):
     def read(self) -> bytes:
         """The content."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+    def open(self) -> BinaryIO:
+        """The content, to be read piece by piece."""
+        return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
 
     def lies_there(self, blob: Blob | None) -> bool:
         """Whether that file has this content, by sha256 or else by git's own hash."""
@@ -97,13 +102,18 @@ def git_blob_id(data: bytes) -> str:
 
 
 def parcels_of(
-    release: Release, card: bytes | None = None, manifest: bytes | None = None
+    release: Release,
+    card: bytes | None = None,
+    manifest: bytes | None = None,
+    *,
+    edits_wait: bool = True,
 ) -> dict[str, Parcel]:
     """Everything to send, by name, where `card` and `manifest` lie there now (None: none).
 
     Where others wrote into the card, both the card and the manifest that names its hash are made
-    for this push, so that whoever downloads the dataset can verify all of it. UsageError where the
-    release's own card is not as it was sealed.
+    for this push, so that whoever downloads the dataset can verify all of it. `edits_wait`: where
+    nothing but their words is new, the manifest stays as it lies there until the next release.
+    UsageError where the release's own card is not as it was sealed.
     """
     found = {
         name: Parcel(release.folder / name, each.bytes, each.sha256)
@@ -118,7 +128,7 @@ def parcels_of(
     sealed = release.sealed
     if written != ours:
         found[CARD] = _parcel(written)
-        if manifest is not None and same_data(manifest, sealed) and written == card:
+        if edits_wait and manifest is not None and written == card and same_data(manifest, sealed):
             sealed = manifest  # nothing to say that is not said there
         else:
             sealed = _with_card(sealed, found[CARD])
@@ -139,13 +149,20 @@ def compare(
     """What sending `parcels` changes where `there` lies, with `manifest` among it."""
     same = [name for name, each in parcels.items() if each.lies_there(there.get(name))]
     older = manifest_of(manifest) if manifest is not None else None
-    named = older.files if older else {}
-    gone = sorted(name for name in named if name not in parcels and name in there)
-    kept = sorted(there.keys() - parcels.keys() - set(gone) - {HOUSEKEEPING})
+    return changes_of(parcels, same, there, older.files if older else ())
+
+
+def changes_of(
+    names: Collection[str], same: Collection[str], there: Collection[str], ours: Collection[str]
+) -> Changes:
+    """What sending `names` changes where `there` lies: `same` with the right bytes already, and
+    `ours` sent by us before."""
+    gone = sorted(name for name in ours if name not in names and name in there)
+    kept = sorted(set(there) - set(names) - set(gone) - {HOUSEKEEPING})
     return Changes(
-        new=[name for name in parcels if name not in there],
-        changed=[name for name in parcels if name in there and name not in same],
-        same=same,
+        new=[name for name in names if name not in there],
+        changed=[name for name in names if name in there and name not in same],
+        same=[name for name in names if name in same],
         removed=gone,
         kept=kept,
         astray=[name for name in kept if name.startswith(VIEWS) and name.endswith(".parquet")],

@@ -5,6 +5,9 @@ it says. It goes before the first file changes and comes last; then only what is
 release is removed. In a folder of this machine all files are copied beside their names first, so
 that the change takes an instant; a store has no such place.
 
+What others wrote into the card stays, as on the Hub, and the manifest names the card as it lies
+there.
+
 What a push that was stopped leaves: the mark UNFINISHED with the names that are ours. The next one
 sends what is missing.
 """
@@ -20,10 +23,18 @@ from msgspec import Struct
 from kappa_data.disk import disk_errors
 from kappa_data.errors import StageError, UsageError
 from kappa_data.progress import Progress
+from kappa_data.publishing.changes import (
+    Changes,
+    Parcel,
+    changes_of,
+    in_words,
+    parcels_of,
+    size_in_words,
+)
 from kappa_data.publishing.local_place import LocalPlace
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.place import Place
-from kappa_data.publishing.release import CARD, File, Release, is_inside, manifest_of
+from kappa_data.publishing.release import CARD, Release, is_inside, manifest_of
 from kappa_data.store import MANIFEST
 
 UNFINISHED = ".kappa-data-push.json"
@@ -36,29 +47,17 @@ class Mark(Struct, frozen=True):
     files: tuple[str, ...]
 
 
-class Changes(Struct, frozen=True):
-    """What a push does to its target."""
+class Plan(Struct, frozen=True):
+    """What a push does to its target; `begun`: one that was stopped has left its mark there."""
 
-    new: list[str]
-    changed: list[str]
-    same: list[str]
-    removed: list[str]
-    kept: list[str]
-    """files of others"""
+    parcels: dict[str, Parcel]
+    changes: Changes
     begun: bool
-    """whether a push that was stopped has left its mark"""
-    sealed: bool
-    """whether the manifest that lies there is this release's"""
-
-    @property
-    def send(self) -> list[str]:
-        """The files that are sent, the card last."""
-        return sorted([*self.new, *self.changed], key=lambda name: (name == CARD, name))
 
     @property
     def none(self) -> bool:
         """Whether the target holds this release already."""
-        return self.sealed and not (self.send or self.removed or self.begun)
+        return not (self.changes or self.begun)
 
 
 def push_to_folder(
@@ -66,26 +65,28 @@ def push_to_folder(
 ) -> dict[str, Any]:
     """Brings the release into the folder or to the URL `target`.
 
-    The result has `status` (pushed, up-to-date, dry-run) and `said`; of a dry run also `new`,
-    `changed`, `same`, `removed` and `kept`, lists of names, and `bytes to send`.
+    The result has `status` (pushed, up-to-date, dry-run), `said` and what `Changes.as_json` tells.
 
     UsageError where other things lie there; EnvironmentLacks where the store cannot be used;
     StageError where something arrived otherwise than it was sent.
     """
-    with disk_errors(Path(target)):
+    with disk_errors(target, target=True):
         place = _place(target)
-        changes = _changes(release, place, target)
-        size = len(release.sealed) + sum(release.files[name].bytes for name in changes.send)
-        what = (
-            f"{len(changes.send) + 1} of {len(release.files) + 1} files, {size / 1e6:.1f} MB, "
-            f"to {target}"
-        )
-        if options.dry_run:
-            return _dry_run(changes, target, what, size)
-        if changes.none:
-            return {"status": "up-to-date", "said": f"{target} holds this release already"}
-        _bring(release, place, changes, target, progress)
-    return {"status": "pushed", "said": f"sent {what}; every file there is proved"}
+        plan = _planned(release, place, target)
+        told = plan.changes.as_json(plan.parcels)
+        size = told["bytes to send"]
+        what = f"{len(plan.changes.sent)} of {in_words(len(plan.parcels), size)}, to {target}"
+        if plan.none:
+            already = f"{target} holds this release already"
+            status, said = "up-to-date", already
+            if options.dry_run:
+                status, said = "dry-run", f"would send nothing: {already}"
+        elif options.dry_run:
+            status, said = "dry-run", f"would send {what}"
+        else:
+            _bring(place, plan, target, progress)
+            status, said = "pushed", f"sent {what}; every file there is proved"
+    return {**told, "status": status, "said": said}
 
 
 def _place(target: str) -> Place:
@@ -96,29 +97,18 @@ def _place(target: str) -> Place:
     return StorePlace(target)
 
 
-def _changes(release: Release, place: Place, target: str) -> Changes:
+def _planned(release: Release, place: Place, target: str) -> Plan:
     """What is to do; UsageError where something else than a release of ours lies there."""
-    sizes = place.sizes()
-    text, mark = place.read(MANIFEST), _mark(place.read(UNFINISHED))
-    older = None if text is None else manifest_of(text)
-    if older is None and mark is None and sizes:
+    there = place.sizes().keys()
+    manifest, mark = place.read(MANIFEST), _mark(place.read(UNFINISHED))
+    older = None if manifest is None else manifest_of(manifest)
+    if older is None and mark is None and there:
         raise UsageError(f"push: {target} is a folder with other things in it; name an empty one")
+    card = place.read(CARD) if CARD in there else None
+    parcels = parcels_of(release, card, manifest, edits_wait=False)
+    same = parcels.keys() - place.wrong(parcels).keys()
     ours = {*(older.files if older else ()), *(mark.files if mark else ())}
-    wrong = place.wrong(_sources(release))
-    there = {name for name in wrong if name in sizes}
-    return Changes(
-        new=sorted(wrong.keys() - there),
-        changed=sorted(there),
-        same=sorted(release.files.keys() - wrong.keys()),
-        removed=sorted((ours - release.files.keys()) & sizes.keys()),
-        kept=sorted(sizes.keys() - ours - release.files.keys() - {MANIFEST, UNFINISHED}),
-        begun=mark is not None,
-        sealed=text == release.sealed,
-    )
-
-
-def _sources(release: Release) -> list[tuple[str, File, Path]]:
-    return [(name, each, release.folder / name) for name, each in release.files.items()]
+    return Plan(parcels, changes_of(parcels, same, there - {UNFINISHED}, ours), mark is not None)
 
 
 def _mark(text: bytes | None) -> Mark | None:
@@ -132,38 +122,29 @@ def _mark(text: bytes | None) -> Mark | None:
     return Mark(tuple(filter(is_inside, found.files)))
 
 
-def _bring(
-    release: Release, place: Place, changes: Changes, target: str, progress: Progress
-) -> None:
-    ours = (*release.files, *changes.removed)
+def _bring(place: Place, plan: Plan, target: str, progress: Progress) -> None:
+    parcels, changes = plan.parcels, plan.changes
+    files = sorted(set(changes.sent) - {MANIFEST}, key=lambda name: (name == CARD, name))
+    sent = {name: parcels[name] for name in files}
+    ours = (*parcels, *changes.removed)
     place.write(UNFINISHED, msgspec.json.encode(Mark(tuple(sorted(ours)))))
-    with progress.task("push", total=2 * len(changes.send)) as bar:
-        for name in changes.send:
-            bar.say(f"{name}, {release.files[name].bytes / 1e6:.1f} MB")
-            place.prepare(name, release.folder / name)
+    with progress.task("push", total=2 * len(sent)) as bar:
+        for name, parcel in sent.items():
+            bar.say(f"{name}, {size_in_words(parcel.size)}")
+            place.prepare(name, parcel)
             bar.advance()
-        if changes.send or not changes.sealed:
+        if changes.sent:
             place.remove(MANIFEST)  # half a release must not look like one
-        for name in changes.send:
-            bar.say(f"{name}, {release.files[name].bytes / 1e6:.1f} MB")
-            place.put(name, release.folder / name)
+        for name, parcel in sent.items():
+            bar.say(f"{name}, {size_in_words(parcel.size)}")
+            place.put(name, parcel)
             bar.advance()
-    sent = [each for each in _sources(release) if each[0] in changes.send]
     for name, why in place.wrong(sent).items():
         raise StageError(
             f"push: {name} {why} in {target}, though it was sent; run the same command again"
         )
-    place.write(MANIFEST, release.sealed)
+    place.write(MANIFEST, parcels[MANIFEST].read())
     for name in changes.removed:
         place.remove(name)
     place.tidy(ours)
     place.remove(UNFINISHED)
-
-
-def _dry_run(changes: Changes, target: str, what: str, size: int) -> dict[str, Any]:
-    lists = {name: getattr(changes, name) for name in ("new", "changed", "same", "removed", "kept")}
-    if changes.none:
-        said, size = f"{target} holds this release already; nothing would be sent", 0
-    else:
-        said = f"would send {what}"
-    return {"status": "dry-run", "said": said, **lists, "bytes to send": size}

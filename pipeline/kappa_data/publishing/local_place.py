@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kappa_data.disk import sync, write_durably
+from kappa_data.disk import in_the_way, sync, write_durably
 from kappa_data.errors import UsageError
-from kappa_data.publishing.release import File
+from kappa_data.publishing.changes import Parcel
 from kappa_data.resources import sha256_of
 
 PART = ".part"
@@ -19,8 +19,8 @@ class LocalPlace:
     """A folder; made where it is lacking, but never its links followed out of it."""
 
     def __init__(self, folder: Path) -> None:
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"push: {folder} is a file; name a folder")
+        if (file := in_the_way(folder)) is not None:
+            raise UsageError(f"push: {file} is a file; name a folder")
         self._folder = folder
 
     def sizes(self) -> dict[str, int]:
@@ -54,24 +54,27 @@ class LocalPlace:
             return
         sync(path.parent)  # gone before anything else changes, after a power cut too
 
-    def prepare(self, name: str, source: Path) -> None:
+    def prepare(self, name: str, parcel: Parcel) -> None:
         part = self._part(self._made(name))
         part.unlink(missing_ok=True)  # a link there leads elsewhere
-        shutil.copyfile(source, part)
+        if isinstance(parcel.source, bytes):
+            part.write_bytes(parcel.source)
+        else:
+            shutil.copyfile(parcel.source, part)
         sync(part)
 
-    def put(self, name: str, source: Path) -> None:
+    def put(self, name: str, parcel: Parcel) -> None:
         path = self._inside(name)
         self._part(path).rename(path)
         sync(path.parent)
 
-    def wrong(self, files: Iterable[tuple[str, File, Path]]) -> dict[str, str]:
+    def wrong(self, parcels: Mapping[str, Parcel]) -> dict[str, str]:
         found = {}
-        for name, sealed, _ in files:
+        for name, parcel in parcels.items():
             path = self._inside(name)
             if path.is_symlink() or not path.is_file():
                 found[name] = "is not there"
-            elif path.stat().st_size != sealed.bytes or sha256_of(path) != sealed.sha256:
+            elif path.stat().st_size != parcel.size or sha256_of(path) != parcel.sha256:
                 found[name] = "has other bytes"
         return found
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from kappa_data.publishing.release import File
+from kappa_data.publishing.changes import Parcel
 
 
 class Place(Protocol):
@@ -28,15 +27,15 @@ class Place(Protocol):
     def remove(self, name: str) -> None:
         """Removes a file, if it is there."""
 
-    def prepare(self, name: str, source: Path) -> None:
+    def prepare(self, name: str, parcel: Parcel) -> None:
         """Brings a file as near as is possible without a reader seeing it."""
 
-    def put(self, name: str, source: Path) -> None:
+    def put(self, name: str, parcel: Parcel) -> None:
         """Puts what was prepared into its place, where readers see it whole or not at all."""
 
-    def wrong(self, files: Iterable[tuple[str, File, Path]]) -> dict[str, str]:
-        """Which of these (name, how it was sealed, source) do not lie here as they were sealed, and
-        why in words.
+    def wrong(self, parcels: Mapping[str, Parcel]) -> dict[str, str]:
+        """Which of these do not lie here with the bytes that they were sealed with, and why in
+        words.
 
         Proved by what the place itself says that it holds, or by reading it.
         """

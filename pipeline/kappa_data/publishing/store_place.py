@@ -11,9 +11,9 @@ import base64
 import binascii
 import hashlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
+from textwrap import shorten
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from kappa_data.errors import EnvironmentLacks, UsageError
 from kappa_data.printable import one_line
-from kappa_data.publishing.release import File
+from kappa_data.publishing.changes import Parcel
 
 R = TypeVar("R")
 TRIES = 6
@@ -103,22 +103,26 @@ class StorePlace:
         except FileNotFoundError:
             return  # or the answer that it is gone was lost
 
-    def prepare(self, name: str, source: Path) -> None:
+    def prepare(self, name: str, parcel: Parcel) -> None:
         """Nothing: an object store has no place that readers do not see."""
 
-    def put(self, name: str, source: Path) -> None:
-        self._sent(lambda: self._fs.put_file(str(source), self._path(name)))
+    def put(self, name: str, parcel: Parcel) -> None:
+        source = parcel.source
+        if isinstance(source, bytes):
+            self.write(name, source)
+        else:
+            self._sent(lambda: self._fs.put_file(str(source), self._path(name)))
 
-    def wrong(self, files: Iterable[tuple[str, File, Path]]) -> dict[str, str]:
+    def wrong(self, parcels: Mapping[str, Parcel]) -> dict[str, str]:
         found, listed = {}, self._listed()
-        for name, sealed, source in files:
+        for name, parcel in parcels.items():
             if name not in listed:
                 found[name] = "is not there"
-            elif int(listed[name]["size"] or 0) != sealed.bytes:
+            elif int(listed[name]["size"] or 0) != parcel.size:
                 found[name] = "has another size"
-            elif _checksum(listed[name]) in _checksums(source, sealed.sha256):
+            elif _checksum(listed[name]) in _checksums(parcel):
                 continue
-            elif self._tried(partial(self._sha256, name)) != sealed.sha256:
+            elif self._tried(partial(self._sha256, name)) != parcel.sha256:
                 found[name] = "has other bytes"
         return found
 
@@ -216,7 +220,7 @@ def _refuses(error: BaseException) -> bool:
 
 
 def _words(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}")[:200]
+    return shorten(one_line(f"{type(error).__name__}: {error}"), 200, placeholder=" ...")
 
 
 def _checksum(info: dict[str, Any]) -> str:
@@ -229,12 +233,12 @@ def _checksum(info: dict[str, Any]) -> str:
         return ""
 
 
-def _checksums(source: Path, sealed: str) -> set[str]:
-    """What a store that keeps MD5 sums may say of this file; nothing where its sha256 is not
-    `sealed`: then it was changed, and its sums prove nothing."""
+def _checksums(parcel: Parcel) -> set[str]:
+    """What a store that keeps MD5 sums may say of this file; nothing where its sha256 is another
+    by now: then it was changed, and its sums prove nothing."""
     whole, proof = hashlib.md5(usedforsecurity=False), hashlib.sha256()
     parts, left = [hashlib.md5(usedforsecurity=False)], PART
-    with source.open("rb") as file:
+    with parcel.open() as file:
         while data := file.read(min(CHUNK, left)):
             whole.update(data)
             proof.update(data)
@@ -243,7 +247,7 @@ def _checksums(source: Path, sealed: str) -> set[str]:
             if not left:
                 parts.append(hashlib.md5(usedforsecurity=False))
                 left = PART
-    if proof.hexdigest() != sealed:
+    if proof.hexdigest() != parcel.sha256:
         return set()
     if left == PART and len(parts) > 1:
         parts.pop()  # nothing was left for it
