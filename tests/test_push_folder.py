@@ -27,7 +27,6 @@ from kappa_data.publishing.card import BEGIN, END
 from kappa_data.publishing.changes import Parcel
 from kappa_data.publishing.folder import UNFINISHED, push_to_folder
 from kappa_data.publishing.options import Options
-from kappa_data.publishing.push import is_repository
 from kappa_data.publishing.release import Release
 from sealed import seal, talk
 
@@ -425,13 +424,6 @@ def test_an_export_is_no_older_release(release, tmp_path):
     assert made["status"] == "exported" and lying(out) == before
 
 
-@pytest.mark.parametrize("target", ["hf://datasets/a/b", "https://hub.example/datasets/a/b"])
-def test_the_address_of_a_hub_is_no_folder(target):
-    """fsspec knows it, and would write there with one commit for each file."""
-    with pytest.raises(UsageError, match="name a Hub repository as owner/name"):
-        is_repository(target)
-
-
 def test_the_manifest_is_gone_from_the_disk_before_a_file_changes(
     older, release, tmp_path, monkeypatch
 ):
@@ -504,7 +496,7 @@ def test_a_file_on_the_way_is_no_folder(release, tmp_path):
             push(release, target, dry_run=True)
         with pytest.raises(UsageError, match="afile is a file; name a folder"):
             export(target_of("trl"), rows, target, [], Quiet())
-    with pytest.raises(UsageError, match="/proc/x cannot be used .*name another folder"):
+    with pytest.raises(UsageError, match=r"/proc/x cannot be used .*name another folder"):
         push(release, "/proc/x")
 
 

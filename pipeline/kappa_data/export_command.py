@@ -53,7 +53,7 @@ def export(
     """Write the packed rows as another trainer reads them; builds up to pack where needed."""
     from kappa_data import export as exporting
     from kappa_data import progress, terminal
-    from kappa_data.trainers.source import folder_of
+    from kappa_data.trainers.source import folder_of, refuse_ambiguous
 
     if to is None:
         known = "; ".join(
@@ -68,6 +68,7 @@ def export(
     elif out is None:
         raise UsageError(f"export: with --from {source}, say where to write: ... export FOLDER")
     else:
+        refuse_ambiguous(source)
         folder = folder_of(source, revision)
     done = exporting.export(
         target,

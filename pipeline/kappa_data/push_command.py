@@ -82,7 +82,7 @@ def push(
     wrote into the card. The token is that of `hf auth login`, or HF_TOKEN.
 
     \b
-      kappa-data push you/persona --dry-run    what would be sent, and what differs there
+      kappa-data push you/persona --dry-run    what would be sent: each file
       kappa-data push you/persona --private    a new private repository
       kappa-data push you/persona --revision trial
       kappa-data push team/persona --create-pr --message "Twice the tool calls"
@@ -90,8 +90,8 @@ def push(
     """
     from kappa_data import progress, terminal
     from kappa_data.publishing.options import Options
-    from kappa_data.publishing.push import is_repository
     from kappa_data.publishing.push import push as send
+    from kappa_data.publishing.push import repository
 
     options = Options(
         private=private,
@@ -106,7 +106,7 @@ def push(
         allow_personal_data=allow_personal_data,
         key_variables=_key_variables(settings_of(common)),
     )
-    is_repository(target)  # a mistyped target is told of before anything is built
+    repository(target)  # a mistyped target is told of before anything is built
     if not message.strip() or not revision.strip():
         raise UsageError("push: --message and --revision want some text")
     refuse_to_buy(common)

@@ -91,7 +91,7 @@ def push_to_folder(
 
 def _place(target: str) -> Place:
     if target.startswith(LOCAL) or "://" not in target:
-        return LocalPlace(Path(target.removeprefix(LOCAL)).expanduser())
+        return LocalPlace(Path(target.removeprefix(LOCAL)))
     from kappa_data.publishing.store_place import StorePlace
 
     return StorePlace(target)

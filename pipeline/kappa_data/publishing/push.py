@@ -11,30 +11,30 @@ from kappa_data.publishing import guard
 from kappa_data.publishing.folder import push_to_folder
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import read_release
-from kappa_data.trainers.source import REPO_ID
-
-ADDRESSES = ("hf", "http", "https")
+from kappa_data.trainers.source import REPO_ID, refuse_ambiguous, repository_of
 
 
 def push(folder: Path, target: str, options: Options, progress: Progress) -> dict[str, Any]:
     """Sends the release in `folder` to `target`; a summary with what was said to the user.
 
-    The summary has `target`, `files`, `bytes`, `status` (pushed, up-to-date, dry-run) and `said`.
+    The summary has `target`, `files` and `bytes` of the whole release, `status` (pushed,
+    up-to-date, dry-run), `said`, and what the target's own push tells.
     Raises UsageError for a target that is neither a repository nor a folder and for what guard
     refuses; EnvironmentLacks where there is no token, no network or no right to write.
     """
     release = read_release(folder)
-    on_hub = is_repository(target)
-    if not on_hub and (asked := _of_hubs(options)):
+    repo_id = repository(target)
+    if repo_id is None and (asked := _of_hubs(options)):
         raise UsageError(f"push: {', '.join(asked)}: only a Hub repository has that, not {target}")
     guard.check(release, options, progress)
-    summary = {"target": target, "files": len(release.files) + 1, "bytes": release.bytes}
-    if on_hub:
+    name = _expanded(target) if repo_id is None else repo_id
+    summary = {"target": name, "files": len(release.files) + 1, "bytes": release.bytes}
+    if repo_id is not None:
         from kappa_data.publishing.hub import push_to_hub  # loads the Hub's client
 
-        sent = push_to_hub(release, target, options, progress)
+        sent = push_to_hub(release, name, options, progress)
     else:
-        sent = push_to_folder(release, target, options, progress)
+        sent = push_to_folder(release, name, options, progress)
     if options.dry_run:
         sent["said"] += f"; {guard.gates(release)}"
     return summary | sent
@@ -48,19 +48,29 @@ def _of_hubs(options: Options) -> list[str]:
     return [f"--{each.replace('_', '-')}" for each in said]
 
 
-def is_repository(target: str) -> bool:
-    """owner/name is a Hub repository; ./name, /name, a URL, or a folder that exists is a folder.
+def repository(target: str) -> str | None:
+    """owner/name of the Hub repository that is meant; None for a folder or a store.
 
-    UsageError for anything else, and for a Hub's own address: fsspec would write there file by
-    file, each in a commit of its own.
+    ./name, ../name, /name, ~/name and the URL of a store are those; so is a folder that is there,
+    unless it may be a repository as well. UsageError for anything else.
     """
-    scheme, _, rest = target.partition("://")
-    if rest and scheme.rpartition("::")[2] in ADDRESSES:
-        raise UsageError(
-            f"push: {scheme}:// is no place to write to; name a Hub repository as owner/name"
-        )
-    if "://" in target or Path(target).is_dir() or target.startswith(("./", "../", "/", "~")):
-        return False
+    if not target.strip():
+        raise UsageError("push: the target is empty; name owner/name (of the Hub), or a folder")
+    if (named := repository_of(target)) is not None:
+        return named
+    refuse_ambiguous(target)
     if REPO_ID.fullmatch(target):
-        return True
+        return target
+    if "://" in target or target.startswith(("./", "../", "/", "~")) or Path(target).is_dir():
+        return None
     raise UsageError(f"push: {target} is no Hub repository (owner/name); for a folder: ./{target}")
+
+
+def _expanded(target: str) -> str:
+    """The target with ~ as the folder that it stands for."""
+    if not target.startswith("~"):
+        return target
+    try:
+        return str(Path(target).expanduser())
+    except RuntimeError as error:  # another user's, whom nobody knows here
+        raise UsageError(f"push: {target}: there is no such user; name the folder") from error
