@@ -354,6 +354,76 @@ def test_a_file_is_no_folder(release, tmp_path):
         push(release, tmp_path / "out")
 
 
+def edited(card: bytes) -> bytes:
+    """As somebody writes on: a key, a heading above what is ours, a section below it."""
+    text = card.decode().replace("---\n", "---\nlanguage_bcp47: no\n", 1)
+    return f"{text.replace(BEGIN, f'# Mine{chr(10)}{BEGIN}')}\n## Citation\n".encode()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_what_people_wrote_into_the_card_of_a_folder_stays(tmp_path, store, in_memory):
+    """And the manifest proves all of it: before the push of the same release, and after another."""
+    releases = [
+        seal(
+            tmp_path / name,
+            [talk(number)],
+            files={"README.md": f"{MARKED}# {name}\n{END}\n".encode()},
+        )
+        for number, name in enumerate(("one", "two"))
+    ]
+    out = "memory://place" if in_memory else tmp_path / "out"
+    read = (lambda: held(store)) if in_memory else (lambda: lying(tmp_path / "out"))
+    push(releases[0], out)
+    theirs = edited(read()["README.md"])
+    if in_memory:
+        store().pipe_file("/place/README.md", theirs)
+    else:
+        (tmp_path / "out/README.md").write_bytes(theirs)
+    assert push(releases[0], out, dry_run=True)["changed"] == [MANIFEST]
+    assert push(releases[0], out)["status"] == "pushed"
+    assert read()["README.md"] == theirs and whole(read())
+    assert push(releases[0], out)["status"] == "up-to-date"
+    assert push(releases[1], out)["status"] == "pushed"
+    text = read()["README.md"].decode()
+    assert text.index("# Mine") < text.index(BEGIN) < text.index("# two") < text.index(END)
+    assert text.index(END) < text.index("## Citation") and "language_bcp47: no\n" in text
+    assert "# one" not in text and whole(read())
+    assert push(releases[1], out)["status"] == "up-to-date"
+
+
+def test_a_dry_run_lists_what_it_counts_with_sizes(release, tmp_path):
+    told = push(release, tmp_path / "out", dry_run=True)
+    assert sorted(told["new"]) == sorted(of(release))
+    assert told["sizes"] == {name: len(data) for name, data in of(release).items()}
+    assert told["bytes to send"] == sum(told["sizes"].values())
+    count = len(of(release))
+    assert f"would send {count} of {count} files, " in told["said"] and " kB, to " in told["said"]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_on_the_way_is_no_folder(release, tmp_path):
+    (tmp_path / "afile").write_text("mine")
+    rows = shutil.copytree(release.folder / "packed", tmp_path / "rows")
+    for target in (tmp_path / "afile/sub", tmp_path / "afile/sub/deep"):
+        with pytest.raises(UsageError, match="afile is a file; name a folder"):
+            push(release, target, dry_run=True)
+        with pytest.raises(UsageError, match="afile is a file; name a folder"):
+            export(target_of("trl"), rows, target, [], Quiet())
+    with pytest.raises(UsageError, match=r"/proc/x cannot be used .*name another folder"):
+        push(release, "/proc/x")
+
+
+def test_what_the_disk_refuses_is_said_of_the_folder_that_was_named(release, tmp_path, monkeypatch):
+    def refuse(self: Any, name: str, data: bytes) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{tmp_path}/out/{name}.part")
+
+    monkeypatch.setattr(local_place.LocalPlace, "write", refuse)
+    with pytest.raises(UsageError) as told:
+        push(release, tmp_path / "out")
+    assert str(told.value).startswith(f"{tmp_path}/out cannot be used (Permission denied)")
+    assert "--data-dir" not in str(told.value) and ".part" not in str(told.value)
+
+
 def test_urls_that_cannot_be_used_are_one_line(release, monkeypatch):
     with pytest.raises(UsageError, match="nowhere:// is no store that is known"):
         push(release, "nowhere://bucket/x")
@@ -439,73 +509,3 @@ def test_the_manifest_is_gone_from_the_disk_before_a_file_changes(
     monkeypatch.setattr(local_place, "sync", note)
     push(release, out)
     assert synced[0] == (out, True) and (out / "conversations", False) in synced
-
-
-def edited(card: bytes) -> bytes:
-    """As somebody writes on: a key, a heading above what is ours, a section below it."""
-    text = card.decode().replace("---\n", "---\nlanguage_bcp47: no\n", 1)
-    return f"{text.replace(BEGIN, f'# Mine{chr(10)}{BEGIN}')}\n## Citation\n".encode()
-
-
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_what_people_wrote_into_the_card_of_a_folder_stays(tmp_path, store, in_memory):
-    """And the manifest proves all of it: before the push of the same release, and after another."""
-    releases = [
-        seal(
-            tmp_path / name,
-            [talk(number)],
-            files={"README.md": f"{MARKED}# {name}\n{END}\n".encode()},
-        )
-        for number, name in enumerate(("one", "two"))
-    ]
-    out = "memory://place" if in_memory else tmp_path / "out"
-    read = (lambda: held(store)) if in_memory else (lambda: lying(tmp_path / "out"))
-    push(releases[0], out)
-    theirs = edited(read()["README.md"])
-    if in_memory:
-        store().pipe_file("/place/README.md", theirs)
-    else:
-        (tmp_path / "out/README.md").write_bytes(theirs)
-    assert push(releases[0], out, dry_run=True)["changed"] == [MANIFEST]
-    assert push(releases[0], out)["status"] == "pushed"
-    assert read()["README.md"] == theirs and whole(read())
-    assert push(releases[0], out)["status"] == "up-to-date"
-    assert push(releases[1], out)["status"] == "pushed"
-    text = read()["README.md"].decode()
-    assert text.index("# Mine") < text.index(BEGIN) < text.index("# two") < text.index(END)
-    assert text.index(END) < text.index("## Citation") and "language_bcp47: no\n" in text
-    assert "# one" not in text and whole(read())
-    assert push(releases[1], out)["status"] == "up-to-date"
-
-
-def test_a_dry_run_lists_what_it_counts_with_sizes(release, tmp_path):
-    told = push(release, tmp_path / "out", dry_run=True)
-    assert sorted(told["new"]) == sorted(of(release))
-    assert told["sizes"] == {name: len(data) for name, data in of(release).items()}
-    assert told["bytes to send"] == sum(told["sizes"].values())
-    count = len(of(release))
-    assert f"would send {count} of {count} files, " in told["said"] and " kB, to " in told["said"]
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_file_on_the_way_is_no_folder(release, tmp_path):
-    (tmp_path / "afile").write_text("mine")
-    rows = shutil.copytree(release.folder / "packed", tmp_path / "rows")
-    for target in (tmp_path / "afile/sub", tmp_path / "afile/sub/deep"):
-        with pytest.raises(UsageError, match="afile is a file; name a folder"):
-            push(release, target, dry_run=True)
-        with pytest.raises(UsageError, match="afile is a file; name a folder"):
-            export(target_of("trl"), rows, target, [], Quiet())
-    with pytest.raises(UsageError, match=r"/proc/x cannot be used .*name another folder"):
-        push(release, "/proc/x")
-
-
-def test_what_the_disk_refuses_is_said_of_the_folder_that_was_named(release, tmp_path, monkeypatch):
-    def refuse(self: Any, name: str, data: bytes) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied", f"{tmp_path}/out/{name}.part")
-
-    monkeypatch.setattr(local_place.LocalPlace, "write", refuse)
-    with pytest.raises(UsageError) as told:
-        push(release, tmp_path / "out")
-    assert str(told.value).startswith(f"{tmp_path}/out cannot be used (Permission denied)")
-    assert "--data-dir" not in str(told.value) and ".part" not in str(told.value)

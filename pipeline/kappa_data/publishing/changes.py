@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from kappa_data.publishing.card import merged
 from kappa_data.publishing.release import CARD, Release, manifest_of, not_as_sealed
+from kappa_data.resources import sha256_of
 from kappa_data.store import MANIFEST
 
 VIEWS = ("conversations/", "packed/")
@@ -46,6 +47,10 @@ class Parcel(Struct, frozen=True):
     def open(self) -> BinaryIO:
         """The content, to be read piece by piece."""
         return io.BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
+
+    def is_whole(self) -> bool:
+        """Whether the content is still what was sealed."""
+        return isinstance(self.source, bytes) or sha256_of(self.source) == self.sha256
 
     def lies_there(self, blob: Blob | None) -> bool:
         """Whether that file has this content, by sha256 or else by git's own hash."""

@@ -34,7 +34,7 @@ from kappa_data.publishing.changes import (
 from kappa_data.publishing.local_place import LocalPlace
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.place import Place
-from kappa_data.publishing.release import CARD, Release, is_inside, manifest_of
+from kappa_data.publishing.release import CARD, Release, is_inside, manifest_of, not_as_sealed
 from kappa_data.store import MANIFEST
 
 UNFINISHED = ".kappa-data-push.json"
@@ -48,11 +48,14 @@ class Mark(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    """What a push does to its target; `begun`: one that was stopped has left its mark there."""
+    """What a push does to its target."""
 
     parcels: dict[str, Parcel]
     changes: Changes
+    ours: tuple[str, ...]
+    """files of any release that was sent, or begun to be sent, there"""
     begun: bool
+    """whether a push that was stopped has left its mark"""
 
     @property
     def none(self) -> bool:
@@ -84,7 +87,7 @@ def push_to_folder(
         elif options.dry_run:
             status, said = "dry-run", f"would send {what}"
         else:
-            _bring(place, plan, target, progress)
+            _bring(release, place, plan, target, progress)
             status, said = "pushed", f"sent {what}; every file there is proved"
     return {**told, "status": status, "said": said}
 
@@ -108,7 +111,8 @@ def _planned(release: Release, place: Place, target: str) -> Plan:
     parcels = parcels_of(release, card, manifest, edits_wait=False)
     same = parcels.keys() - place.wrong(parcels).keys()
     ours = {*(older.files if older else ()), *(mark.files if mark else ())}
-    return Plan(parcels, changes_of(parcels, same, there - {UNFINISHED}, ours), mark is not None)
+    changes = changes_of(parcels, same, there - {UNFINISHED}, ours)
+    return Plan(parcels, changes, tuple(sorted(ours | parcels.keys())), mark is not None)
 
 
 def _mark(text: bytes | None) -> Mark | None:
@@ -122,15 +126,16 @@ def _mark(text: bytes | None) -> Mark | None:
     return Mark(tuple(filter(is_inside, found.files)))
 
 
-def _bring(place: Place, plan: Plan, target: str, progress: Progress) -> None:
+def _bring(release: Release, place: Place, plan: Plan, target: str, progress: Progress) -> None:
     parcels, changes = plan.parcels, plan.changes
     files = sorted(set(changes.sent) - {MANIFEST}, key=lambda name: (name == CARD, name))
     sent = {name: parcels[name] for name in files}
-    ours = (*parcels, *changes.removed)
-    place.write(UNFINISHED, msgspec.json.encode(Mark(tuple(sorted(ours)))))
+    place.write(UNFINISHED, msgspec.json.encode(Mark(plan.ours)))
     with progress.task("push", total=2 * len(sent)) as bar:
         for name, parcel in sent.items():
             bar.say(f"{name}, {size_in_words(parcel.size)}")
+            if not parcel.is_whole():
+                raise not_as_sealed(release, name)  # it was changed since it was looked through
             place.prepare(name, parcel)
             bar.advance()
         if changes.sent:
@@ -146,5 +151,5 @@ def _bring(place: Place, plan: Plan, target: str, progress: Progress) -> None:
     place.write(MANIFEST, parcels[MANIFEST].read())
     for name in changes.removed:
         place.remove(name)
-    place.tidy(ours)
+    place.tidy(plan.ours)
     place.remove(UNFINISHED)
