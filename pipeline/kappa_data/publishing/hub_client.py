@@ -74,6 +74,7 @@ class Hub:
     def __init__(self, repo_id: str, progress: Progress, *, tries: int = TRIES) -> None:
         self.repo_id = repo_id
         self._progress, self._tries = progress, tries
+        self._reached = False
         # Without a token: anonymous, not the library's own complaint about a missing one.
         self._api = HfApi(token=get_token() or False)
 
@@ -266,9 +267,18 @@ class Hub:
                 return work()
 
         try:
-            return patiently(step, once, self._progress, again=again, tries=tries or self._tries)
+            given = patiently(
+                step,
+                once,
+                self._progress,
+                again=again,
+                tries=tries or self._tries,
+                reached=self._reached,
+            )
         except FAILURES as error:
             raise told(error, self.repo_id, self._api.endpoint) from error
+        self._reached = True
+        return given
 
     def _worth_another_address(self, error: BaseException) -> bool:
         """An address of the storage outlives its time; the Hub gives another one."""

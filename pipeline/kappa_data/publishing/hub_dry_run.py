@@ -10,6 +10,7 @@ from kappa_data.errors import EnvironmentLacks, StageError
 from kappa_data.progress import Progress
 from kappa_data.publishing.changes import compare, in_words, parcels_of
 from kappa_data.publishing.hub_client import Head, Hub
+from kappa_data.publishing.hub_errors import RESUMED
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.release import Release
 
@@ -42,7 +43,7 @@ def _seen(hub: Hub, options: Options) -> tuple[Head | None, str]:
         main = head or hub.head("main")
     except (EnvironmentLacks, StageError) as error:
         token = "" if get_token() else "there is no Hub token (`hf auth login` or HF_TOKEN), and "
-        said = str(error).removeprefix("push: ")
+        said = str(error).removeprefix("push: ").partition(RESUMED)[0]
         return None, f"{token}what lies there is unknown: {said}"
     if options.private and not private:
         return main, "the repository is public: a push with --private would be refused"

@@ -19,11 +19,12 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from kappa_data.errors import EnvironmentLacks, KappaError, StageError, UsageError
 from kappa_data.printable import one_line
 from kappa_data.progress import Progress
+from kappa_data.publishing.network import unresolved
 
 T = TypeVar("T")
 
@@ -38,12 +39,15 @@ class NoSense(ValueError):
 
 
 TRIES = 7
+UNKNOWN_TRIES = 2
+"""where not even the address of the Hub is known, and it has not answered before"""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 20.0
 LONGEST_ASKED = 300.0
 """seconds; a Hub that asks for a longer pause is told that we come back"""
 MOVED = frozenset({409, 412})
 """statuses of a commit whose parent is not the head any more: read again, then try again"""
 QUERY = re.compile(r"\?[^\s'\"]+")
+RESUMED = ": what is stored already is not sent again"
 USER = re.compile(r"(?<=://)[^/\s@'\"]+@")
 RESET = re.compile(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d+)")
 
@@ -84,26 +88,31 @@ def patiently(
     *,
     again: Callable[[BaseException], bool] = transient,
     tries: int = TRIES,
+    reached: bool = True,
 ) -> T:
     """The result of `work`, tried again while `again` says so; its last error after that.
 
     The pause doubles from try to try; one that the Hub asks for (Retry-After) is kept to.
+    `reached`: the Hub has answered before, so that a name that is unknown now may be known again.
     """
 
     def worth_it(error: BaseException) -> bool:
         return again(error) and (asked_pause(error) or 0.0) <= LONGEST_ASKED
 
+    def most(error: BaseException | None) -> int:
+        return tries if reached or not unresolved(error) else min(tries, UNKNOWN_TRIES)
+
     def say(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
+        error = _error_of(state)
         pause = state.next_action.sleep if state.next_action else 0.0
         progress.note(
             f"push: {step}: {words(error)}; "
-            f"try {state.attempt_number + 1} of {tries} in {pause:.0f} s"
+            f"try {state.attempt_number + 1} of {most(error)} in {pause:.0f} s"
         )
 
     retrying = Retrying(
         retry=retry_if_exception(worth_it),
-        stop=stop_after_attempt(tries),
+        stop=lambda state: state.attempt_number >= most(_error_of(state)),
         wait=_pause,
         before_sleep=say,
         reraise=True,
@@ -142,8 +151,12 @@ def _date(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
 def _pause(state: RetryCallState) -> float:
-    asked = asked_pause(state.outcome.exception() if state.outcome else None)
+    asked = asked_pause(_error_of(state))
     if asked is not None:
         return asked + 0.5  # the Hub counts whole seconds
     return float(min(FIRST_PAUSE * 2.0 ** (state.attempt_number - 1), LONGEST_PAUSE))
@@ -200,14 +213,14 @@ def told(error: BaseException, repo_id: str, endpoint: str) -> KappaError:
     if status is None and isinstance(root, (HTTP_ERROR, ConnectionError, TimeoutError)):
         return EnvironmentLacks(
             f"push: the Hub at {shown(endpoint)} cannot be reached: {words(root)}; check the "
-            "network and run the same command: what is stored already is not sent again"
+            f"network and run the same command{RESUMED}"
         )
     later = ""
     if (asked := asked_pause(error)) and asked > LONGEST_ASKED:
         later = f" in {asked / 60:.0f} minutes, as it asks"
     return StageError(
-        f"push: {repo_id}: {words(error)}; run the same command again{later}: nobody sees half a "
-        "release, and what is stored already is not sent again"
+        f"push: {repo_id}: {words(error)}; run the same command again{later}{RESUMED}, and nobody "
+        "sees half a release"
     )
 
 

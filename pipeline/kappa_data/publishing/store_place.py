@@ -23,6 +23,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from kappa_data.errors import EnvironmentLacks, UsageError
 from kappa_data.printable import one_line
 from kappa_data.publishing.changes import Parcel
+from kappa_data.publishing.network import unresolved
 
 R = TypeVar("R")
 TRIES = 6
@@ -62,6 +63,7 @@ class StorePlace:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._reached = False
         scheme = url.partition("://")[0].rpartition("::")[2]
         self._driver, self._keys = DRIVERS.get(
             ALIASES.get(scheme, scheme), (f"the driver of {scheme}", "its credentials")
@@ -140,7 +142,8 @@ class StorePlace:
         try:
             listed = self._tried(find)
         except FileNotFoundError:
-            return {}
+            listed = {}
+        self._reached = True
         found = {}
         for path, info in listed.items():
             name = path.removeprefix(self._root).lstrip("/")
@@ -171,11 +174,16 @@ class StorePlace:
 
     def _tried(self, call: Callable[[], R]) -> R:
         """What the call gives; tried again where the store was in trouble, but not where it said
-        no. FileNotFoundError is passed on."""
+        no, or where it never answered since nobody knows its name. FileNotFoundError is passed on.
+        """
+
+        def again(error: BaseException) -> bool:
+            return _passes(error) and (self._reached or not unresolved(error))
+
         retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             wait=wait_exponential(multiplier=0.5, max=LONGEST_PAUSE),
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(again),
             reraise=True,
         )
         try:
