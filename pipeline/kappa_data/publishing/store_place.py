@@ -203,10 +203,10 @@ class StorePlace:
                 f"push: {self._url} refuses these credentials ({_words(error)}); "
                 f"they need the right to list, read, write and delete there: {self._keys}"
             )
-        return EnvironmentLacks(
-            f"push: {self._url} cannot be used ({_words(error)}); run the same command again: what "
-            "has arrived is not sent again"
-        )
+        next_step = "run the same command again: what has arrived is not sent again"
+        if not self._reached and unresolved(error):
+            next_step = "check the address and the network"
+        return EnvironmentLacks(f"push: {self._url} cannot be used ({_words(error)}); {next_step}")
 
 
 def _errors() -> tuple[type[BaseException], ...]:
