@@ -483,6 +483,16 @@ def test_a_branch_is_made_and_main_is_left_alone(hub, release):
     assert send(release, revision="trial/one")["status"] == "up-to-date"
 
 
+def test_a_tag_or_a_commit_is_no_branch(hub, release):
+    hub.create(REPO)
+    repo = hub.repos[REPO]
+    repo.tags["v1"] = repo.branches[MAIN]
+    for revision in ("v1", repo.branches[MAIN]):
+        with pytest.raises(UsageError, match=f"{revision} of .* is a tag or a commit"):
+            send(release, revision=revision)
+    assert not hub.storage and hub.count("preupload") == 0
+
+
 def test_a_pull_request_is_opened_once(hub, release, other):
     hub.create(REPO)
     repo = hub.repos[REPO]

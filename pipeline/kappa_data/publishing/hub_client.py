@@ -17,6 +17,7 @@ from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     DatasetInfo,
+    GitRefs,
     HfApi,
     get_session,
     get_token,
@@ -216,10 +217,11 @@ class Hub:
 
     def tags(self) -> set[str]:
         """The names of the tags."""
-        refs = self._asked(
-            "tags", lambda: self._api.list_repo_refs(self.repo_id, repo_type=DATASET)
-        )
-        return {each.name for each in refs.tags}
+        return {each.name for each in self._refs("tags").tags}
+
+    def branches(self) -> set[str]:
+        """The names of the branches."""
+        return {each.name for each in self._refs("branches").branches}
 
     def tag(self, name: str, commit: str, message: str) -> None:
         """Names a commit; all the same where the tag is there by now."""
@@ -234,6 +236,9 @@ class Hub:
                 exist_ok=True,
             ),
         )
+
+    def _refs(self, step: str) -> GitRefs:
+        return self._asked(step, lambda: self._api.list_repo_refs(self.repo_id, repo_type=DATASET))
 
     def _info(self, revision: str) -> DatasetInfo:
         return self._api.dataset_info(
