@@ -23,7 +23,15 @@ from kappa_data.progress import Progress
 from kappa_data.publishing.local_place import LocalPlace
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.place import Place
-from kappa_data.publishing.release import CARD, File, Release, is_inside, manifest_of
+from kappa_data.publishing.release import (
+    CARD,
+    File,
+    Release,
+    is_inside,
+    manifest_of,
+    not_as_sealed,
+)
+from kappa_data.resources import sha256_of
 from kappa_data.store import MANIFEST
 
 UNFINISHED = ".kappa-data-push.json"
@@ -140,6 +148,8 @@ def _bring(
     with progress.task("push", total=2 * len(changes.send)) as bar:
         for name in changes.send:
             bar.say(f"{name}, {release.files[name].bytes / 1e6:.1f} MB")
+            if sha256_of(release.folder / name) != release.files[name].sha256:
+                raise not_as_sealed(release, name)  # it was changed since it was looked through
             place.prepare(name, release.folder / name)
             bar.advance()
         if changes.send or not changes.sealed:

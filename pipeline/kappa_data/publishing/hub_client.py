@@ -57,11 +57,16 @@ SILENCE_SECONDS = 120.0
 """how long a request may go without a byte: by itself the client would wait for ever"""
 UPLOAD_TRIES = 2
 """rounds over one file, each with new addresses; within a round the client has six tries"""
+LONGEST = 32 * 2**20
+"""bytes of a card or a manifest that is read: anybody may propose longer ones, none is ours"""
 LOGGER = "huggingface_hub"
 
 
 class Head(Struct, frozen=True):
-    """A repository at one commit: its files, and the content of the two that we have to read."""
+    """A repository at one commit: its files, and the content of the two that we have to read.
+
+    None: there is none, or it is too long to be one.
+    """
 
     commit: str
     files: dict[str, Blob]
@@ -127,12 +132,11 @@ class Hub:
         if info is None:
             return None
         commit, files = str(info.sha), _blobs(info)
-        return Head(
-            commit,
-            files,
-            self._read(CARD, commit) if CARD in files else None,
-            self._read(MANIFEST, commit) if MANIFEST in files else None,
+        card, manifest = (
+            self._read(name, commit) if name in files and files[name].size <= LONGEST else None
+            for name in (CARD, MANIFEST)
         )
+        return Head(commit, files, card, manifest)
 
     def files(self, commit: str) -> dict[str, Blob]:
         """Every file of a commit, by its path."""
