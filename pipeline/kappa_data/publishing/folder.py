@@ -53,6 +53,8 @@ class Changes(Struct, frozen=True):
     removed: list[str]
     kept: list[str]
     """files of others"""
+    ours: list[str]
+    """files of any release that was sent, or begun to be sent, there"""
     begun: bool
     """whether a push that was stopped has left its mark"""
     sealed: bool
@@ -120,6 +122,7 @@ def _changes(release: Release, place: Place, target: str) -> Changes:
         same=sorted(release.files.keys() - wrong.keys()),
         removed=sorted((ours - release.files.keys()) & sizes.keys()),
         kept=sorted(sizes.keys() - ours - release.files.keys() - {MANIFEST, UNFINISHED}),
+        ours=sorted(ours | release.files.keys()),
         begun=mark is not None,
         sealed=text == release.sealed,
     )
@@ -143,8 +146,7 @@ def _mark(text: bytes | None) -> Mark | None:
 def _bring(
     release: Release, place: Place, changes: Changes, target: str, progress: Progress
 ) -> None:
-    ours = (*release.files, *changes.removed)
-    place.write(UNFINISHED, msgspec.json.encode(Mark(tuple(sorted(ours)))))
+    place.write(UNFINISHED, msgspec.json.encode(Mark(tuple(changes.ours))))
     with progress.task("push", total=2 * len(changes.send)) as bar:
         for name in changes.send:
             bar.say(f"{name}, {release.files[name].bytes / 1e6:.1f} MB")
@@ -166,7 +168,7 @@ def _bring(
     place.write(MANIFEST, release.sealed)
     for name in changes.removed:
         place.remove(name)
-    place.tidy(ours)
+    place.tidy(changes.ours)
     place.remove(UNFINISHED)
 
 
