@@ -23,7 +23,15 @@ from kappa_data.progress import Progress
 from kappa_data.publishing.local_place import LocalPlace
 from kappa_data.publishing.options import Options
 from kappa_data.publishing.place import Place
-from kappa_data.publishing.release import CARD, File, Release, is_inside, manifest_of
+from kappa_data.publishing.release import (
+    CARD,
+    File,
+    Release,
+    is_inside,
+    manifest_of,
+    not_as_sealed,
+)
+from kappa_data.resources import sha256_of
 from kappa_data.store import MANIFEST
 
 UNFINISHED = ".kappa-data-push.json"
@@ -45,6 +53,8 @@ class Changes(Struct, frozen=True):
     removed: list[str]
     kept: list[str]
     """files of others"""
+    ours: list[str]
+    """files of any release that was sent, or begun to be sent, there"""
     begun: bool
     """whether a push that was stopped has left its mark"""
     sealed: bool
@@ -112,6 +122,7 @@ def _changes(release: Release, place: Place, target: str) -> Changes:
         same=sorted(release.files.keys() - wrong.keys()),
         removed=sorted((ours - release.files.keys()) & sizes.keys()),
         kept=sorted(sizes.keys() - ours - release.files.keys() - {MANIFEST, UNFINISHED}),
+        ours=sorted(ours | release.files.keys()),
         begun=mark is not None,
         sealed=text == release.sealed,
     )
@@ -135,11 +146,12 @@ def _mark(text: bytes | None) -> Mark | None:
 def _bring(
     release: Release, place: Place, changes: Changes, target: str, progress: Progress
 ) -> None:
-    ours = (*release.files, *changes.removed)
-    place.write(UNFINISHED, msgspec.json.encode(Mark(tuple(sorted(ours)))))
+    place.write(UNFINISHED, msgspec.json.encode(Mark(tuple(changes.ours))))
     with progress.task("push", total=2 * len(changes.send)) as bar:
         for name in changes.send:
             bar.say(f"{name}, {release.files[name].bytes / 1e6:.1f} MB")
+            if sha256_of(release.folder / name) != release.files[name].sha256:
+                raise not_as_sealed(release, name)  # it was changed since it was looked through
             place.prepare(name, release.folder / name)
             bar.advance()
         if changes.send or not changes.sealed:
@@ -156,7 +168,7 @@ def _bring(
     place.write(MANIFEST, release.sealed)
     for name in changes.removed:
         place.remove(name)
-    place.tidy(ours)
+    place.tidy(changes.ours)
     place.remove(UNFINISHED)
 
 
