@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,37 +71,40 @@ class Forking:
         return subprocess.CompletedProcess(["kappa-data", *arguments], code, *texts)
 
     def _connected(self) -> socket.socket:
-        if self._server is None:
-            self._door = str(Path(tempfile.mkdtemp(prefix="kappa-tests-")) / "door")
-            program = Path(__file__).with_name("forking.py")
-            self._server = subprocess.Popen(
-                [sys.executable, str(program), self._door], env=clean_environment()
-            )
+        self._door = self._door or self._opened()
         talk = socket.socket(socket.AF_UNIX)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             try:
                 talk.connect(self._door)
                 return talk
             except (FileNotFoundError, ConnectionRefusedError):
-                if self._server.poll() is not None or time.monotonic() > end:
+                ended = self._server is not None and self._server.poll() is not None
+                if ended or time.monotonic() > end:
                     raise
                 time.sleep(0.02)
 
-    def end(self) -> None:
-        if self._server is not None:
-            self._server.terminate()
-            self._server.wait()
-            shutil.rmtree(Path(self._door).parent)
+    def _opened(self) -> str:
+        """Where the server listens: one for all processes of a run, started by the first of them.
+
+        It ends with the process that began the run, and takes its folder with it.
+        """
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+        if run is None:
+            folder, user = Path(tempfile.mkdtemp(prefix="kappa-tests-")), os.getpid()
+        else:
+            folder, user = Path(tempfile.gettempdir(), f"kappa-tests-{run}"), os.getppid()
+            try:
+                folder.mkdir(mode=0o700)
+            except FileExistsError:
+                return str(folder / "door")
+        command = [sys.executable, str(Path(__file__).with_name("forking.py"))]
+        command += [str(folder / "door"), str(user)]
+        self._server = subprocess.Popen(command, env=clean_environment(), stdin=subprocess.DEVNULL)
+        return str(folder / "door")
 
 
 _forking = Forking()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _forking_ends() -> Iterator[None]:
-    yield
-    _forking.end()
 
 
 def kappa(*arguments: object, cwd: Path, timeout: float = 180, **environment: str) -> Any:

@@ -1,6 +1,6 @@
 """A process that has imported what `kappa-data` imports, and forks itself for each command.
 
-    python tests/forking.py SOCKET
+    python tests/forking.py SOCKET PID
 
 Half of the time of a short command goes into imports. Each command still runs in a process of its
 own, with its own folder, environment and streams; only what it imports is there already. Tests of
@@ -16,10 +16,13 @@ import importlib
 import json
 import os
 import pkgutil
+import select
+import shutil
 import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import NoReturn
 
 # What `run` loads. Threads do not survive a fork, so none may be there: numpy's are left out.
@@ -51,24 +54,20 @@ def load() -> None:
         raise SystemExit("forking.py: an import has started a thread")
 
 
-def serve(path: str) -> list[str] | None:
-    """Forks for each request until the other side has gone.
+def serve(path: str, user: int) -> list[str] | None:
+    """Forks for each request until the process `user` has gone.
 
     Returns the arguments in the process that is to run them, else None.
     """
-    parent = os.getppid()
+    gone = os.pidfd_open(user)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(path)
         door.listen()
-        door.settimeout(5)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who waits is waited for by nobody
         while True:
-            try:
-                talk, _ = door.accept()
-            except TimeoutError:
-                if os.getppid() != parent:
-                    return None
-                continue
+            if gone in select.select([door, gone], [], [])[0]:
+                return None
+            talk, _ = door.accept()
             with talk:
                 if os.fork() == 0:
                     door.close()
@@ -124,9 +123,11 @@ def main() -> None:
         del os.environ[name]
     gc.collect()
     gc.freeze()  # or every collection would copy what is shared
-    arguments = serve(sys.argv[1])
+    path, user = sys.argv[1:]
+    arguments = serve(path, int(user))
     if arguments is not None:
         run(arguments)
+    shutil.rmtree(Path(path).parent)
 
 
 if __name__ == "__main__":

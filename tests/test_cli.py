@@ -419,10 +419,11 @@ $PY -m kappa_data pack {arguments} --data-dir /small/data --json; echo "second $
 
 def test_a_full_disk_stops_and_goes_on(tmp_path):
     """A disk of 4 MB in a mount namespace of its own; the tasks need no tools."""
-    arguments = "--seq-len 2048 --set plan.families=identity,maths --set plan.tasks=6 --set plan.personas=none"
+    plan = {"families": "identity,maths", "tasks": 6, "personas": "none"}
+    told = " ".join(f"--set plan.{name}={value}" for name, value in plan.items())
     done = subprocess.run(
         ["bwrap", "--dev-bind", "/", "/", "--size", str(4 * 2**20), "--tmpfs", "/small",
-         "sh", "-c", DISK.format(arguments=arguments)],
+         "sh", "-c", DISK.format(arguments=f"--seq-len 2048 {told}")],
         env=clean_environment(PY=sys.executable),
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

@@ -141,7 +141,7 @@ def test_bands_find_pairs_right_at_the_threshold():
 
 # --- the stage ---------------------------------------------------------------------------------
 
-WORKERS = (1, 2, 3)
+WORKERS = (1, 3)
 TEXT = "First I open the log, then I count its lines, and last I name the three slowest requests."
 OTHER = "No logs are needed for that: the answer is in the manual, chapter four, under the picture."
 GENERATED = Provenance(source="generate", grounding="executed", teacher="embedded")

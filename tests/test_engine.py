@@ -16,7 +16,7 @@ import pytest
 
 from conftest import clean_environment
 from kappa_data import engine
-from kappa_data.engine import kept_processes, map_ordered
+from kappa_data.engine import FEW_BYTES, kept_processes, map_ordered
 from kappa_data.errors import EnvironmentLacks
 
 PROGRAM = """
@@ -173,3 +173,12 @@ def test_at_ctrl_c_only_the_run_itself_speaks(tmp_path: Path) -> None:
         _, said = process.communicate(timeout=60)
         assert said.count(b"Traceback") == said.count(b"KeyboardInterrupt\n") == 1
         assert not any(map(alive, workers))
+
+
+def test_a_little_work_is_for_one_process_unless_somebody_says_otherwise(tmp_path: Path) -> None:
+    little, much = tmp_path / "little", tmp_path / "much"
+    little.write_bytes(bytes(FEW_BYTES // 2 + 1))
+    much.write_bytes(bytes(FEW_BYTES // 2))
+    assert engine.processes(0, [little, little]) == 1  # two parts of one file
+    assert engine.processes(0, [little, much]) == 0
+    assert engine.processes(3, [little]) == 3

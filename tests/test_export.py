@@ -280,6 +280,15 @@ def test_where_a_disk_is_mounted_is_one_line(sealed, tmp_path, monkeypatch):
     assert write("trl", sealed, out / "rows")["status"] == "exported"
 
 
+def test_the_folder_that_one_is_in_is_not_replaced(sealed, tmp_path, monkeypatch):
+    out = tmp_path / "rows"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    with pytest.raises(UsageError, match="you are in"):
+        write("trl", sealed, Path())
+    assert write("trl", sealed, Path("trl"))["status"] == "exported"
+
+
 def _killed(what: str, at: int, source: Path, out: Path) -> None:
     """In a process of its own: exports, and dies at a record or at a renaming."""
     calls = 0

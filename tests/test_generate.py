@@ -453,7 +453,9 @@ def test_settings_tried_in_between_and_another_teacher_cost_nothing(tmp_path: Pa
 
 
 def test_a_sloppy_teacher_is_asked_anew_and_its_worst_lands_in_quarantine(tmp_path: Path) -> None:
-    plan = shipped_plan(tmp_path)
+    few = [catalog.families()[name] for name in ("maths", "identity", "log_forensics", "data_csv")]
+    tasks = [family.make(seed) for family in few for seed in range(4)]
+    plan = sealed_plan(tmp_path, tasks, ("chaotic_evil", None))
     built(tmp_path, plan)
     sealed, _ = built(tmp_path, plan, sloppy=0.1)
     assert sealed.manifest.figures["requests_from_journal"] == 0

@@ -509,3 +509,27 @@ def test_the_manifest_is_gone_from_the_disk_before_a_file_changes(
     monkeypatch.setattr(local_place, "sync", note)
     push(release, out)
     assert synced[0] == (out, True) and (out / "conversations", False) in synced
+
+
+def test_a_file_that_changed_after_the_look_does_not_leave(release, store):
+    (release.folder / "packed/train-00000.parquet").write_bytes(b"came later")
+    with pytest.raises(UsageError, match=r"train-00000\.parquet is not what manifest\.json says"):
+        push(release)
+    assert MANIFEST not in held(store) and b"came later" not in held(store).values()
+
+
+def test_what_a_stopped_push_had_copied_of_another_release_goes(
+    older, release, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+
+    def dies(*_: object) -> None:
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local_place.LocalPlace, "put", dies)
+        with pytest.raises(Death):
+            push(older, out)
+    assert (out / "images/.old.png.part").is_file()
+    push(release, out)
+    assert lying(out) == of(release)

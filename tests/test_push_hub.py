@@ -483,6 +483,16 @@ def test_a_branch_is_made_and_main_is_left_alone(hub, release):
     assert send(release, revision="trial/one")["status"] == "up-to-date"
 
 
+def test_a_tag_or_a_commit_is_no_branch(hub, release):
+    hub.create(REPO)
+    repo = hub.repos[REPO]
+    repo.tags["v1"] = repo.branches[MAIN]
+    for revision in ("v1", repo.branches[MAIN]):
+        with pytest.raises(UsageError, match=f"{revision} of .* is a tag or a commit"):
+            send(release, revision=revision)
+    assert not hub.storage and hub.count("preupload") == 0
+
+
 def test_a_pull_request_is_opened_once(hub, release, other):
     hub.create(REPO)
     repo = hub.repos[REPO]
@@ -686,3 +696,14 @@ def test_a_date_to_wait_for_is_by_the_clock_of_the_hub(hub, release, monkeypatch
     hub.plant("commit", 429, Retry_After=format_datetime(until, usegmt=True))
     assert send(release)["status"] == "pushed"
     assert [each for each in slept if each > 10] == [55.5]
+
+
+def test_a_manifest_of_any_length_in_a_pull_request_is_not_read(hub, release, monkeypatch):
+    """Anybody may open one."""
+    monkeypatch.setattr("kappa_data.publishing.hub_client.LONGEST", 50_000)
+    hub.create(REPO)
+    repo = hub.repos[REPO]
+    files = {**repo.at(MAIN).files, "manifest.json": File(b"[" * 60_000, False)}
+    repo.pulls.append(Pull("theirs", repo.add(repo.branches[MAIN], "theirs", files).oid))
+    assert send(release, create_pr=True)["url"].endswith("/discussions/2")
+    assert not [path for step, path in hub.requests if step == "resolve" and "manifest" in path]

@@ -95,13 +95,13 @@ def endings(data: Dataset) -> dict[str, Counter[str]]:
     return table
 
 
-TASKS = [f"{family}/{seed}" for family in catalog.families() for seed in (1, 2)]
+TASKS = [f"{family}/1" for family in catalog.families()]
 
 
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """All kinds at 5 %, tasks of every family, in two voices and in none."""
-    return made(tmp_path_factory.mktemp("sloppy"), TASKS, 0.05, seed=1)
+    """All kinds at 8 %, a task of every family, in two voices and in none."""
+    return made(tmp_path_factory.mktemp("sloppy"), TASKS, 0.08, seed=1)
 
 
 def test_no_planted_slip_passes_unnoticed(everything: Dataset) -> None:

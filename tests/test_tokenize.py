@@ -61,7 +61,7 @@ def test_the_output_is_the_same_for_any_number_of_workers(
     whole = tokenized(tmp_path / "whole", source, TokenizeConfig(workers=1))
     monkeypatch.setattr(store, "BYTES_PER_GROUP", 20_000)
     monkeypatch.setattr(store, "PART_BYTES", 30_000)
-    for workers in (1, 2, 4):
+    for workers in (1, 3):
         made = tokenized(tmp_path / str(workers), source, TokenizeConfig(workers=workers))
         assert len(made.shards("samples")) >= 4
         assert made.digest == whole.digest

@@ -59,7 +59,15 @@ def test_it_is_the_wheel_that_runs(installed, tmp_path):
 
 
 def test_from_personas_to_rows_in_another_folder(installed, tmp_path):
-    arguments = ["--families", "identity,data_csv", "--tasks", "1", "--personas", "all", "--json"]
+    arguments = [
+        "--families",
+        "identity,log_forensics",
+        "--tasks",
+        "1",
+        "--personas",
+        "all",
+        "--json",
+    ]
     done = run(installed, tmp_path, "run", *arguments)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple, SupportsIndex, overload
+from typing import Any, NamedTuple, SupportsIndex, TypedDict, overload
 
 import numpy as np
 import pyarrow as pa
@@ -124,6 +124,17 @@ class Split(Sequence[PackedRow]):
         return Rows(self._shards, rank, world, seed, epochs, drop_last)
 
 
+class State(TypedDict):
+    """Where a stream of rows stands."""
+
+    epoch: int
+    cursor: int
+    """rows of the epoch that all ranks took together"""
+    seed: int | None
+    digest: str
+    """of the rows, as Split.digest tells it"""
+
+
 class Rows(Iterator[PackedRow]):
     """One rank's share of a stream of rows: epoch after epoch, each row once an epoch.
 
@@ -150,6 +161,7 @@ class Rows(Iterator[PackedRow]):
         if epochs is not None and epochs < 1:
             raise UsageError(f"epochs: {epochs}; give 1 or more, or None for an endless stream")
         self._reader = _Reader(shards)
+        self._shards = shards
         self._rank, self._world, self._seed = rank, world, seed
         self._end = None if epochs is None else epochs * self._reader.rows
         self._drop_last = drop_last
@@ -165,19 +177,27 @@ class Rows(Iterator[PackedRow]):
         self._taken += self._world
         return row
 
-    def state_dict(self) -> dict[str, int | None]:
-        """Where the stream stands: epoch, rows of it that all ranks took together, and the seed."""
+    def state_dict(self) -> State:
+        """Where the stream stands, and of which rows and order; see State."""
         epoch, cursor = divmod(self._taken, self._reader.rows)
-        return {"epoch": epoch, "cursor": cursor, "seed": self._seed}
+        digest = digest_of_rows(self._shards)
+        return {"epoch": epoch, "cursor": cursor, "seed": self._seed, "digest": digest}
 
-    def load_state_dict(self, state: dict[str, int | None]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Goes on where `state` was taken; UsageError where it is of another seed or dataset."""
-        epoch, cursor, seed = (state.get(name) for name in ("epoch", "cursor", "seed"))
-        if seed != self._seed:
-            raise UsageError(f"the state was saved with seed {seed}, not {self._seed}")
-        if epoch is None or cursor is None or epoch < 0 or not 0 <= cursor < self._reader.rows:
-            raise UsageError(f"{state}: no state of a stream of {self._reader.rows} rows an epoch")
-        self._taken = epoch * self._reader.rows + cursor
+        rows = self._reader.rows
+        if state.keys() != State.__required_keys__ or not (
+            state["epoch"] >= 0 and 0 <= state["cursor"] < rows
+        ):
+            raise UsageError(f"{state}: no state of a stream of {rows} rows an epoch")
+        if state["seed"] != self._seed:
+            raise UsageError(f"the state was saved with seed {state['seed']}, not {self._seed}")
+        if state["digest"] != digest_of_rows(self._shards):
+            raise UsageError(
+                "the state was saved with other rows; load those that it was trained on (of a "
+                "dataset on the Hub: its tag)"
+            )
+        self._taken = state["epoch"] * rows + state["cursor"]
         self._check_end()
 
     def _check_end(self) -> None:

@@ -21,6 +21,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import chain, islice
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from kappa_data.errors import EnvironmentLacks
@@ -28,6 +29,9 @@ from kappa_data.errors import EnvironmentLacks
 A = TypeVar("A")
 B = TypeVar("B")
 
+FEW_BYTES = 1_000_000
+"""of files of conversations: some hundreds, with which one process is through before further ones
+have started"""
 AHEAD = 2  # items in flight per worker, so that none waits for the slowest
 # Records are many and never part of a cycle: looking for cycles among them costs half the time.
 OBJECTS_PER_COLLECTION = 200_000
@@ -49,6 +53,12 @@ def map_ordered(fn: Callable[[A], B], items: Iterable[A], *, workers: int) -> It
     with _fewer_collections():
         for item in chain(head, source):
             yield fn(item)
+
+
+def processes(workers: int, files: Iterable[Path]) -> int:
+    """How many processes work on these files: as `workers` says; where it leaves that open (0),
+    one for `FEW_BYTES` of them, in however many parts they lie."""
+    return workers or int(sum(file.stat().st_size for file in set(files)) <= FEW_BYTES)
 
 
 class _Pool(NamedTuple):

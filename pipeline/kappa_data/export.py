@@ -189,6 +189,8 @@ def _refuse_foreign(out: Path, older: Exported | None) -> None:
         return
     if out.is_mount():  # which cannot be renamed, and lies on another disk than what is beside it
         raise UsageError(f"export: {out} is where a disk is mounted; name a folder in it")
+    if Path.cwd().is_relative_to(out):  # which would go on in a folder that is removed
+        raise UsageError(f"export: you are in {out}, which is replaced as a whole; name another")
     own = {MANIFEST, *older.files} if older is not None else set()
     there = (each for each in out.rglob("*") if each.is_symlink() or not each.is_dir())
     foreign = sorted(name for each in there if (name := str(each.relative_to(out))) not in own)

@@ -404,6 +404,17 @@ def test_a_checkpoint_of_other_ranks_is_refused(tmp_path, rank, world):
         loader(tmp_path / "rows", dp_rank=rank, dp_world_size=world).load_state_dict(state)
 
 
+@pytest.mark.parametrize(("before", "now"), [(0, 1), (1, 0)])
+def test_a_checkpoint_with_or_without_workers_is_refused(tmp_path, before, now):
+    made_rows(tmp_path / "rows", 8)
+    first = loader(tmp_path / "rows", num_workers=before)
+    next(iter(first))
+    again = loader(tmp_path / "rows", num_workers=now)
+    again.load_state_dict(first.state_dict())
+    with pytest.raises(UsageError, match=f"made with workers .*, not {now}; set it as it was"):
+        next(iter(again))
+
+
 # --- recipe ------------------------------------------------------------------------------------
 
 

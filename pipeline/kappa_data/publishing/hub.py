@@ -168,6 +168,7 @@ class Publisher:
         """The branch as it is now, made where it is lacking."""
         head = self._hub.head(revision)
         if head is not None:
+            self._check_branch(revision)
             return head
         if self._options.create_pr or revision.startswith(REFS):
             raise UsageError(
@@ -182,6 +183,15 @@ class Publisher:
                 "run the same command again"
             )
         return head
+
+    def _check_branch(self, revision: str) -> None:
+        """UsageError where nothing can be committed to it, before anything is uploaded."""
+        usual = revision == Options().revision or revision.startswith(REFS)
+        if not usual and revision not in self._hub.branches():
+            raise UsageError(
+                f"push: {revision} of {self._hub.repo_id} is a tag or a commit, which stays as it "
+                "is; name a branch with --revision"
+            )
 
     def _compared(self, head: Head, pull: int | None = None) -> Landed:
         parcels = parcels_of(self._release, head.card, head.manifest)

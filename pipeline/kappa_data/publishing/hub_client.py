@@ -17,6 +17,7 @@ from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     DatasetInfo,
+    GitRefs,
     HfApi,
     get_session,
     get_token,
@@ -56,11 +57,16 @@ SILENCE_SECONDS = 120.0
 """how long a request may go without a byte: by itself the client would wait for ever"""
 UPLOAD_TRIES = 2
 """rounds over one file, each with new addresses; within a round the client has six tries"""
+LONGEST = 32 * 2**20
+"""bytes of a card or a manifest that is read: anybody may propose longer ones, none is ours"""
 LOGGER = "huggingface_hub"
 
 
 class Head(Struct, frozen=True):
-    """A repository at one commit: its files, and the content of the two that we have to read."""
+    """A repository at one commit: its files, and the content of the two that we have to read.
+
+    None: there is none, or it is too long to be one.
+    """
 
     commit: str
     files: dict[str, Blob]
@@ -127,12 +133,11 @@ class Hub:
         if info is None:
             return None
         commit, files = str(info.sha), _blobs(info)
-        return Head(
-            commit,
-            files,
-            self._read(CARD, commit) if CARD in files else None,
-            self._read(MANIFEST, commit) if MANIFEST in files else None,
+        card, manifest = (
+            self._read(name, commit) if name in files and files[name].size <= LONGEST else None
+            for name in (CARD, MANIFEST)
         )
+        return Head(commit, files, card, manifest)
 
     def files(self, commit: str) -> dict[str, Blob]:
         """Every file of a commit, by its path."""
@@ -217,10 +222,11 @@ class Hub:
 
     def tags(self) -> set[str]:
         """The names of the tags."""
-        refs = self._asked(
-            "tags", lambda: self._api.list_repo_refs(self.repo_id, repo_type=DATASET)
-        )
-        return {each.name for each in refs.tags}
+        return {each.name for each in self._refs("tags").tags}
+
+    def branches(self) -> set[str]:
+        """The names of the branches."""
+        return {each.name for each in self._refs("branches").branches}
 
     def tag(self, name: str, commit: str, message: str) -> None:
         """Names a commit; all the same where the tag is there by now."""
@@ -235,6 +241,9 @@ class Hub:
                 exist_ok=True,
             ),
         )
+
+    def _refs(self, step: str) -> GitRefs:
+        return self._asked(step, lambda: self._api.list_repo_refs(self.repo_id, repo_type=DATASET))
 
     def _info(self, revision: str) -> DatasetInfo:
         return self._api.dataset_info(

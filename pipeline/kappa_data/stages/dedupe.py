@@ -33,7 +33,7 @@ from msgspec import Struct
 
 from kappa_data.config import DedupeConfig
 from kappa_data.contamination import Contamination, Text, tables, texts_in
-from kappa_data.engine import map_ordered
+from kappa_data.engine import map_ordered, processes
 from kappa_data.near_duplicates import Signatures, compare, joined, signatures
 from kappa_data.records import (
     NOBODY,
@@ -158,8 +158,9 @@ class Kept(Struct, frozen=True):
 def run(ctx: Context[DedupeConfig]) -> Outcome:
     """Seals "conversations", in the order of validate, "quarantine" and "findings"."""
     source = ctx.inputs["validate"]
-    total, workers = source.count("conversations"), ctx.config.workers
+    total = source.count("conversations")
     parts = list(enumerate(source.parts("conversations")))
+    workers = processes(ctx.config.workers, source.shards("conversations"))
     described: list[Described] = []
     written: list[Kept] = []
     with ctx.progress.task("dedupe", total=total) as bar:

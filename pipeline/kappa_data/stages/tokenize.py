@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from kappa_data.config import TokenizeConfig
-from kappa_data.engine import map_ordered
+from kappa_data.engine import map_ordered, processes
 from kappa_data.errors import StageError
 from kappa_data.formats.construction import Counts, Unrenderable
 from kappa_data.formats.samples import Choices, choices, samples
@@ -64,9 +64,10 @@ def run(ctx: Context[TokenizeConfig]) -> Outcome:
     source = ctx.inputs["dedupe"]
     parts = list(enumerate(source.parts("conversations")))
     done: list[Done] = []
+    workers = processes(ctx.config.workers, source.shards("conversations"))
     with ctx.progress.task("tokenize", total=source.count("conversations")) as bar:
         work = partial(tokenize_part, chosen, ctx.folder)
-        for each in map_ordered(work, parts, workers=ctx.config.workers):
+        for each in map_ordered(work, parts, workers=workers):
             done.append(each)
             bar.advance(each.totals["conversations"])
     totals, untrained, unrendered, rejected = summed(

@@ -18,7 +18,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from kappa_data.config import ValidateConfig
-from kappa_data.engine import map_ordered
+from kappa_data.engine import map_ordered, processes
 from kappa_data.errors import StageError
 from kappa_data.records import Conversation, ConversationFinding, Finding, Rejected
 from kappa_data.resources import Resources
@@ -77,9 +77,10 @@ def run(ctx: Context[ValidateConfig]) -> Outcome:
     chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
     refuse_unknown(ctx.config.severities)
     with ctx.progress.task("validate", total=total) as bar:
-        replaying = _replaying(ctx, sources)
+        workers = processes(ctx.config.workers, (each.part.shard for _, each in sources))
+        replaying = _replaying(ctx, sources, workers)
         work = partial(validate_part, ctx.config, ctx.resources, ctx.folder, replaying)
-        for each in map_ordered(work, sources, workers=ctx.config.workers):
+        for each in map_ordered(work, sources, workers=workers):
             done.append(each)
             bar.advance(each.counts["in"])
     counts, rules, rejected = summed(done, "counts", "rules", "rejected")
@@ -140,14 +141,14 @@ def validate_part(
 
 
 def _replaying(
-    ctx: Context[ValidateConfig], sources: Iterable[tuple[int, Source]]
+    ctx: Context[ValidateConfig], sources: Iterable[tuple[int, Source]], workers: int
 ) -> Replaying | None:
     """What a replay needs, the sandbox tried out; None where none is asked for."""
     if not ctx.config.replay:
         return None
     try_out(ctx.sandbox, (each.part for _, each in sources if not each.quarantined))
     tasks = ctx.inputs[PLAN].parts("tasks") if PLAN in ctx.inputs else []
-    return Replaying(ctx.sandbox, tuple(tasks), share_of_boxes(ctx.config.workers))
+    return Replaying(ctx.sandbox, tuple(tasks), share_of_boxes(workers))
 
 
 def _judged(source: Source, judge: Judge, replayer: Replayer | None) -> Iterator[JudgedGroup]:

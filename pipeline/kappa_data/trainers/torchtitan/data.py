@@ -204,6 +204,15 @@ class PackedLoader(ParallelAwareDataloader):
             batch_size=local_batch_size,
         )
 
+    def __iter__(self) -> Iterator[Any]:
+        """UsageError where a checkpoint was made with workers, and there are none now, or else."""
+        try:
+            return iter(super().__iter__())
+        except AssertionError as error:  # torchdata's, of a state that has another form
+            raise UsageError(
+                OTHERS.format("workers", "in another number", self.num_workers)
+            ) from error
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on after the rows of a checkpoint; UsageError where it is of other ranks.
 

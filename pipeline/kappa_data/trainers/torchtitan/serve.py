@@ -74,7 +74,10 @@ def main() -> None:
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     checkpoint, weights, out = map(Path, sys.argv[1:])
-    write(checkpoint, weights, out, gpt_oss_20b().model_spec.model)
+    try:
+        write(checkpoint, weights, out, gpt_oss_20b().model_spec.model)
+    except UsageError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
