@@ -42,6 +42,7 @@ def journal(
     ] = False,
 ) -> dict[str, Any]:
     """List, check or compact the journal: every answer, tool result and verdict of generate."""
+    from kappa_data import session
     from kappa_data.teacher import journal_file
 
     if action not in ACTIONS:
@@ -53,6 +54,7 @@ def journal(
         raise UsageError(f"journal {action}: takes no --persona, --slot or --model; list does")
     if action != "compact" and drop_unused:
         raise UsageError(f"journal {action}: --drop-unused goes with compact")
+    session.refuse_missing(common.root)
     if action == "compact":
         return _compact(common, drop_unused=drop_unused)
     found = journal_file.look(_path(common), chosen, by)
