@@ -338,8 +338,11 @@ def imports(root: Path) -> dict[str, Sealed]:
 
 
 def is_dataset(folder: Path) -> bool:
-    """Whether a stage was ever begun there, or something imported."""
-    return any((folder / stage.name).is_dir() for stage in DECLARED)
+    """Whether something lies there that a stage made or bought, or that was imported; not only what
+    one that failed left behind."""
+    stages = (folder / stage.name for stage in DECLARED)
+    made = (file for each in stages if each.is_dir() for file in each.iterdir())
+    return any(not file.name.endswith(BUILDING) for file in made)
 
 
 def _inputs(

@@ -11,7 +11,6 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -58,7 +57,7 @@ class Kind(Struct, frozen=True):
     places: Callable[[Piece], Iterator[Found]]
 
 
-class Refused(NamedTuple):
+class Refused(Struct, frozen=True):
     """What of one kind may not leave: the first find, and in how many conversations or files."""
 
     kind: Kind
