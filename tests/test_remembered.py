@@ -207,6 +207,14 @@ def test_the_command_that_is_named_is_told_what_it_was_told_before(tmp_path):
     assert told["plan"]["seed"] == 5
 
 
+def test_what_is_said_to_hold_is_what_holds(project):
+    one, other = ("--set", "generate.roles.user.top_p=0.5"), ("--set", "generate.roles={}")
+    assert kappa("generate", *one, cwd=project).returncode == 0
+    done = kappa("validate", *other, cwd=project)
+    assert done.returncode == 0 and "top_p" not in done.stderr
+    assert settings(project)["generate"]["roles"] == {}
+
+
 READ = ["push ./out", "export --to trl", "report", "status", "show --random", "verify", "replay",
         "gc", "journal", "journal compact", "judge", "plan --top-up"]  # fmt: skip
 

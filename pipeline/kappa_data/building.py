@@ -185,9 +185,10 @@ def _note_kept(reporter: Progress, kept: Layer, common: Common, flags: Layer) ->
     from kappa_data import remembered
 
     said = _assigned(common, flags)
+    holds = remembered.merge(remembered.settings(kept), said)
     left = {
         stage: {field: value for field, value in values.items() if field not in said.get(stage, {})}
-        for stage, values in remembered.settings(kept).items()
+        for stage, values in holds.items()
     }
     file = remembered.file_of(kept, common.root) if common.config is None else None
     told = [f"--config {file}"] if file is not None else []
