@@ -44,6 +44,12 @@ def one_line(done: subprocess.CompletedProcess[str], code: int, *words: str) -> 
     return line
 
 
+def begun(folder, name="persona_kappa"):
+    """A dataset of which nothing is finished, only bought."""
+    (folder / "data" / name / "generate").mkdir(parents=True, exist_ok=True)
+    (folder / "data" / name / "generate" / "journal.jsonl").touch()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches(command, tmp_path):
     done = kappa(command, "--help", cwd=tmp_path)
@@ -184,6 +190,7 @@ def test_a_pilot_is_part_of_the_full_run(tmp_path):
 
 
 def test_status_says_why(built, tmp_path):
+    begun(tmp_path)
     fresh = said(kappa("status", "--json", cwd=tmp_path))
     assert [each["status"] for each in fresh["stages"]][:2] == ["never built", "waits for plan"]
     changed = said(kappa("status", "--json", "--set", "pack.seq_len=4096", cwd=built))
@@ -251,9 +258,39 @@ def test_bad_input_of_the_command_line(tmp_path):
     (tmp_path / "empty.jsonl").touch()
     fails("import", "empty.jsonl", words=("empty.jsonl", "empty"))
     fails("status", "--config", "nowhere.toml", words=("nowhere.toml",))
+    fails("verify", words=("there is no dataset persona_kappa", "kappa-data run"))
+    begun(tmp_path)
     fails("verify", words=("not up to date", "kappa-data pack"))
     (tmp_path / "kappa.toml").write_text("[dedupe]\ntreshold = 1\n")
     fails("status", words=("kappa.toml", "treshold", "threshold"))
+
+
+CONTRADICTIONS = [
+    (("--global-batch", "16", "--dp-ranks", "3"), "--dp-ranks 3"),
+    (("--global-batch", "4", "--rows", "6"), "--rows 8"),
+    (("--strategy", "bd"), "pack.strategy"),
+    (("--over-length", "dorp"), "drop"),
+    (("--set", "pack.cost=[0, 0]"), "cost"),
+    (("--set", "tokenize.profile=vllm"), "tokenize.profile"),
+    (("--set", "tokenize.format=chatml"), "tokenize.format"),
+    (("--set", "tokenize.last_date=2024-01-01"), "tokenize.last_date"),
+    (("--set", "tokenize.efforts={high = 0}"), "tokenize.efforts"),
+    (("--set", "tokenize.format=chat-template", "--set", "tokenize.tokenizer=./no"), "./no"),
+    (("--set", "validate.checks=scerets"), "secrets"),
+    (("--set", "validate.severities={flattery = 'note', flatery = 'note'}"), "flatery"),
+    (("--set", "dedupe.against=nowhere.jsonl"), "nowhere.jsonl"),
+    (("--set", "dedupe.against=kappa.toml"), '".toml"'),
+    (("--model", "m", "--max-cost", "1"), "the price of m is unknown"),
+    (("--prices", "nowhere.toml"), "nowhere.toml"),
+]
+
+
+@pytest.mark.parametrize(("flags", "word"), CONTRADICTIONS, ids=lambda each: str(each))
+def test_what_a_late_stage_refuses_is_refused_before_the_first(tmp_path, flags, word):
+    (tmp_path / "kappa.toml").touch()
+    one_line(kappa("run", *SMALL, *FEW, *flags, cwd=tmp_path), 2, word)
+    left = {each.name for each in (tmp_path / "data/persona_kappa").iterdir()}
+    assert left <= {".lock", "settings.json"}  # no stage was begun
 
 
 def test_broken_lines_are_named_and_counted(tmp_path):
@@ -438,6 +475,7 @@ def test_a_bug_is_one_line_and_a_traceback_on_request(tmp_path, monkeypatch):
         "def broken(*_): raise RuntimeError('planted')\n"
         "recipe.status = broken\nfrom kappa_data.cli import main\nmain()"
     )
+    begun(tmp_path)
     for flag in ((), ("--debug",)):
         done = subprocess.run(
             [sys.executable, "-c", code, "status", *flag],

@@ -111,3 +111,73 @@ def test_what_was_kept_is_not_guessed_where_it_is_damaged(tmp_path):
         (tmp_path / remembered.FILE).write_text(text)
         with pytest.raises(UsageError, match=r"settings\.json"):
             remembered.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ('validate.severities."personal data"=reject', {"personal data": "reject"}),
+        ("validate.severities.'personal data'=\"reject\"", {"personal data": "reject"}),
+        ("validate.severities.personal data=reject", {"personal data": "reject"}),  # by a shell
+        ("validate.severities.secret=reject", {"secret": "reject"}),
+    ],
+)
+def test_set_puts_one_key_into_a_table(tmp_path, assignment, expected):
+    file = tmp_path / "kappa.toml"
+    file.write_text("[validate]\nseverities = { flattery = 'note' }\n")
+    stage, field, value = config_layers.parse_set(assignment)
+    loaded = config_layers.load(file, {stage: {field: value}})
+    assert loaded.validate.severities == {"flattery": "note"} | expected
+
+
+def test_keys_of_tables_merge_over_layers_and_a_whole_table_ends_them():
+    def layer(*assignments):
+        said = {}
+        for stage, field, value in map(config_layers.parse_set, assignments):
+            config_layers.put(said.setdefault(stage, {}), field, value)
+        return said
+
+    first = layer("validate.severities.secret=reject", "generate.roles.user.model=1.5")
+    more = layer('validate.severities."personal data"=reject', "generate.roles.user.top_p=0.5")
+    kept = remembered.merge(first, more)
+    loaded = config_layers.load(None, kept)
+    assert loaded.validate.severities == {"secret": "reject", "personal data": "reject"}
+    user = loaded.generate.roles["user"]
+    assert (user.model, user.top_p) == ("1.5", 0.5)
+    # Every one can be said again as it is written, and survives the disk.
+    assert layer(*remembered.describe(kept).split(", ")) == kept
+    whole = layer('validate.severities={flattery="note"}')
+    assert config_layers.load(None, remembered.merge(kept, whole)).validate.severities == {
+        "flattery": "note"
+    }
+    assert config_layers.load(None, kept, whole).validate.severities == {"flattery": "note"}
+
+
+def test_a_key_stands_beside_the_defaults_of_its_table():
+    stage, field, value = config_layers.parse_set("tokenize.efforts.high=0.5")
+    loaded = config_layers.load(None, {stage: {field: value}})
+    assert loaded.tokenize.efforts == {"low": 0.2, "medium": 0.6, "high": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("pack.seed.x=1", 'pack.seed is no table and has no "x"; write pack.seed=value'),
+        ("validate.severity.secret=reject", 'did you mean "severities"?'),
+        ("generate.roles.user.modle=x", 'did you mean "model"?'),
+        ("tokenize.efforts.high=much", "tokenize.efforts.high=much: not a value"),
+        ('validate.severities."secret=reject', "write it as stage.field=value"),
+        ("validate.severities.secret", "write it as stage.field=value"),
+        ("validate..secret=reject", "[validate] has no"),
+    ],
+)
+def test_a_wrong_key_of_a_table_is_one_line(assignment, message):
+    with pytest.raises(UsageError) as caught:
+        config_layers.parse_set(assignment)
+    assert message in str(caught.value)
+
+
+def test_a_wrong_value_in_a_table_is_one_line():
+    stage, field, value = config_layers.parse_set("validate.severities.secret=loud")
+    with pytest.raises(UsageError, match="Invalid enum value 'loud'; known: reject"):
+        config_layers.load(None, {stage: {field: value}})

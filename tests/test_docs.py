@@ -112,6 +112,26 @@ def test_commands_are_those_of_the_program(tmp_path):
     assert shipped == fresh.read_text(), "run `python scripts/write_commands.py`"
 
 
+def test_the_help_of_every_command_fits_a_terminal_of_80_columns(tmp_path):
+    script = f"""
+import runpy
+written = runpy.run_path({str(REPO / "scripts" / "write_commands.py")!r})
+written["TERMINAL"]["COLUMNS"] = "80"
+print(written["page"]())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=clean_environment(),
+    )
+    helps = [body for _, body in FENCE.findall(done.stdout)]
+    assert len(helps) > len(flags())
+    assert not [line for body in helps for line in body.splitlines() if len(line) > 80]
+
+
 def test_prompts_are_those_of_the_program(tmp_path):
     fresh = tmp_path / "prompts.md"
     script = REPO / "scripts" / "write_prompts.py"

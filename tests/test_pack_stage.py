@@ -82,7 +82,7 @@ def tokenized(root: Path, samples: list[Sample]) -> Sealed:
 
 def packed(root: Path, samples: list[Sample], **settings: Any) -> Sealed:
     config = PackConfig(**{"seq_len": SEQ, "workers": 1, **settings})
-    stage = Stage("pack", 1, pack.run, SPLITS, ("tokenize",))
+    stage = Stage("pack", 1, pack.run, SPLITS, ("tokenize",), check=pack.check)
     inputs = {"tokenize": tokenized(root, samples)}
     return build(stage, config, inputs, Resources(None), root, Quiet())[0]
 

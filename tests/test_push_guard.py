@@ -351,17 +351,58 @@ def test_a_models_terms_are_stated_once(tmp_path):
 # --- with the command --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", [f"The key is {STRIPE}.", f"Write to {MAIL}."])
-def test_the_setting_that_the_refusal_names_leaves_the_conversation_out(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        (f"The key is {STRIPE}.", {"secret"}),
+        (f"Write to {MAIL}.", {"personal data"}),
+        (f"The key is {STRIPE}, write to {MAIL}.", {"secret", "personal data"}),
+    ],
+)
+def test_the_settings_that_the_refusal_names_leave_the_conversation_out(tmp_path, text, rules):
     one, _ = said_by("user", text)
-    advice = refusal(seal(tmp_path, [one])).split("--set ")[1].partition(", or say")[0]
-    stage, field, value = parse_set(*shlex.split(advice))
-    settings = config_layers.load(None, {stage: {field: value}})
-    quiet, told = (
+    told = refusal(seal(tmp_path, [one]))
+    command = shlex.split(told.partition("`kappa-data push ...")[2].partition("`")[0])
+    assert len(command) == 2 * len(rules)
+    layer: dict[str, dict[str, object]] = {}
+    for flag, assignment in zip(command[::2], command[1::2], strict=True):
+        stage, field, value = parse_set(assignment)
+        assert flag == "--set" and stage == "validate"
+        config_layers.put(layer.setdefault(stage, {}), field, value)
+    settings = config_layers.load(None, layer)
+    assert set(settings.validate.severities) == rules
+    quiet, reasons = (
         reason(Judge(config, Resources()).judge(one)[1])
         for config in (ValidateConfig(), settings.validate)
     )
-    assert quiet == "" and told in ("secret", "personal data")
+    assert quiet == "" and reasons in rules
+
+
+def test_the_command_of_the_refusal_sends_the_rest(tmp_path):
+    """Of two kinds at once, typed by a shell, beside a severity that was set before."""
+    texts = ["Hello there.", f"The key is {STRIPE}.", f"Write to {MAIL}."]
+    lines = [
+        [{"role": "user", "content": text}, {"role": "assistant", "content": "All right, done."}]
+        for text in texts
+    ]
+    file = tmp_path / "talks.jsonl"
+    file.write_text("".join(json.dumps({"messages": each}) + "\n" for each in lines))
+    assert kappa("import", file, cwd=tmp_path).returncode == 0
+    checked = ("--sources", "import", "--set", "validate.severities.flattery=off")
+    assert kappa("validate", *checked, cwd=tmp_path).returncode == 0
+    refused = kappa("push", "./out", "--title", "Two words", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "--allow-secrets --allow-personal-data" in refused.stderr
+    (command,) = re.findall(r"`kappa-data (push [^`]*)`", refused.stderr)
+    again = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m kappa_data {command} --json",
+        shell=True, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    kept = json.loads((tmp_path / "out/manifest.json").read_text())["figures"]["conversations"]
+    assert kept == 1
+    settings = session.settings_of(None, tmp_path / "data/persona_kappa", {}, ())[0]
+    assert set(settings.validate.severities) == {"flattery", "secret", "personal data"}
 
 
 class Model(BaseHTTPRequestHandler):

@@ -523,7 +523,7 @@ def test_a_hostile_record_is_read_all_the_same():
 
 def test_one_clear_line_where_there_is_nothing(built, tmp_path):
     for arguments, words in (
-        ((), "no conversations yet"),
+        ((), "there is no dataset persona_kappa in data"),
         (("missing.jsonl",), "no such file"),
     ):
         done = kappa("replay", *arguments, cwd=tmp_path)

@@ -14,7 +14,7 @@ ROOT = Path(kappa_data.__file__).parent
 REPO = Path(__file__).parents[1]
 # What may import what: a module may import from its own layer or a lower one.
 LAYERS = (
-    {"errors", "records", "printable", "normal_form"},
+    {"errors", "records", "printable", "normal_form", "toml_text"},
     {
         "config", "config_layers", "config_plan", "config_report", "config_sandbox", "resources",
         "arrow", "progress", "engine", "disk", "store", "stage", "remembered", "open_files",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kappa_data import config_layers
 from kappa_data.errors import UsageError
-from kappa_data.options import Common, Layer, pack_flags, where_flags
+from kappa_data.options import Common, Layer, where_flags
 
 if TYPE_CHECKING:
     from kappa_data.config import Settings
@@ -52,7 +52,7 @@ def _assigned(common: Common, flags: Layer) -> Layer:
     layer = {stage: dict(values) for stage, values in flags.items()}
     for assignment in common.assign or ():
         stage, field, value = config_layers.parse_set(assignment)
-        layer.setdefault(stage, {})[field] = value
+        config_layers.put(layer.setdefault(stage, {}), field, value)
     return layer
 
 
@@ -64,24 +64,33 @@ def plan_more(common: Common, flags: Layer, fresh: bool) -> dict[str, Any]:
     given = _assigned(common, flags)
     if fresh or given.get("plan") or given.get("sandbox"):
         raise UsageError("plan --top-up keeps the plan's settings: give it none, and no --fresh")
-    settings = settings_of(common)
+    settings = settings_there(common)
     found = top_up(common.root, settings, resources_of(common))
     progress.for_stderr(common.quiet or common.json).note(found.line)
     result = build("plan", (), common, {"plan": found.setting}, fresh=False)
     if not common.json:
-        told = pack_flags(remembered.load(common.root).get("pack", {}))
-        following = "generate" if settings.generate.limit else f"pack{told}"  # it keeps the limit
-        line = f"next: kappa-data {following}{where_flags(common)}   (what was generated is kept)"
+        last = "generate" if settings.generate.limit else "pack"  # which keeps the limit
+        following = remembered.command_of(last, common.root, but="limit")
+        line = f"next: {following}{where_flags(common)}   (what was generated is kept)"
         terminal.print_lines([line])
     return {**result, "top_up": found}
 
 
-def refuse_to_buy(common: Common) -> None:
-    """UsageError where the answers of a teacher are lacking: to look, to write and to send never
-    buys; what costs money is built by a command that says so."""
+def settings_there(common: Common) -> Settings:
+    """`settings_of` a dataset that is only read; UsageError where it is not there."""
     from kappa_data import session
 
     settings = settings_of(common)
+    session.refuse_missing(common.root)
+    return settings
+
+
+def refuse_to_buy(common: Common) -> None:
+    """UsageError where the dataset or the answers of a teacher are lacking: to look, to write and
+    to send never buys; what costs money is built by a command that says so."""
+    from kappa_data import session
+
+    settings = settings_there(common)
     if "generate" in settings.validate.sources:
         session.current(common.root, "generate", settings, resources_of(common))
 
@@ -123,7 +132,7 @@ def dry_run(
         common.config, common.root, _assigned(common, flags), own
     )
     reporter = progress.for_stderr(common.quiet or common.json)
-    _note_kept(reporter, kept, _assigned(common, flags))
+    _note_kept(reporter, kept, common, flags)
     found = dry.dry_run(settings, resources_of(common), common.root, reporter, pilot)
     if not common.json:
         dry_run_report.print_dry_run(found)
@@ -150,7 +159,7 @@ def build(
         common.config, common.root, _assigned(common, flags), own
     )
     reporter = progress.for_stderr(common.quiet or common.json)
-    _note_kept(reporter, kept, _assigned(common, flags))
+    _note_kept(reporter, kept, common, flags)
     if dropped := session.dropped(common.root, own, said):
         reporter.note(f"not kept, say it again to keep it: {remembered.describe(dropped)}")
     stages = [
@@ -171,13 +180,18 @@ def build(
     return {**stages[-1], "stages": stages}
 
 
-def _note_kept(reporter: Progress, kept: Layer, said: Layer) -> None:
+def _note_kept(reporter: Progress, kept: Layer, common: Common, flags: Layer) -> None:
     """One line with what still holds; not with what this command line says itself."""
     from kappa_data import remembered
 
+    said = _assigned(common, flags)
+    holds = remembered.merge(remembered.settings(kept), said)
     left = {
         stage: {field: value for field, value in values.items() if field not in said.get(stage, {})}
-        for stage, values in kept.items()
+        for stage, values in holds.items()
     }
-    if any(left.values()):
-        reporter.note(f"kept from earlier commands: {remembered.describe(left)}")
+    file = remembered.file_of(kept, common.root) if common.config is None else None
+    told = [f"--config {file}"] if file is not None else []
+    told += [remembered.describe(left)] if any(left.values()) else []
+    if told:
+        reporter.note(f"kept from earlier commands: {', '.join(told)}")

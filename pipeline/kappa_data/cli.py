@@ -23,7 +23,14 @@ from kappa_data import (
     report_command,
     tasks_command,
 )
-from kappa_data.building import build, plan_more, resources_of, settings_of, with_teacher
+from kappa_data.building import (
+    build,
+    plan_more,
+    resources_of,
+    settings_of,
+    settings_there,
+    with_teacher,
+)
 from kappa_data.errors import UsageError
 from kappa_data.options import (
     Common,
@@ -243,7 +250,7 @@ def status(*, common: Common) -> dict[str, Any]:
     """Say for each stage whether it is up to date, or why not."""
     from kappa_data import session, terminal
 
-    found = session.status(settings_of(common), resources_of(common), common.root)
+    found = session.status(settings_there(common), resources_of(common), common.root)
     if not common.json:
         terminal.print_status([*found["imports"], *found["stages"]])
     return found
@@ -267,7 +274,7 @@ def show(
 
     if (conversation is None) != random:
         raise UsageError("show: name a conversation, or say --random; not both")
-    settings = settings_of(common)
+    settings = settings_there(common)
     outputs = browse.outputs_of(common.root, settings, resources_of(common))
     found = browse.find(common.root, outputs, conversation, seed)
     if common.json:
@@ -286,7 +293,7 @@ def verify(
     from kappa_data import session, terminal
 
     if path is None:
-        found = session.verify(common.root, settings_of(common), resources_of(common))
+        found = session.verify(common.root, settings_there(common), resources_of(common))
     else:
         found = session.verify_release(path)
     if not common.json:
@@ -310,7 +317,7 @@ def replay(
     """Run the recorded tool calls again in fresh boxes and say what differs (1: a mismatch)."""
     from kappa_data import progress, replay_report, replay_sources
 
-    settings = settings_of(common)
+    settings = settings_there(common) if path is None else settings_of(common)
     found = replay_sources.run(
         replay_sources.Chosen(common.root, settings, resources_of(common), path),
         replay_sources.Choice(limit, family, id, boxes),
@@ -334,8 +341,9 @@ def gc(
     """Remove outputs that nothing uses; never the journal, an import or a release in use."""
     from kappa_data import disk, recipe, terminal
 
+    settings = settings_there(common)
     with disk.lock(common.root):
-        folders = recipe.unused(settings_of(common), resources_of(common), common.root)
+        folders = recipe.unused(settings, resources_of(common), common.root)
         size = 0 if dry_run else recipe.collect(folders)
     if not common.json:
         done = "would go" if dry_run else f"removed, {size / 1e6:.1f} MB"

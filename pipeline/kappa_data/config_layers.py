@@ -9,7 +9,7 @@ import functools
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from kappa_data import toml_text
 from kappa_data.config import (
     GROUNDINGS,
     INTERFACES,
@@ -37,7 +38,11 @@ ENVIRONMENT = {
     "KAPPA_CONCURRENCY": ("generate", "concurrency"),
 }
 
+# A name of --set ends at the first "=" that stands in no quotes.
+ASSIGNMENT = re.compile(r"""((?:[^="']|"[^"]*"|'[^']*')+)=(.*)""", re.DOTALL)
+
 Overrides = Mapping[str, Mapping[str, Any]]
+"""settings by stage and field; `table."a key"` in the place of a field is one key of a table"""
 
 
 def load(path: Path | None, *layers: Overrides) -> Settings:
@@ -52,14 +57,37 @@ def load(path: Path | None, *layers: Overrides) -> Settings:
     for layer in layers:
         check_keys("settings", layer)
         for stage, values in layer.items():
-            table.setdefault(stage, {}).update(values)
+            for field, value in sorted(values.items()):  # a whole table before keys of it
+                _apply(table.setdefault(stage, {}), stage, field, value)
     return _convert(table, "settings")
+
+
+def put(values: dict[str, Any], field: str, value: Any) -> None:
+    """Sets a field, or one key of a table; a whole table takes the place of keys set before."""
+    for each in [name for name in values if name.startswith(f"{field}.")]:
+        del values[each]
+    values[field] = value
+
+
+def _apply(values: dict[str, Any], stage: str, field: str, value: Any) -> None:
+    """Sets a field; of a table one key, beside those that are there, or are there by default."""
+    head, *keys = _keys_of(field)
+    if keys:
+        there = values.get(head, msgspec.to_builtins(getattr(getattr(Settings(), stage), head)))
+        value = _with(there, keys, value)
+    values[head] = value
+
+
+def _with(table: Any, keys: list[str], value: Any) -> dict[str, Any]:
+    first, *others = keys
+    there = dict(table) if isinstance(table, dict) else {}
+    return {**there, first: _with(there.get(first), others, value) if others else value}
 
 
 def check_keys(place: str, layer: Overrides) -> None:
     """UsageError that names `place` where a table or a key of the layer does not exist."""
     for stage, values in layer.items():
-        _known_keys(place, stage, values)
+        _known_keys(place, stage, [_keys_of(field)[0] for field in values])
 
 
 def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
@@ -73,13 +101,62 @@ def from_environment(environ: Mapping[str, str] | None = None) -> dict[str, dict
 
 
 def parse_set(assignment: str) -> tuple[str, str, Any]:
-    """`stage.field=value` of --set, as (stage, field, value); the value is read as TOML would."""
-    name, equals, text = assignment.partition("=")
-    stage, dot, field = name.strip().partition(".")
-    if not (equals and dot):
+    """`stage.field=value` of --set, as (stage, field, value); the value is read as TOML would.
+
+    `stage.table.key=value` sets one key of a table, which may be quoted: the field is then
+    `table.key`, with quotes where TOML wants them.
+    """
+    found = ASSIGNMENT.fullmatch(assignment)
+    name, text = found.groups() if found else ("", "")
+    stage, dot, path = name.strip().partition(".")
+    if not (path and dot):
         raise UsageError(f'--set {assignment}: write it as stage.field=value, e.g. "pack.seed=7"')
-    _known_keys("--set", stage, {field: None})
-    return stage, field, parse_value(stage, field, text.strip())
+    field, *keys = _keys_of(path)
+    _known_keys("--set", stage, [field])
+    if not keys:
+        return stage, field, parse_value(stage, field, text.strip())
+    kind = get_type_hints(type(getattr(Settings(), stage)))[field]
+    done = f"{stage}.{field}"
+    for key in keys:
+        kind = _kind_in(kind, key, done)
+        done = f"{done}.{toml_text.key(key)}"
+    return stage, done.partition(".")[2], _value_in(kind, done, text.strip())
+
+
+def _keys_of(path: str) -> list[str]:
+    """The keys of a dotted name, as TOML reads them; else split at its dots, since a shell takes
+    quotes away."""
+    if toml_text.BARE.fullmatch(path):
+        return [path]
+    try:
+        table = tomllib.loads(f"{path} = 0")
+    except tomllib.TOMLDecodeError:
+        return [each.strip() for each in path.split(".")]
+    keys = []
+    while isinstance(table, dict):
+        ((key, table),) = table.items()
+        keys.append(key)
+    return keys
+
+
+def _kind_in(kind: Any, key: str, place: str) -> Any:
+    """The type of what a table holds under a key."""
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    fields = getattr(kind, "__struct_fields__", None)
+    if fields is None:
+        raise UsageError(f'--set: {place} is no table and has no "{key}"; write {place}=value')
+    if key not in fields:
+        raise UsageError(f'--set: {place} has no "{key}"; {nearest(key, fields)}')
+    return get_type_hints(kind)[key]
+
+
+def _value_in(kind: Any, place: str, text: str) -> Any:
+    """Text as a value within a table: words need no quotes where words are wanted."""
+    words = get_origin(kind) is Literal or str in (kind, *get_args(kind))
+    if words and not text.startswith(('"', "'")):
+        return text
+    return _toml_value(place, text)
 
 
 def parse_rates(flag: str, text: str) -> float | dict[str, float]:
@@ -103,10 +180,14 @@ def parse_value(stage: str, field: str, text: str) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if kind == dict[str, float] and not text.lstrip().startswith("{"):
         return _shares(stage, field, text)
+    return _toml_value(f"{stage}.{field}", text)
+
+
+def _toml_value(place: str, text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        raise UsageError(f"{stage}.{field}={text}: not a value of this setting") from None
+        raise UsageError(f"{place}={text}: not a value of this setting") from None
 
 
 def written(value: Any) -> Any:
@@ -146,7 +227,7 @@ def _read_toml(path: Path) -> dict[str, dict[str, Any]]:
     return table
 
 
-def _known_keys(place: str, stage: str, values: Mapping[str, Any]) -> None:
+def _known_keys(place: str, stage: str, values: Iterable[str]) -> None:
     stages = Settings.__struct_fields__
     if stage not in stages:
         raise UsageError(f'{place}: there is no table "{stage}"; {nearest(stage, stages)}')

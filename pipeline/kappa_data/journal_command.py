@@ -10,7 +10,7 @@ import typer
 from kappa_data.building import resources_of, settings_of
 from kappa_data.config import nearest
 from kappa_data.errors import UsageError
-from kappa_data.options import Common, command
+from kappa_data.options import Common, command, where_flags
 
 if TYPE_CHECKING:
     from kappa_data.teacher.journal_file import Compacted, Found
@@ -42,6 +42,7 @@ def journal(
     ] = False,
 ) -> dict[str, Any]:
     """List, check or compact the journal: every answer, tool result and verdict of generate."""
+    from kappa_data import session
     from kappa_data.teacher import journal_file
 
     if action not in ACTIONS:
@@ -53,6 +54,7 @@ def journal(
         raise UsageError(f"journal {action}: takes no --persona, --slot or --model; list does")
     if action != "compact" and drop_unused:
         raise UsageError(f"journal {action}: --drop-unused goes with compact")
+    session.refuse_missing(common.root)
     if action == "compact":
         return _compact(common, drop_unused=drop_unused)
     found = journal_file.look(_path(common), chosen, by)
@@ -69,7 +71,7 @@ def _listed(common: Common, found: Found, by: str) -> dict[str, Any]:
     from kappa_data import journal_report
 
     if not common.json:
-        journal_report.print_listed(found, by)
+        journal_report.print_listed(found, by, where_flags(common))
     groups = {name: group.as_json() for name, group in sorted(found.groups.items())}
     return {"journal": str(_path(common)), by: groups, "total": found.total().as_json()}
 
@@ -78,7 +80,7 @@ def _checked(common: Common, found: Found) -> dict[str, Any]:
     from kappa_data import journal_report
 
     if not common.json:
-        journal_report.print_checked(found, _path(common))
+        journal_report.print_checked(found, _path(common), where_flags(common))
     return {
         "journal": str(_path(common)),
         "lines": found.lines,

@@ -22,8 +22,11 @@ COLUMNS = (
 )
 
 
-def print_listed(found: Found, by: str) -> None:
-    """A line for each persona, model or slot, and one for all."""
+def print_listed(found: Found, by: str, where: str) -> None:
+    """A line for each persona, model or slot, and one for all.
+
+    `where` holds the flags with which other commands find the dataset.
+    """
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(by)
     for name in (*COLUMNS, "MB"):
@@ -33,9 +36,11 @@ def print_listed(found: Found, by: str) -> None:
     table.add_row(Text("all", style="bold"), *_cells(found.total()))
     console().print(table)
     if not found.groups:
-        print_lines(["no entry is of this persona, slot or model; kappa-data journal lists all"])
+        nothing = "no entry is of this persona, slot or model"
+        print_lines([f"{nothing}; `kappa-data journal{where}` lists all"])
     if found.damaged:
-        print_lines([f"{len(found.damaged)} damaged lines; kappa-data journal check names them"])
+        damaged = f"{len(found.damaged)} damaged lines"
+        print_lines([f"{damaged}; `kappa-data journal check{where}` names them"])
 
 
 def _cells(group: Group) -> list[str]:
@@ -44,8 +49,8 @@ def _cells(group: Group) -> list[str]:
     return [*counts, f"{group.bytes / 1e6:.1f}"]
 
 
-def print_checked(found: Found, path: Path) -> None:
-    """What is damaged, and what `compact` would take away."""
+def print_checked(found: Found, path: Path, where: str) -> None:
+    """What is damaged, and what `compact` would take away; see print_listed for `where`."""
     lines = [f"{path}: {found.lines:,} lines, {found.bytes / 1e6:.1f} MB", *found.damaged]
     if found.torn:
         lines.append(
@@ -58,7 +63,8 @@ def print_checked(found: Found, path: Path) -> None:
             f"{found.duplicates:,} of them word for word"
         )
     if found.damaged or found.superseded:
-        lines.append("kappa-data journal compact removes both; what was damaged is asked again")
+        compact = f"`kappa-data journal compact{where}`"
+        lines.append(f"{compact} removes both; what was damaged is asked again")
     print_lines(lines)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from kappa_data.building import resources_of, settings_of, settings_under, with_teacher
+from kappa_data.building import resources_of, settings_there, settings_under, with_teacher
 from kappa_data.options import Common, Layer, command
 
 GENERATE = "generate"
@@ -50,7 +50,7 @@ def judge(
 
     # The flags say who judges; by whom the dataset was made is what it was, whoever judges it.
     others = [each for each in common.assign or () if not each.startswith(f"{GENERATE}.")]
-    made = settings_of(msgspec.structs.replace(common, assign=others))
+    made = settings_there(msgspec.structs.replace(common, assign=others))
     asked = settings_under(common, with_teacher(flags, teacher), (GENERATE,)).generate
     data = run.Data(common.root, made, resources_of(common))
     wanted = run.Wanted(pairs, seed)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 import shlex
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from kappa_data import config_layers, sandbox_flags
+from kappa_data import config_layers, remembered, sandbox_flags
 from kappa_data.errors import KappaError, Stopped, UsageError
 from kappa_data.printable import one_line
 
@@ -27,6 +28,8 @@ SETTINGS_PANEL = "Settings of the stage {}"
 COMMON_PANEL = "Common to all commands"
 LISTS = {tuple[str, ...]: "A,B,...", dict[str, float]: "A=0.7,B=0.3"}
 """settings that a flag writes as one word, and how"""
+NAMED = re.compile(r"`(env -u \S+ )?kappa-data ([a-z]+)([^`]*)`")
+"""a command within a message: what stands before it, its name, its arguments"""
 Layer = dict[str, dict[str, Any]]
 
 
@@ -45,7 +48,7 @@ class Common(msgspec.Struct):
     config: Annotated[
         Path | None,
         typer.Option(
-            help="settings, as TOML (default: ./kappa.toml where there is one)",
+            help="settings, as TOML (default: that of earlier commands, else ./kappa.toml)",
             rich_help_panel=COMMON_PANEL,
         ),
     ] = None
@@ -62,7 +65,7 @@ class Common(msgspec.Struct):
         typer.Option(
             "--set",
             metavar="STAGE.FIELD=VALUE",
-            help="any setting; may be repeated",
+            help="any setting, or one key of a table (STAGE.FIELD.KEY=VALUE); may be repeated",
             rich_help_panel=COMMON_PANEL,
         ),
     ] = None
@@ -148,36 +151,60 @@ def globals_last(arguments: list[str]) -> list[str]:
 
 
 def where_flags(common: Common) -> str:
-    """The flags that later commands need to find this dataset."""
+    """The flags that later commands need to find this dataset and its settings; what the dataset
+    remembers is none of them."""
     usual = Common()
     given = {
         "--data-dir": (common.data_dir, usual.data_dir),
         "--dataset": (common.dataset, usual.dataset),
+        "--prompts": (common.prompts, usual.prompts),
     }
-    return "".join(
-        f" {name} {shlex.quote(str(value))}"
-        for name, (value, default) in given.items()
-        if value != default
-    )
+    said = [(name, str(value)) for name, (value, default) in given.items() if value != default]
+    said += _not_remembered(common)
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in said)
 
 
-def pack_flags(told: Mapping[str, Any]) -> str:
-    """The flags of the last `pack`, which decides its own stage: said again, they still hold."""
-    lists = (tuple, list)
-    return "".join(
-        f" --set {shlex.quote(f'pack.{name}={list(value)}')}"
-        if isinstance(value, lists)
-        else f" --{name.replace('_', '-')} {shlex.quote(str(value))}"
-        for name, value in sorted(told.items())
-    )
+def _not_remembered(common: Common) -> Iterator[tuple[str, str]]:
+    """--config and --set, as far as later commands would not know of them."""
+    if common.config is None and not common.assign:
+        return
+    kept = remembered.load(common.root)
+    if common.config is not None:
+        named = remembered.naming(common.config, common.root)
+        if not named.items() <= kept.items():
+            yield "--config", str(common.config)
+    for assignment in common.assign or ():
+        stage, field, value = config_layers.parse_set(assignment)
+        if kept.get(stage, {}).get(field) != msgspec.to_builtins(value):
+            yield "--set", assignment
 
 
-def report(error: KappaError, *, as_json: bool) -> int:
+def _pasted(message: str, common: Common) -> str:
+    """The message with its commands as they have to be typed: on the dataset that this command line
+    names; `...` stands for what was typed."""
+
+    def whole(found: re.Match[str]) -> str:
+        before, command, after = found.groups("")
+        typed = sys.argv[1:]
+        if after.startswith(" ..."):
+            again = shlex.join(typed) if command in typed else f"{command} ..."
+            return f"`{before}kappa-data {again}{after.removeprefix(' ...')}`"
+        return f"`{before}kappa-data {command}{after}{where}`"
+
+    try:
+        where = where_flags(common)
+    except UsageError:  # the mistake is in these flags, or in what is remembered there
+        where = ""
+    return NAMED.sub(whole, message)
+
+
+def report(error: KappaError, *, as_json: bool, common: Common | None = None) -> int:
     """Prints one line, and the JSON object where it was asked for; gives the exit code."""
+    message = str(error) if common is None else _pasted(str(error), common)
     if as_json:
-        told = {"error": str(error), "exit_code": error.exit_code, **error.figures}
+        told = {"error": message, "exit_code": error.exit_code, **error.figures}
         print(json.dumps(told))
-    print(f"kappa-data: {one_line(str(error))}", file=sys.stderr)
+    print(f"kappa-data: {one_line(message)}", file=sys.stderr)
     return error.exit_code
 
 
@@ -188,7 +215,7 @@ def _guarded(call: Callable[[], dict[str, Any] | None], common: Common) -> None:
     except KappaError as error:
         if common.debug:
             raise
-        raise typer.Exit(report(error, as_json=common.json)) from None
+        raise typer.Exit(report(error, as_json=common.json, common=common)) from None
     except KeyboardInterrupt:
         stopped = Stopped("interrupted; what was done is saved, run the same command to go on")
         raise typer.Exit(report(stopped, as_json=common.json)) from None

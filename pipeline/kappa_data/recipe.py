@@ -7,7 +7,8 @@ plan ─→ generate ─→ validate ─→ dedupe ─→ tokenize ─→ pack �
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,15 @@ def _in(module: str) -> Callable[[Context[Any]], Outcome]:
         return outcome
 
     return run
+
+
+def _check_of(module: str) -> Callable[[Any], None]:
+    """What the stage's module says of settings that cannot be used, imported when it is asked."""
+
+    def check(config: Any) -> None:
+        import_module(f"kappa_data.stages.{module}").check(config)
+
+    return check
 
 
 def _personas(resources: Resources) -> list[str]:
@@ -145,6 +155,7 @@ GENERATE = Stage(
     _all_prompts,
     boxed=lambda config: True,
     in_box=_in_boxes,
+    check=_check_of("generate"),
 )
 VALIDATE = Stage(
     "validate",
@@ -156,6 +167,7 @@ VALIDATE = Stage(
     found=_checks,
     boxed=lambda config: config.replay,
     in_box=_in_boxes,
+    check=_check_of("validate"),
 )
 DEDUPE = Stage(
     "dedupe",
@@ -165,9 +177,18 @@ DEDUPE = Stage(
     ("validate",),
     prompts=_evaluations,
     found=_against,
+    check=_check_of("dedupe"),
 )
-TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), found=_tokenizer)
-PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
+TOKENIZE = Stage(
+    "tokenize",
+    2,
+    _in("tokenize"),
+    ("samples",),
+    ("dedupe",),
+    found=_tokenizer,
+    check=_check_of("tokenize"),
+)
+PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",), check=_check_of("pack"))
 REPORT = Stage(
     "report",
     5,
@@ -214,16 +235,31 @@ def build_up_to(
     root: Path,
     progress: Progress,
 ) -> Iterator[tuple[Sealed, bool]]:
-    """Builds what is not up to date, in order; yields each stage's output, and if it was built."""
+    """Builds what is not up to date, in order; yields each stage's output, and if it was built.
+
+    Before the first of them, what is ahead is asked whether its settings can be used at all: nobody
+    waits, or pays, for what comes before a stage that will refuse. UsageError where one does.
+    """
     done: dict[str, Sealed] = {}
-    for stage in needed(target, settings):
+    stages = needed(target, settings)
+    begun = False
+    for number, stage in enumerate(stages):
         config: Struct = getattr(settings, stage.name)
         inputs = _inputs(stage, settings, done, root)
-        sealed, built = build(stage, config, inputs, resources, root, progress, settings.sandbox)
+        first = partial(_check, [] if begun else stages[number + 1 :], settings)
+        sealed, built = build(
+            stage, config, inputs, resources, root, progress, settings.sandbox, first
+        )
+        begun = begun or built
         done[stage.name] = sealed
         if stage is RELEASE:
             _point_current(sealed)
         yield sealed, built
+
+
+def _check(stages: Iterable[Stage], settings: Settings) -> None:
+    for stage in stages:
+        stage.check(getattr(settings, stage.name))
 
 
 def status(settings: Settings, resources: Resources, root: Path) -> list[Step]:
@@ -299,6 +335,14 @@ def imports(root: Path) -> dict[str, Sealed]:
         if not each.name.endswith(BUILDING)
     }
     return {name: sealed for name, sealed in found.items() if sealed is not None}
+
+
+def is_dataset(folder: Path) -> bool:
+    """Whether something lies there that a stage made or bought, or that was imported; not only what
+    one that failed left behind."""
+    stages = (folder / stage.name for stage in DECLARED)
+    made = (file for each in stages if each.is_dir() for file in each.iterdir())
+    return any(not file.name.endswith(BUILDING) for file in made)
 
 
 def _inputs(

@@ -6,6 +6,7 @@ Nothing here prints, but for progress; every function gives back plain values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ DEFAULT_CONFIG = Path("kappa.toml")
 DEFAULT_PROMPTS = Path("prompts")
 EMBEDDED = "embedded"
 CONVERSATIONS = "conversations"
+LISTED = 20
+"""so many datasets are named where one is not there"""
 Layer = dict[str, dict[str, Any]]
 
 
@@ -42,24 +45,39 @@ def settings_of(
 
     `own` names the stages whose settings this command line decides by itself.
     """
-    if config_file is None and DEFAULT_CONFIG.is_file():
-        config_file = DEFAULT_CONFIG
     own, before = set(own), remembered.load(root)
+    named = {} if config_file is None else remembered.naming(config_file, root)
+    config_file = _config_file(config_file, root, before)
     kept = remembered.merge(remembered.without(before, own), remembered.stated(before))
     environment = config_layers.from_environment()
     said = remembered.merge(
-        {stage: values for stage, values in environment.items() if stage in own}, flags
+        {stage: values for stage, values in environment.items() if stage in own}, flags, named
     )
-    settings = config_layers.load(config_file, environment, kept, flags)
+    settings = config_layers.load(config_file, environment, remembered.settings(kept), flags)
     if settings.generate.model != before.get("generate", {}).get("model", settings.generate.model):
         kept = remembered.without(before, own)  # it was stated of another teacher
-        settings = config_layers.load(config_file, environment, kept, flags)
+        settings = config_layers.load(config_file, environment, remembered.settings(kept), flags)
     if "generate" in own:
         _check_teacher(settings, said, flags, before)
     if own - {"sandbox"} != {"plan"}:
         # The teacher is kept even where nobody named it: no later command changes it unasked.
         said = remembered.merge(said, {"generate": {"model": settings.generate.model}})
     return settings, said, kept
+
+
+def _config_file(given: Path | None, root: Path, before: Layer) -> Path | None:
+    """The file of settings: that of this command, else that of earlier ones, else ./kappa.toml."""
+    kept = remembered.file_of(before, root)
+    if given is not None:
+        return given
+    if kept is None:
+        return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+    if not kept.exists():
+        raise UsageError(
+            f"{kept}: the settings file of {root} is gone (--config of an earlier command); put it "
+            "back, or name the one to use now with --config FILE"
+        )
+    return kept
 
 
 def _check_teacher(settings: Settings, said: Layer, flags: Layer, before: Layer) -> None:
@@ -181,10 +199,31 @@ def current(root: Path, name: str, settings: Settings, resources: Resources) -> 
     """The up-to-date output of a stage; UsageError with the reason where there is none."""
     (step,) = (each for each in recipe.status(settings, resources, root) if each.stage.name == name)
     if step.sealed is None:
-        raise UsageError(
-            f"{root}: {name} is not up to date ({step.reason}); run `kappa-data {name}` first"
-        )
+        raise not_current(root, step)
     return step.sealed
+
+
+def not_current(root: Path, step: recipe.Step) -> UsageError:
+    """What is said where a stage's output is wanted and not there: why, and what builds it."""
+    name = step.stage.name
+    again = remembered.command_of(name, root)
+    return UsageError(f"{root}: {name} is not up to date ({step.reason}); run `{again}` first")
+
+
+def refuse_missing(root: Path) -> None:
+    """UsageError where no dataset lies in `root`: nothing was built there yet, nor imported."""
+    if recipe.is_dataset(root):
+        return
+    folder = root.parent
+    found = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    names = sorted(name for name in found if recipe.is_dataset(folder / name))
+    lacking = f"there is no dataset {root.name} in {folder}"
+    if not names:
+        raise UsageError(f"{lacking}, nor another one; `kappa-data run` makes it")
+    names.sort(key=lambda name: -SequenceMatcher(None, root.name, name).ratio())
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    there = "there is" if len(names) == 1 else "there are"
+    raise UsageError(f"{lacking}; {there}: {', '.join(names[:LISTED])}{more} (--dataset NAME)")
 
 
 def journal_slots(root: Path, settings: Settings, resources: Resources) -> set[str]:

@@ -105,7 +105,8 @@ class Stage:
     point or its config (name -> a text that changes with it), such as the task families. `boxed`
     says of a config whether tool calls run: then the sandbox's settings are part of the key, and
     `in_box`, what is found by them. `whole`: an input counts by its own key too, since more of it
-    is read than its rows: what it refused, its figures.
+    is read than its rows: what it refused, its figures. `check`: UsageError where the config cannot
+    be used, whatever the inputs are.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Stage:
     boxed: Callable[[Any], bool] = lambda config: False
     in_box: Callable[[SandboxConfig], Mapping[str, str]] = lambda sandbox: {}
     whole: bool = False
+    check: Callable[[Any], None] = lambda config: None
 
 
 def key_parts(
@@ -156,10 +158,12 @@ def build(
     root: Path,
     progress: Progress,
     sandbox: SandboxConfig = SandboxConfig(),  # noqa: B008 - frozen
+    first: Callable[[], None] = lambda: None,
 ) -> tuple[Sealed, bool]:
     """The stage's sealed output, and whether it was built now (False: it was up to date).
 
-    The caller holds the dataset's lock. Raises whatever boundary error the stage raises.
+    The caller holds the dataset's lock. Raises whatever boundary error the stage raises. `first` is
+    called where there is work, before it.
     """
     parts = key_parts(stage, config, inputs, resources, sandbox)
     key = key_of(parts)
@@ -167,6 +171,8 @@ def build(
     sealed = open_sealed(folder)
     if sealed is not None:
         return sealed, False
+    stage.check(config)
+    first()
     started = time.monotonic()
     with disk_errors(root), building(folder) as work:
         context = Context(config, inputs, resources, root, progress, work, sandbox)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
-from kappa_data import recipe
+from kappa_data import recipe, remembered
 from kappa_data.config import Settings
 from kappa_data.errors import UsageError
 from kappa_data.records import SPLITS, Cut, Rejected, Slot
@@ -62,7 +62,7 @@ def top_up(root: Path, settings: Settings, resources: Resources) -> TopUp:
     wanted = settings.pack.rows
     if not wanted:
         raise UsageError(
-            "plan --top-up: nobody said how many rows are wanted; say kappa-data pack --rows N"
+            "plan --top-up: nobody said how many rows are wanted; say `kappa-data pack --rows N`"
         )
     plan, tokenized, packed = (
         _sealed(root, settings, resources, name) for name in ("plan", "tokenize", "pack")
@@ -177,6 +177,7 @@ def _sealed(root: Path, settings: Settings, resources: Resources, name: str) -> 
     steps = {step.stage.name: step for step in recipe.status(settings, resources, root)}
     step = steps.get(name)
     if step is None or step.sealed is None:
-        reason = step.reason if step else "it only reads imports"
-        raise UsageError(f"plan --top-up: {name} is not up to date ({reason}); pack first")
+        why = step.reason if step else "it only reads imports"
+        again = remembered.command_of("pack", root)
+        raise UsageError(f"plan --top-up: {name} is not up to date ({why}); run `{again}` first")
     return step.sealed

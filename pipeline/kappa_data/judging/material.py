@@ -9,9 +9,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from kappa_data import recipe
+from kappa_data import recipe, session
 from kappa_data.config import Settings
-from kappa_data.errors import UsageError
 from kappa_data.judge_result import digest_of
 from kappa_data.metrics.units import Unit, units_of, without_names
 from kappa_data.records import NOBODY, Conversation, ConversationFinding, Rejected
@@ -74,10 +73,7 @@ def latest(settings: Settings, resources: Resources, root: Path) -> tuple[Sealed
     steps = {step.stage.name: step for step in recipe.status(settings, resources, root)}
     validated = steps["validate"].sealed
     if validated is None:
-        raise UsageError(
-            f"{root}: validate is not up to date ({steps['validate'].reason}); "
-            "run `kappa-data validate` first"
-        )
+        raise session.not_current(root, steps["validate"])
     return steps["dedupe"].sealed or validated, validated
 
 

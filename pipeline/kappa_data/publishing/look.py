@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from kappa_data import toml_text
 from kappa_data.checks import personal_data
 from kappa_data.checks._facts import Facts
 from kappa_data.checks.personal_data import MACHINE, personal_in
@@ -56,6 +57,14 @@ class Kind(Struct, frozen=True):
     places: Callable[[Piece], Iterator[Found]]
 
 
+class Refused(Struct, frozen=True):
+    """What of one kind may not leave: the first find, and in how many conversations or files."""
+
+    kind: Kind
+    first: Found
+    count: int
+
+
 def look_through(
     release: Release, lives: Sequence[Live], options: Options, progress: Progress
 ) -> list[str]:
@@ -78,12 +87,15 @@ def look_through(
                 for rule, found in _findings(piece):
                     first.setdefault(rule, found)
                     counts[rule] += 1
+            refused = []
             for kind in KINDS:
                 count = counts[kind.rule]
                 if count and not allowed[kind.rule]:
-                    raise UsageError(_refusal(kind, first[kind.rule], count))
-                if count and names is talks:
+                    refused.append(Refused(kind, first[kind.rule], count))
+                elif count and names is talks:
                     said.append(f"{_holds(count, kind)}; sent, as {kind.flag} says")
+            if refused:
+                raise UsageError(_refusal(refused))
     return said
 
 
@@ -102,19 +114,25 @@ def _read(
             bar.advance()
 
 
-def _refusal(kind: Kind, found: Found, count: int) -> str:
-    if not found.id:
-        return (
-            f"push: {found.place} holds what looks like {kind.noun}: {found.what}; take it out of "
-            f"what this was made from, or say {kind.flag}"
+def _refusal(refused: Sequence[Refused]) -> str:
+    """All of it in one line, with one remedy: what is mended for one kind alone is asked again."""
+    flags = " ".join(each.kind.flag for each in refused)
+    if not refused[0].first.id:
+        found = " and ".join(
+            f"{each.first.place} holds what looks like {each.kind.noun}: {each.first.what}"
+            for each in refused
         )
-    name = f'"{kind.rule}"' if " " in kind.rule else kind.rule
-    out = f"""leave such conversations out with --set 'validate.severities={{{name}="reject"}}', """
-    return (
-        f"push: {_holds(count, kind)}, the first {found.what} in {found.place}; look at it with "
-        f"`kappa-data show {shlex.quote(found.id)}`, {out if found.of_talk else ''}or say "
-        f"{kind.flag}"
+        return f"push: {found}; take it out of what this was made from, or say {flags}"
+    found = " and ".join(
+        f"{_holds(each.count, each.kind)}, the first {each.first.what} in {each.first.place}"
+        for each in refused
     )
+    ids = dict.fromkeys(each.first.id for each in refused)
+    look = " and ".join(f"`kappa-data show {shlex.quote(id)}`" for id in ids)
+    rules = [toml_text.key(each.kind.rule) for each in refused if each.first.of_talk]
+    sets = "".join(f" --set {shlex.quote(f'validate.severities.{rule}=reject')}" for rule in rules)
+    out = f"leave such conversations out with `kappa-data push ...{sets}`, " if sets else ""
+    return f"push: {found}; look at it with {look}, {out}or say {flags}"
 
 
 def _holds(count: int, kind: Kind) -> str:

@@ -155,6 +155,11 @@ class Kept(Struct, frozen=True):
     quarantine: Piece
 
 
+def check(config: DedupeConfig) -> None:
+    """UsageError for a file with evaluation prompts that cannot be read."""
+    evaluation.refuse_unread(config.against)
+
+
 def run(ctx: Context[DedupeConfig]) -> Outcome:
     """Seals "conversations", in the order of validate, "quarantine" and "findings"."""
     source = ctx.inputs["validate"]

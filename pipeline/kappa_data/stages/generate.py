@@ -52,6 +52,11 @@ NOTE = (
 Made = Conversation | Rejected
 
 
+def check(config: GenerateConfig) -> None:
+    """UsageError for prices that cannot be read, or that a cap on money wants and are not there."""
+    price_of(config, prices.load(config.prices))
+
+
 def run(ctx: Context[GenerateConfig]) -> Outcome:
     """Plays the slots. See Context and Outcome.
 

@@ -108,10 +108,27 @@ class Written(Struct, frozen=True):
     samples: int
 
 
+def check(config: PackConfig) -> None:
+    """UsageError for settings that cannot be used."""
+    policies = ("drop", "split-turns", "error")
+    if config.over_length not in policies:
+        raise UsageError(
+            f'pack.over_length: there is no "{config.over_length}"; '
+            f"{nearest(config.over_length, policies)}"
+        )
+    if config.rows % config.global_batch:
+        fewer = config.rows - config.rows % config.global_batch
+        raise UsageError(
+            f"pack: --rows {config.rows} is no multiple of --global-batch {config.global_batch}; "
+            f"say --rows {fewer + config.global_batch}" + (f" or {fewer}" if fewer else "")
+        )
+    nothing = packing.Documents(_numbers([]), _numbers([]), _numbers([]))
+    packing.plan(nothing, strategy=config.strategy, **_shape(config, SPLITS[0]))
+
+
 def run(ctx: Context[PackConfig]) -> Outcome:
     """Seals one set of rows a split, "cut" (what --over-length shortened) and "quarantine"."""
     config, source = ctx.config, ctx.inputs["tokenize"]
-    _check_settings(config)
     vocabulary = {name: source.manifest.figures[name] for name in VOCABULARY}
     parts = list(enumerate(source.parts("samples")))
     laid_out: list[LaidOut] = []
@@ -204,24 +221,6 @@ def _keep_freed_memory() -> None:
     block is never touched; elsewhere this does nothing.
     """
     np.empty(FREED_BYTES, dtype=np.int8)
-
-
-def _check_settings(config: PackConfig) -> None:
-    """UsageError for settings that cannot be used, before any work is done."""
-    policies = ("drop", "split-turns", "error")
-    if config.over_length not in policies:
-        raise UsageError(
-            f'pack.over_length: there is no "{config.over_length}"; '
-            f"{nearest(config.over_length, policies)}"
-        )
-    if config.rows % config.global_batch:
-        fewer = config.rows - config.rows % config.global_batch
-        raise UsageError(
-            f"pack: --rows {config.rows} is no multiple of --global-batch {config.global_batch}; "
-            f"say --rows {fewer + config.global_batch}" + (f" or {fewer}" if fewer else "")
-        )
-    nothing = packing.Documents(_numbers([]), _numbers([]), _numbers([]))
-    packing.plan(nothing, strategy=config.strategy, **_shape(config, SPLITS[0]))
 
 
 def _shape(config: PackConfig, split: Split) -> dict[str, Any]:

@@ -58,6 +58,11 @@ def tokenize(chosen: Choices, conversation: Conversation) -> Tokenized:
     return Tokenized((), counts, _rejected(conversation, NOTHING_TRAINED, evidence))
 
 
+def check(config: TokenizeConfig) -> None:
+    """UsageError for settings, or a tokenizer, that cannot be used."""
+    choices(config)
+
+
 def run(ctx: Context[TokenizeConfig]) -> Outcome:
     """Seals "samples", and "quarantine": conversations in which nothing can be trained."""
     chosen = choices(ctx.config)

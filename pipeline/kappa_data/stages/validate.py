@@ -69,13 +69,17 @@ class Done(Struct, frozen=True):
     rejected: dict[str, int]
 
 
+def check(config: ValidateConfig) -> None:
+    """UsageError for a wrong name of a check or a rule, or a broken check of somebody's."""
+    chosen_checks(config.checks)
+    refuse_unknown(config.severities)
+
+
 def run(ctx: Context[ValidateConfig]) -> Outcome:
     """Seals "conversations", "quarantine" and "findings"; StageError where nothing is left."""
     sources = list(enumerate(_sources(ctx)))
     total = sum(source.part.records for _, source in sources)
     done: list[Done] = []
-    chosen_checks(ctx.config.checks)  # a wrong name, or a broken one of somebody's, is said once
-    refuse_unknown(ctx.config.severities)
     with ctx.progress.task("validate", total=total) as bar:
         workers = processes(ctx.config.workers, (each.part.shard for _, each in sources))
         replaying = _replaying(ctx, sources, workers)

@@ -36,6 +36,7 @@ COMMON = 4
 """so many prompts of a set share what is the set's own phrase"""
 TELLING_SHARE = 0.5
 """of the words in a row, at least: not numbers, and of two letters or more"""
+KINDS = (".jsonl", ".parquet", ".txt", ".md")
 SHIPPED = "data/seeds/evaluation"
 WHAT = "a file with evaluation prompts: .txt, .md, .jsonl or .parquet"
 MAX_TEXT = 256 * 2**20
@@ -116,6 +117,13 @@ def of_files(paths: Iterable[str], resources: Resources) -> Evaluation:
     return evaluation
 
 
+def refuse_unread(paths: Iterable[str]) -> None:
+    """UsageError: one of these files is not there, or of a kind that is not read."""
+    for each in paths:
+        _kind(Path(each), each)
+        _digest(each)
+
+
 def digests(paths: Iterable[str]) -> dict[str, str]:
     """What these files hold, by a name that says nothing of their place."""
     found: dict[str, list[str]] = {}
@@ -129,15 +137,20 @@ def _digest(path: str) -> str:
 
 
 def _prompts(path: Path, place: str) -> Iterator[str]:
-    if path.suffix == ".jsonl":
+    kind = _kind(path, place)
+    if kind == ".jsonl":
         yield from _of_lines(path, place)
-    elif path.suffix == ".parquet":
+    elif kind == ".parquet":
         yield from _of_parquet(path, place)
-    elif path.suffix in (".txt", ".md"):
+    else:
         text = as_text(read_bounded(path, place, WHAT, MAX_TEXT), place)
         yield from re.split(r"\n[ \t]*\n", text)
-    else:
+
+
+def _kind(path: Path, place: str) -> str:
+    if path.suffix not in KINDS:
         raise UsageError(f'{place}: ends in "{path.suffix}"; name {WHAT}')
+    return path.suffix
 
 
 def _of_lines(path: Path, place: str) -> Iterator[str]:
