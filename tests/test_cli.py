@@ -52,6 +52,14 @@ def test_help_teaches(command, tmp_path):
     assert "--dataset" in done.stdout
 
 
+def test_help_lists_every_command_once_under_what_it_is_for():
+    text = CliRunner().invoke(app, ["--help"], prog_name="kappa-data").stdout
+    assert "Start here: `kappa-data run" in " ".join(text.split())
+    listed = re.findall(r"^  ([a-z]+)  +[A-Z]", text.partition("Options:")[2], re.MULTILINE)
+    assert Counter(listed) == Counter(get_group(app).commands)
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_run_twice_is_up_to_date(built):
     first = json.loads((built / "run.json").read_text())
     again = kappa("run", "--json", *SMALL, *FEW, "--teacher", "embedded", cwd=built)
@@ -229,6 +237,8 @@ def test_show(built):
     assert same["conversation"] == found["conversation"]
     one_line(kappa("show", "no_such_thing", cwd=built), 2, "no_such_thing")
     one_line(kappa("show", cwd=built), 2, "--random")
+    assert "not both" not in kappa("show", cwd=built).stderr
+    one_line(kappa("show", "x", "--random", cwd=built), 2, "not both")
 
 
 def test_globals_may_stand_before_the_command(built):

@@ -119,7 +119,7 @@ def _measured(resources: Resources) -> list[str]:
 
 
 def _card(resources: Resources) -> list[str]:
-    return ["data/seeds/card.md.j2"]
+    return ["data/seeds/card.md.j2", *_personas(resources)]
 
 
 def _personas_and_material(resources: Resources) -> list[str]:
@@ -170,7 +170,7 @@ TOKENIZE = Stage("tokenize", 2, _in("tokenize"), ("samples",), ("dedupe",), foun
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",))
 REPORT = Stage(
     "report",
-    5,
+    6,
     _in("report"),
     ("report",),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
@@ -179,7 +179,7 @@ REPORT = Stage(
 )
 RELEASE = Stage(
     "release",
-    7,
+    8,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack", "report"),
