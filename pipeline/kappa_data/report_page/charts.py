@@ -258,7 +258,7 @@ def mix_chart(figures: Figures, table: str) -> Chart | None:
     def draw(figure: Figure, colours: Colours) -> None:
         _shares(bare(figure, colours), lines, colours, len(lines))
 
-    title = f"shares of the tokens by {table}: {MARKS}"
+    title = f"shares of the tokens by {table}"
     return Chart(f"mix-{table}", title, (WIDTH, ROW * len(lines) + 12), draw)
 
 

@@ -167,6 +167,7 @@ def render(
         openers=tables.worn(figures.openers),
         off=tables.off(figures),
         tolerance=TOLERANCE,
+        marks=charts.MARKS,
         alike=tables.alike(figures),
         packing=tables.packing(figures),
         cost=tables.cost(figures),

@@ -20,13 +20,13 @@ GROUPINGS = ("persona", "place", "turn", "family", "strategy", "special", "split
 
 
 def verdict(figures: Figures) -> dict[str, Any]:
-    """The gates in one line; "open": half of them and more have too little data."""
+    """The gates in one line; "few": half of them and more have too little data."""
     missed = [each.name for each in figures.missed]
     kept = sum(each.state == "kept" for each in figures.measures)
     measured = kept + len(missed)
     few = measured <= len(figures.measures) - measured
     return {
-        "state": "missed" if missed else "open" if few else "kept",
+        "state": "missed" if missed else "few" if few else "kept",
         "missed": missed,
         "kept": kept,
         "measured": measured,
