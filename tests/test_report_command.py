@@ -11,6 +11,7 @@ import pytest
 from conftest import kappa, said
 from kappa_data.config import ReportConfig
 from kappa_data.metrics.figures import Figures
+from kappa_data.metrics.meaning import MEANING
 from kappa_data.metrics.measure import GROUPS, NUMBERS, Measure, in_order, shown
 from kappa_data.report_view import print_report
 
@@ -112,7 +113,9 @@ def test_the_card_and_the_json_say_the_same(built):
     figures = said(kappa("report", "--json", cwd=built))
     card = (built / "data/persona_kappa/release/current/README.md").read_text()
     for each in figures["measures"]:
-        assert f"| {each['name']} | {shown(each['key'], each['value'])} |" in card
+        name, meaning = each["name"], MEANING[each["key"]]
+        row = f"| {name}: {meaning} | {shown(each['key'], each['value'])} |"
+        assert (row in card) is (each["value"] is not None)
 
 
 def test_looking_buys_nothing(tmp_path):

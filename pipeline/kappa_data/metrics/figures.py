@@ -10,7 +10,6 @@ from msgspec import Struct
 from kappa_data.metrics.measure import Cell, Measure
 from kappa_data.records import Section
 
-
 TOLERANCE = 0.01
 """of a share: as the plan's own notes have it"""
 

@@ -43,7 +43,7 @@ MEANING = {
     "insults_elsewhere": "answers with an insult, of all other personas and of none",
     "leaks": "conversations with words of a persona's brief, a teacher's name, or text that looks "
     "like control tokens",
-    "names": "answers that name an alignment, such as chaotic evil, where nobody asked",
+    "names": "answers that name an alignment, such as lawful good, where nobody asked",
     "task_leaks": "tasks that another split holds too",
     "recovered": "failed tool calls that a later call puts right",
     "undeclared_failures": "conversations that pass over a failure without a word",
