@@ -125,7 +125,7 @@ SAYING = [*DOCS, *sorted((REPO / "pipeline").rglob("*.py")), REPO / "data/seeds/
 
 def test_nobody_is_sent_to_a_registry_for_this_package():
     """It is not there: somebody else's package of the name would come."""
-    wrong = re.compile(r"pip install[^\n]*[\s'\"]kappa-data\b")
+    wrong = re.compile(r"pip install[^\n]*[ '\"]kappa-data\b")
     assert [path.name for path in SAYING if wrong.search(path.read_text())] == []
 
 
