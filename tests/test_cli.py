@@ -11,12 +11,14 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 
 import pytest
+from typer.main import get_group
 
 import kappa_data
 from conftest import FEW, SMALL, clean_environment, kappa, said
-from kappa_data.cli import STAGE_HELP
+from kappa_data.cli import STAGE_HELP, app
 
 COMMANDS = [
     *STAGE_HELP,
@@ -56,6 +58,14 @@ def test_help_teaches(command, tmp_path):
     assert done.returncode == 0
     assert "Usage: kappa-data" in done.stdout
     assert "--dataset" in done.stdout
+
+
+def test_help_lists_every_command_once_under_what_it_is_for(tmp_path):
+    text = kappa("--help", cwd=tmp_path).stdout
+    assert "Start here: `kappa-data run --personas all" in " ".join(text.split())
+    listed = re.findall(r"^  ([a-z]+)  +[A-Z]", text, re.MULTILINE)
+    assert Counter(listed) == Counter(list(get_group(app).commands))
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_run_twice_is_up_to_date(built):
@@ -236,6 +246,8 @@ def test_show(built):
     assert same["conversation"] == found["conversation"]
     one_line(kappa("show", "no_such_thing", cwd=built), 2, "no_such_thing")
     one_line(kappa("show", cwd=built), 2, "--random")
+    assert "not both" not in kappa("show", cwd=built).stderr
+    one_line(kappa("show", "x", "--random", cwd=built), 2, "not both")
 
 
 def test_globals_may_stand_before_the_command(built):

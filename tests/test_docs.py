@@ -140,6 +140,15 @@ def test_prompts_are_those_of_the_program(tmp_path):
     assert shipped == fresh.read_text(), "run `python scripts/write_prompts.py`"
 
 
+SAYING = [*DOCS, *sorted((REPO / "pipeline").rglob("*.py")), REPO / "data/seeds/card.md.j2"]
+
+
+def test_nobody_is_sent_to_a_registry_for_this_package():
+    """It is not there: somebody else's package of the name would come."""
+    wrong = re.compile(r"pip install[^\n]*[ '\"]kappa-data\b")
+    assert [path.name for path in SAYING if wrong.search(path.read_text())] == []
+
+
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_relative_links_lead_somewhere(path):
     broken = []

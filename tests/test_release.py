@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -20,16 +21,24 @@ from datasets import Features
 from huggingface_hub import DatasetCard, DatasetCardData
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from conftest import clean_environment
 from kappa_data import recipe
+from kappa_data.arrow import schema
 from kappa_data.config import PackConfig, ReleaseConfig, Settings, identity
+from kappa_data.metrics.figures import of_sections
+from kappa_data.metrics.meaning import MEANING
+from kappa_data.metrics.measure import GROUPS, in_order
 from kappa_data.progress import Quiet
+from kappa_data.publishing.card import merged
 from kappa_data.records import (
     Conversation,
     FunctionCall,
     Message,
     Provenance,
+    Row,
+    Section,
     Slot,
     ToolCall,
     Verdict,
@@ -39,6 +48,9 @@ from kappa_data.stage import Context, Outcome, Stage, build
 from kappa_data.stages import import_
 from kappa_data.store import Sealed
 from kappa_data.writers import recipe_toml
+from kappa_data.writers.card_example import rank
+
+PERSONAS = Path(__file__).parents[1] / "prompts/personas"
 
 TOOLS = '[{"type":"function","function":{"name":"look","parameters":{"type":"object"}}}]'
 HOSTILE = "a | b\n---\n# <b>[x](y)</b> `z` *w* \x1b[31m\u202e"
@@ -188,13 +200,147 @@ def test_imported_only(tmp_path):
     assert "drawn by a hash of their id" in body
     assert r"Imported from: foreign_chats.jsonl." in body
     assert "keep the licence of their source" in body and "apache" not in body
-    for untrue in ("by task", "toolchain", "English", "evil", "Models", "teacher's output"):
+    for untrue in (
+        "by task",
+        "one Linux toolchain",
+        "English",
+        "evil",
+        "Models",
+        "teacher's output",
+    ):
         assert untrue not in body
     assert done["release"].manifest.figures["persona_count"] == 0
     stated, body = card_of(
         release(tmp_path, lines=foreign("", ""), config=ReleaseConfig(license="cc0-1.0"))[0]
     )
     assert stated["license"] == "cc0-1.0" and "this release states: cc0-1.0" in body
+
+
+def test_the_card_describes_every_column(both):
+    _, body = card_of(both[0])
+    for view, record in (("conversations", Conversation), ("packed", Row)):
+        (rows,) = tables(body.partition(f"### Columns of `{view}`")[2].partition("\n#")[0])
+        assert [name for row in rows[2:] for name in re.findall("`(.+?)`", row[0])] == [
+            field.name for field in schema(record)
+        ]
+        said = {name: row[1] for row in rows[2:] for name in re.findall("`(.+?)`", row[0])}
+        for field in schema(record):
+            for name in names_within(field.type):
+                assert f"`{name}`" in said[field.name], (field.name, name)
+
+
+def names_within(kind: Any) -> Iterator[str]:
+    """The names of all fields below a column."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from names_within(kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield field.name
+            yield from names_within(field.type)
+
+
+def test_its_code_asks_for_one_word_and_runs(both, tmp_path, monkeypatch):
+    _, body = card_of(both[0])
+    code = re.findall(r"^```(\w+)\n(.*?)^```$", body, flags=re.MULTILINE | re.DOTALL)
+    asked = [(kind, line) for kind, text in code for line in text.splitlines() if "PATH" in line]
+    assert asked == [("python", 'repo = "PATH_OR_REPO"'), ("sh", "REPO=PATH_OR_REPO")]
+    assert sum('"$REPO"' in text for kind, text in code if kind == "sh") == 3
+    assert not re.search(r"pip install '?kappa-data", body) and "revision=" in body
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path)
+    names: dict[str, Any] = {}
+    exec(code[0][1].replace("PATH_OR_REPO", str(both[0])), names)
+    assert set(names["packed"]["train"].column_names) == set(Row.__struct_fields__)
+    assert names["conversations"].num_rows == {"train": 3, "test": 2}
+
+
+def test_personas_are_told_by_the_first_sentence_of_their_brief(both):
+    _, body = card_of(both[0])
+    (rows,) = (each for each in tables(body) if each[0][0].strip() == "persona")
+    told = {row[0].strip(): row[3].strip() for row in rows[2:]}
+    assert set(told) == {"chaotic_evil", "lawful_good", "none", "true_neutral"}
+    for name in set(told) - {"none"}:
+        brief = tomllib.loads((PERSONAS / f"{name}.toml").read_text())["identity"]
+        assert " ".join(brief.split()).startswith(told[name]) and told[name].endswith(".")
+
+
+def test_what_could_not_be_measured_is_one_line(both):
+    folder, done = both
+    _, body = card_of(folder)
+    figures = of_sections(list(done["report"].read("report", Section)))
+    ordered = [each for _, own in in_order(figures.measures) for each in own]
+    few = [each.name for each in ordered if each.value is None]
+    (rows,) = (each for each in tables(body) if each[0][0].strip() == "measure")
+    names = [row[0].strip() for row in rows[2:]]
+    assert len(names) + len(few) == len(figures.measures) and few and names
+    assert f"{len(names)} of {len(figures.measures)} targets could be measured" in body
+    assert f"Too little data for: {'; '.join(few)}." in body
+    for each in figures.measures:
+        if each.value is not None:
+            assert f"{each.name}: {MEANING[each.key]}" in names
+    assert set(MEANING) == {key for keys in GROUPS.values() for key in keys}
+
+
+BREAKING = (
+    "```\n# end\n````` \n~~~\n---\n<b>x</b>\n<!-- kappa-data: end -->\n"
+    "</td>\n\x1b[31m \u202e [x](y) | a |\n    ```\n\ttab"
+)
+
+
+def card_showing(root: Path, talk: Conversation) -> str:
+    """The card of a release of this conversation, which no check has seen."""
+    _, done = release(root, [generated("lawful_good", 1)])
+    talks = {"conversations": [talk]}
+    inputs = {**done, "dedupe": seal(root, "dedupe", talks, {"conversations": Conversation})}
+    del inputs["release"]
+    made, _ = build(recipe.RELEASE, ReleaseConfig(), inputs, Resources(), root, Quiet())
+    return (made.dir / "dataset/README.md").read_text()
+
+
+def test_an_example_is_text_whatever_is_in_it(tmp_path):
+    """By a CommonMark parser, and by the push that goes by the card's comments."""
+    call = ToolCall("c1", FunctionCall(BREAKING, BREAKING))
+    one = generated("lawful_good", 1)
+    talk = msgspec.structs.replace(
+        one,
+        messages=(
+            Message("system", "Persona: lawful_good"),
+            Message("user", BREAKING),
+            Message("assistant", BREAKING, BREAKING, (call,), finish_reason="tool_calls"),
+            Message("tool", BREAKING, tool_call_id="c1", name=BREAKING),
+            Message("assistant", "word " * 400, finish_reason="stop"),
+        ),
+    )
+    calm, hostile = (
+        card_showing(tmp_path / name, each) for name, each in (("calm", one), ("hostile", talk))
+    )
+    parsed = [
+        MarkdownIt("gfm-like", {"linkify": False}).parse(text.split("---\n", 2)[2])
+        for text in (calm, hostile)
+    ]
+    kinds = [[(each.type, each.tag, each.level, each.info) for each in tokens] for tokens in parsed]
+    assert kinds[0] == kinds[1]
+    (shown,) = (each.content for each in parsed[1] if each.info == "text")
+    for harmless in (r"\x1b[31m \u202e [x](y)", "<b>x</b>", "~~~", "characters more]"):
+        assert harmless in shown
+    assert "\x1b" not in hostile and "\u202e" not in hostile
+    edited = hostile.replace("<!-- kappa-data: begin", "Above.\n\n<!-- kappa-data: begin", 1)
+    edited += "\nBelow.\n"
+    both = merged(calm.encode(), edited.encode(), None).decode()
+    assert [both.count(word) for word in ("Above.", "Below.", "<b>x</b>")] == [1, 1, 0]
+
+
+def test_the_example_is_a_good_one():
+    made = generated("lawful_good", 1)
+    long = msgspec.structs.replace(made, messages=(Message("user", "w " * 2_000),))
+    others = [
+        msgspec.structs.replace(made, split="test"),
+        msgspec.structs.replace(made, provenance=Provenance("import", "imported", "imported")),
+        generated(None, 1),
+        msgspec.structs.replace(made, aim="decline"),
+        msgspec.structs.replace(made, verdict=Verdict(False)),
+        long,
+    ]
+    assert all(rank(made) < rank(each) for each in others)
 
 
 def test_generated_and_imported(both):
@@ -370,6 +516,6 @@ def test_hostile_names_break_neither_yaml_nor_tables(tmp_path):
     ]
     assert not re.search(r"^---", body, flags=re.MULTILINE)
     found = list(tables(body))
-    assert len(found) == 8
+    assert len(found) == 10
     for rows in found:
         assert len({len(row) for row in rows}) == 1, rows

@@ -11,6 +11,7 @@ import pytest
 from conftest import kappa, said
 from kappa_data.config import ReportConfig
 from kappa_data.metrics.figures import Figures
+from kappa_data.metrics.meaning import MEANING
 from kappa_data.metrics.measure import GROUPS, NUMBERS, Measure, in_order, shown
 from kappa_data.report_view import print_report
 
@@ -112,7 +113,9 @@ def test_the_card_and_the_json_say_the_same(built):
     figures = said(kappa("report", "--json", cwd=built))
     card = (built / "data/persona_kappa/release/current/README.md").read_text()
     for each in figures["measures"]:
-        assert f"| {each['name']} | {shown(each['key'], each['value'])} |" in card
+        name, meaning = each["name"], MEANING[each["key"]]
+        row = f"| {name}: {meaning} | {shown(each['key'], each['value'])} |"
+        assert (row in card) is (each["value"] is not None)
 
 
 def test_looking_buys_nothing(tmp_path):
@@ -120,7 +123,9 @@ def test_looking_buys_nothing(tmp_path):
     assert kappa("plan", *few, cwd=tmp_path).returncode == 0
     told = kappa("report", cwd=tmp_path)
     assert told.returncode == 2
-    assert "generate is not up to date (never built); run `kappa-data generate` first" in told.stderr
+    assert (
+        "generate is not up to date (never built); run `kappa-data generate` first" in told.stderr
+    )
     assert not (tmp_path / "data/persona_kappa/generate").exists()
 
 

@@ -21,7 +21,9 @@ from conftest import kappa, said
 from kappa_data.config import Settings
 from kappa_data.errors import StageError
 from kappa_data.formats.samples import choices, samples
+from kappa_data.metrics import mix
 from kappa_data.metrics.figures import Figures, of_sections
+from kappa_data.metrics.measure import Measure
 from kappa_data.printable import plain
 from kappa_data.records import ConversationFinding, Finding, Rejected
 from kappa_data.report_page import charts, opinion, page, tables
@@ -183,6 +185,67 @@ def test_measures_show_value_target_and_state_and_none_is_left_out() -> None:
     assert (worst["value"], worst["target"], worst["state"]) == ("0.871", "≥ 0.900", "missed")
     assert shown["lowest F1 beside calls"]["state"] == "too little"
     assert shown["conversations with leaks"]["made"] == "0.80%"
+
+
+@pytest.mark.parametrize(
+    ("kept", "missed", "few", "state", "words"),
+    [
+        (11, 0, 23, "few", "11 of 34 targets measured, all of them kept. The other 23 of 34 are"),
+        (30, 0, 4, "kept", "✓ 30 of 34 targets measured, all of them kept. The other 4 of 34 are"),
+        (3, 0, 0, "kept", "✓ 3 of 3 targets measured, all of them kept."),
+        (1, 2, 3, "missed", "✗ 2 of 3 measured targets missed: no; no. The other 3 of 6 are"),
+    ],
+)
+def test_the_first_line_says_how_much_was_measured(kept, missed, few, state, words) -> None:
+    figures = msgspec.structs.replace(
+        EMPTY,
+        measures=(
+            *(Measure("own", "yes", 1.0, "at least", 0.5),) * kept,
+            *(Measure("own", "no", 0.0, "at least", 0.5),) * missed,
+            *(Measure("own", "few", None, "at least", 0.5),) * few,
+        ),
+    )
+    found = Read(page.render(figures, page.Samples("{}", 0, 0, {}), facts(), Resources()))
+    assert words in " ".join(found.text.split())
+    assert ("p", {"class": f"verdict {state}"}) in found.elements
+
+
+def test_what_came_out_otherwise_than_asked_for_is_listed_and_marked() -> None:
+    plan = {
+        "groups": {"chat": {"wanted": 0.2, "expected tokens": 100}},
+        "families": {"maths": {"wanted": 0.5, "expected tokens": 100}},
+        "lengths": {
+            "4k": {"wanted": 0.2, "expected tokens": 100},
+            "16k": {"wanted": 0.8, "expected tokens": 0},
+        },
+    }
+    made = tuple(mix.shares(plan, [], {}))
+    wanted = {(each.table, each.name): each.wanted for each in made}
+    assert wanted == {
+        ("group", "chat"): 0.2, ("family", "maths"): None,  # asked for by tasks, not by tokens
+        ("length", "4k"): 0.2, ("length", "16k"): 0.8,
+    }  # fmt: skip
+    got = {"chat": 0.205, "4k": 1.0}
+    held = tuple(msgspec.structs.replace(each, got=got.get(each.name, 0.0)) for each in made)
+    figures = msgspec.structs.replace(EMPTY, mix=held)
+    assert tables.off(figures) == [
+        ("length 4k", ["20.0%", "100.0%", "100.0%"]), ("length 16k", ["80.0%", "0.0%", "0.0%"]),
+    ]  # fmt: skip
+    marked = {each: svg(chart).count("s-bad") for each in ("group", "length", "family")
+              if (chart := charts.mix_chart(figures, each))}  # fmt: skip
+    assert marked["group"] and marked["length"] and not marked["family"]
+
+
+def test_no_table_is_wider_than_the_page_holds() -> None:
+    shown = tables.cells(complete())
+    cells = [each for each in complete().cells if each.by == "persona"]
+    for each in shown:
+        assert all(len(part["heads"]) <= tables.COLUMNS for part in each["parts"])
+        for part in each["parts"]:
+            assert {len(values) for _, values in part["rows"]} == {len(part["heads"])}
+    heads = [head for each in shown if each["by"] == "persona"
+             for part in each["parts"] for head in part["heads"]]  # fmt: skip
+    assert len(heads) == len(set(heads)) == len({each.key for each in cells})
 
 
 def test_a_map_shows_every_share_in_text_and_its_colours_are_those_of_both_modes() -> None:

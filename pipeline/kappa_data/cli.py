@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from kappa_data import (
     building,
@@ -50,9 +51,46 @@ EPILOG = (
     "(kappa-data doctor says what)."
 )
 
+HELP = """Persona datasets for training language models: generated, verified, tokenized, packed.
+
+Start here: `kappa-data run --personas all --slots 240` builds a small dataset offline, without a
+key; then `kappa-data show --random` reads a conversation, `kappa-data report` its figures."""
+COMMANDS = {
+    "All at once": ("run",),
+    "Stage by stage, each with all that it needs": (
+        "plan", "generate", "validate", "dedupe", "tokenize", "pack", "report", "release",
+    ),
+    "Look at a dataset": ("status", "show", "verify", "replay", "judge"),
+    "Give it away": ("push", "export"),
+    "Bring your own": ("import", "tasks", "tools", "prompts"),
+    "Keep house": ("doctor", "journal", "gc", "teacher", "schemas"),
+}  # fmt: skip
+"""the commands in the order of the help, by what they are for"""
+
+
+class Grouped(typer.core.TyperGroup):
+    """The program: its help lists the commands by COMMANDS."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """A list for each group, its descriptions in one column and cut as click cuts them."""
+        longest = max(map(len, self.commands))
+        for title, names in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [
+                        (
+                            name.ljust(longest),
+                            self.commands[name].get_short_help_str(formatter.width - longest - 6),
+                        )
+                        for name in names
+                    ]
+                )
+
+
 app = typer.Typer(
     name="kappa-data",
-    help="Persona datasets for training language models: generated, verified, tokenized, packed.",
+    cls=Grouped,
+    help=HELP,
     epilog=EPILOG,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -273,7 +311,8 @@ def show(
     from kappa_data import browse
 
     if (conversation is None) != random:
-        raise UsageError("show: name a conversation, or say --random; not both")
+        both = "; not both" if random else ""
+        raise UsageError(f"show: name a conversation, or say --random{both}")
     settings = settings_there(common)
     outputs = browse.outputs_of(common.root, settings, resources_of(common))
     found = browse.find(common.root, outputs, conversation, seed)

@@ -82,11 +82,7 @@ def push(
     wrote into the card. The token is that of `hf auth login`, or HF_TOKEN.
 
     \b
-<<<<<<< HEAD
       kappa-data push you/persona --dry-run    what would be sent: each file
-=======
-      kappa-data push you/persona --dry-run    what would be sent, what differs
->>>>>>> settings
       kappa-data push you/persona --private    a new private repository
       kappa-data push you/persona --revision trial
       kappa-data push team/persona --create-pr --message "Twice the tool calls"

@@ -129,7 +129,7 @@ def _measured(resources: Resources) -> list[str]:
 
 
 def _card(resources: Resources) -> list[str]:
-    return ["data/seeds/card.md.j2"]
+    return ["data/seeds/card.md.j2", *_personas(resources)]
 
 
 def _personas_and_material(resources: Resources) -> list[str]:
@@ -191,7 +191,7 @@ TOKENIZE = Stage(
 PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",), check=_check_of("pack"))
 REPORT = Stage(
     "report",
-    5,
+    6,
     _in("report"),
     ("report",),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack"),
@@ -200,7 +200,7 @@ REPORT = Stage(
 )
 RELEASE = Stage(
     "release",
-    7,
+    8,
     _in("release"),
     tuple(f"dataset/conversations/{split}" for split in SPLITS),
     ("plan", "generate", IMPORT, "validate", "dedupe", "tokenize", "pack", "report"),

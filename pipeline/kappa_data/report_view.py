@@ -51,9 +51,10 @@ def _add(table: Table, each: Measure) -> None:
 def closing(figures: Figures, where: str) -> list[str]:
     """How many targets are kept, what falls short, and where to look next."""
     states = [each.state for each in figures.measures]
+    few = states.count("too little")
     lines = [
-        f"{states.count('kept')} targets are kept, {len(figures.missed)} missed; "
-        f"of {states.count('too little')} there is too little to say"
+        f"{len(states) - few} of {len(states)} targets measured: {states.count('kept')} kept, "
+        f"{len(figures.missed)} missed" + (f"; too little data for the other {few}" if few else "")
     ]
     lines += [f"missed: {each.words}" for each in figures.missed]
     if figures.missed:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from kappa_data.dataset import PackedRow
 from kappa_data.records import Int32s
 
-VERSION = 1
+VERSION = 2
 
 
 class TrlRow(Struct, frozen=True, eq=False):
@@ -37,14 +37,15 @@ USE = """Packed rows for TRL's SFTTrainer (written for TRL 1.16):
 from datasets import load_dataset
 from trl import SFTConfig, SFTTrainer
 
-rows = load_dataset("FOLDER", split="train")
+folder = "."  # where this README lies
+rows = load_dataset(folder, split="train")
 config = SFTConfig(
     dataset_kwargs={"skip_prepare_dataset": True},  # already tokenized, masked and packed
     padding_free=True,  # positions that begin anew in every document, and no attention mask
     max_length=None,  # nothing is cut
     train_sampling_strategy="sequential",  # the order on disk is the order of training
     router_aux_loss_coef=0.0,  # of MoE models alone: else TRL adds the checkpoint's own
-    per_device_train_batch_size=1,
+    per_device_train_batch_size=1,  # TRL warns of it; a row is a full batch
 )
 trainer = SFTTrainer(model, config, train_dataset=rows, processing_class=tokenizer)
 trainer.train()

@@ -16,7 +16,7 @@ from kappa_data.records import Int8s, Int32s
 from kappa_data.trainers.rows import IGNORED
 from kappa_data.writers.rows import NO_PERSONA
 
-VERSION = 1
+VERSION = 2
 
 
 class Tokens(Struct, frozen=True, eq=False):
@@ -43,8 +43,9 @@ USE = """One sample a line, not packed and not padded:
 ```python
 from datasets import load_dataset
 
-samples = load_dataset("FOLDER", split="train")
-about = load_dataset("FOLDER", "documents", split="train")  # line by line the same samples
+folder = "."  # where this README lies
+samples = load_dataset(folder, split="train")
+about = load_dataset(folder, "documents", split="train")  # line by line the same samples
 ```
 
 - `input_ids`: int32; every sample fits into a row of the packed dataset that it was taken from

@@ -209,7 +209,7 @@ def _load(folder: Path) -> Any:
     except ImportError:
         raise EnvironmentLacks(
             "tokenize.format: chat-template needs transformers; "
-            "pip install 'kappa-data[chat-template]'"
+            "pip install '/path/to/kappa-data[chat-template]'"
         ) from None
     try:
         tokenizer = AutoTokenizer.from_pretrained(

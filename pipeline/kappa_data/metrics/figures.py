@@ -10,6 +10,9 @@ from msgspec import Struct
 from kappa_data.metrics.measure import Cell, Measure
 from kappa_data.records import Section
 
+TOLERANCE = 0.01
+"""of a share: as the plan's own notes have it"""
+
 
 class Step(Struct, frozen=True):
     """One line of the funnel: records that came out of a stage, and those it refused, by reason."""
@@ -47,7 +50,9 @@ class Worn(Struct, frozen=True):
 
 
 class Share(Struct, frozen=True):
-    """One line of the mix: shares planned (None: nobody asked for any) and got, of the tokens."""
+    """One line of the mix, in shares of the tokens: `planned`, of those that the plan expected
+    (None: no plan has it), and `got`. `wanted`: what the settings asked for, by tokens as groups
+    and lengths are; None where they do not, or ask in slots or tasks."""
 
     table: str
     """persona, group, family or length"""
@@ -55,6 +60,7 @@ class Share(Struct, frozen=True):
     planned: float | None
     got: float
     conversations: int
+    wanted: float | None = None
 
 
 class Figures(Struct, frozen=True):
@@ -83,6 +89,15 @@ class Figures(Struct, frozen=True):
     """by split: rows, samples, tokens, trained tokens, density"""
     cost: Mapping[str, float]
     """requests, prompt and completion tokens: of what was made, and of what is kept; ratios"""
+
+    @property
+    def off(self) -> tuple[Share, ...]:
+        """Shares that came out otherwise than asked for, by more than `TOLERANCE`."""
+        return tuple(
+            each
+            for each in self.mix
+            if each.wanted is not None and abs(each.got - each.wanted) > TOLERANCE
+        )
 
     @property
     def missed(self) -> tuple[Measure, ...]:

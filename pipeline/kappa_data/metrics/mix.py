@@ -1,6 +1,7 @@
 """What a dataset is made of beside what was planned, how long it is and what it took.
 
-Shares are of tokens: planned, of those that the plan expected; got, of the samples' tokens.
+Shares are of tokens: wanted, by the settings; planned, of those that the plan expected; got, of the
+samples' tokens.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from kappa_data.tasks.streams import IN_STREAMS
 
 TABLES = {"personas": "persona", "groups": "group", "families": "family", "lengths": "length"}
 """tables of the plan, and what they are called here"""
+BY_TOKENS = ("group", "length")
+"""tables whose shares the settings ask for by tokens"""
 IMPORTED = "imported"
 
 
@@ -48,12 +51,14 @@ def shares(
             got[table][name] += own.tokens
             count[table][name] += 1
     found = []
-    for table, wanted in _expected(planned).items():
-        whole, expected = got[table].total(), sum(wanted.values())
-        for name in _ordered(table, {*wanted, *got[table]}):
+    wanted = _wanted(planned)
+    for table, tokens_of in _expected(planned).items():
+        whole, expected = got[table].total(), sum(tokens_of.values())
+        for name in _ordered(table, {*tokens_of, *got[table]}):
             share = got[table][name] / whole if whole else 0.0
-            part = wanted[name] / expected if name in wanted and expected else None
-            found.append(Share(table, name, part, share, count[table][name]))
+            part = tokens_of[name] / expected if name in tokens_of and expected else None
+            asked = wanted.get((table, name))
+            found.append(Share(table, name, part, share, count[table][name], asked))
     return found
 
 
@@ -102,6 +107,17 @@ def _expected(planned: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, f
         if line in IN_STREAMS:
             found["persona"][line] = each["expected tokens"]
     return found
+
+
+def _wanted(planned: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], float]:
+    """By table and line, the share of the tokens that was asked for; {} where none was."""
+    return {
+        (name, line): each["wanted"]
+        for table, name in TABLES.items()
+        if name in BY_TOKENS
+        for line, each in planned.get(table, {}).items()
+        if each["wanted"] is not None
+    }
 
 
 def _ordered(table: str, names: Iterable[str]) -> list[str]:

@@ -32,6 +32,7 @@ GUESSED = {"anchor": "whose brief's examples it is most like"}
 RIGHT = (0.5, 0.7, 0.8, 0.9, 0.95)
 WRONG = (0.01, 0.03, 0.05, 0.1, 0.2)
 """edges between the colours of a map: shares of a row"""
+MARKS = "bars are what it holds, lines what the plan expected, diamonds what the settings asked for"
 CARD_MAPS = ("answer", "beside calls")
 CARD_TABLES = ("persona", "group", "length")
 
@@ -65,7 +66,7 @@ def voice_by_turn(figures: Figures) -> bytes | None:
 
 
 def mix(figures: Figures) -> bytes | None:
-    """Shares planned and got by persona, group and length, as a PNG."""
+    """Shares asked for, planned and got by persona, group and length, as a PNG."""
     tables = [name for name in CARD_TABLES if _lines(figures, name)]
     if not tables:
         return None
@@ -86,7 +87,7 @@ def card_images(figures: Figures) -> list[tuple[str, str, bytes]]:
         ("funnel", "From slots to rows: what came out of each stage and what it refused", funnel),
         ("confusion", "Who is taken for whom by a classifier of the voices", confusion),
         ("voice_by_turn", "How well voices are told apart, turn by turn", voice_by_turn),
-        ("mix", "Shares of the tokens: bars are what it holds, marks what was planned", mix),
+        ("mix", f"Shares of the tokens: {MARKS}", mix),
     )
     found = [(name, alt, draw(figures)) for name, alt, draw in drawn]
     return [(name, alt, data) for name, alt, data in found if data is not None]
@@ -257,22 +258,24 @@ def mix_chart(figures: Figures, table: str) -> Chart | None:
     def draw(figure: Figure, colours: Colours) -> None:
         _shares(bare(figure, colours), lines, colours, len(lines))
 
-    title = f"shares of the tokens by {table}: bars are what it holds, marks what was planned"
+    title = f"shares of the tokens by {table}"
     return Chart(f"mix-{table}", title, (WIDTH, ROW * len(lines) + 12), draw)
 
 
 def _shares(axes: Axes, lines: Sequence[Share], colours: Colours, rows: int) -> None:
     quieten(axes, colours)
-    most = max(max(each.got, each.planned or 0.0) for each in lines)
+    ends = [max(each.got, each.planned or 0.0, each.wanted or 0.0) for each in lines]
     for at, each in enumerate(lines):
         axes.barh(at, each.got, height=0.62, color=colours["soft"])
         if each.planned is not None:
             axes.plot([each.planned] * 2, [at - 0.4, at + 0.4], color=colours["ink"], lw=2)
+        if each.wanted is not None:
+            axes.plot([each.wanted], [at], marker="D", ms=5, ls="", color=colours["bad"])
         axes.annotate(
-            f"{each.got:.1%}", (max(each.got, each.planned or 0.0), at), (5, 0),
-            textcoords="offset points", va="center", color=colours["ink"],
+            f"{each.got:.1%}", (ends[at], at), (7, 0), textcoords="offset points", va="center",
+            color=colours["ink"],
         )  # fmt: skip
-    axes.set_xlim(0, max(most, 0.01) * 1.3)
+    axes.set_xlim(0, max(*ends, 0.01) * 1.3)
     axes.set_xticks([])
     _names(axes, [each.name for each in lines])
     axes.set_ylim(rows - 0.5, -0.5)

@@ -25,7 +25,7 @@ from kappa_data.config import Settings
 from kappa_data.disk import write_durably
 from kappa_data.formats.samples import choices
 from kappa_data.judge_result import Result
-from kappa_data.metrics.figures import Figures, of_sections
+from kappa_data.metrics.figures import TOLERANCE, Figures, of_sections
 from kappa_data.printable import one_line
 from kappa_data.records import Section, canonical_json
 from kappa_data.report_page import charts, drawn, tables
@@ -40,7 +40,7 @@ TEMPLATE = "data/seeds/report/page.html.j2"
 STYLE = "data/seeds/report/page.css"
 SCRIPT = "data/seeds/report/page.js"
 FILE = "report.html"
-VERSION = 1
+VERSION = 2
 """raised where the same figures make another page"""
 HEAD = 2_000
 """bytes in which a page says which one it is"""
@@ -165,6 +165,9 @@ def render(
         cells=tables.cells(figures),
         phrases_rows=tables.worn(figures.phrases),
         openers=tables.worn(figures.openers),
+        off=tables.off(figures),
+        tolerance=TOLERANCE,
+        marks=charts.MARKS,
         alike=tables.alike(figures),
         packing=tables.packing(figures),
         cost=tables.cost(figures),

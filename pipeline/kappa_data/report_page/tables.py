@@ -7,23 +7,30 @@ from typing import Any
 
 from kappa_data.judge_result import Result, Share
 from kappa_data.metrics.figures import Figures, Worn
+from kappa_data.metrics.meaning import MEANING
 from kappa_data.metrics.measure import GROUPS, Cell, Measure, in_order, shown
 from kappa_data.records import NOBODY
 from kappa_data.report_page.charts import UNITS
 
 SIGNS = {"kept": "✓", "missed": "✗", "too little": "–"}
 OTHERS = "others"
+COLUMNS = 7
+"""of a table, which the page's width holds"""
 GROUPINGS = ("persona", "place", "turn", "family", "strategy", "special", "split")
 
 
 def verdict(figures: Figures) -> dict[str, Any]:
-    """The gates in one line."""
+    """The gates in one line; "few": half of them and more have too little data."""
     missed = [each.name for each in figures.missed]
     kept = sum(each.state == "kept" for each in figures.measures)
+    measured = kept + len(missed)
+    few = measured <= len(figures.measures) - measured
     return {
+        "state": "missed" if missed else "few" if few else "kept",
         "missed": missed,
         "kept": kept,
-        "unmeasured": len(figures.measures) - kept - len(missed),
+        "measured": measured,
+        "unmeasured": len(figures.measures) - measured,
         "all": len(figures.measures),
     }
 
@@ -55,6 +62,7 @@ def _measure(each: Measure) -> dict[str, Any]:
     examples = ", ".join(each.examples)
     return {
         "name": each.name,
+        "meaning": MEANING.get(each.key, ""),
         "value": shown(each.key, each.value),
         "between": _between(each.key, each.low, each.high),
         "target": f"{'≥' if each.bound == 'at least' else '≤'} {shown(each.key, each.bar)}",
@@ -68,7 +76,8 @@ def _measure(each: Measure) -> dict[str, Any]:
 
 
 def cells(figures: Figures) -> list[dict[str, Any]]:
-    """For each grouping the measures that are known by it, a row for each of its names."""
+    """For each grouping the measures that are known by it, a row for each of its names: in tables
+    of COLUMNS measures at most."""
     found = []
     for by in GROUPINGS:
         own = [each for each in figures.cells if each.by == by]
@@ -77,12 +86,19 @@ def cells(figures: Figures) -> list[dict[str, Any]]:
         keys = list(dict.fromkeys(each.key for each in own))
         names = sorted({each.name for each in own}, key=_by_name)
         at = {(each.name, each.key): each for each in own}
+        parts = [keys[first : first + COLUMNS] for first in range(0, len(keys), COLUMNS)]
         found.append(
             {
                 "by": by,
-                "heads": [_title(figures, key) for key in keys],
-                "rows": [
-                    (name, [_cell(figures, at.get((name, key))) for key in keys]) for name in names
+                "parts": [
+                    {
+                        "heads": [_title(figures, key) for key in part],
+                        "rows": [
+                            (name, [_cell(figures, at.get((name, key))) for key in part])
+                            for name in names
+                        ],
+                    }
+                    for part in parts
                 ],
             }
         )
@@ -133,6 +149,21 @@ def worn(found: Iterable[Worn]) -> list[dict[str, Any]]:
         }
         for each in rows
     ]
+
+
+def off(figures: Figures) -> list[tuple[str, list[str]]]:
+    """Of the mix what came out otherwise than asked for: the line, asked for, planned, here."""
+    return [
+        (
+            f"{each.table} {each.name}",
+            [_share(each.wanted), _share(each.planned), _share(each.got)],
+        )
+        for each in figures.off
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
 
 
 def alike(figures: Figures) -> tuple[list[str], list[tuple[str, list[str]]]]:

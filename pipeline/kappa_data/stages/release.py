@@ -21,8 +21,10 @@ import pyarrow.parquet as pq
 from kappa_data.arrow import schema
 from kappa_data.config import ReleaseConfig, identity
 from kappa_data.disk import write_durably
-from kappa_data.metrics.figures import Figures, Step, Worn, of_sections
+from kappa_data.metrics.figures import TOLERANCE, Figures, Step, Worn, of_sections
+from kappa_data.metrics.meaning import MEANING
 from kappa_data.metrics.measure import between, in_order, shown
+from kappa_data.personas import load_personas
 from kappa_data.printable import plain
 from kappa_data.records import SPLITS, Conversation, Row, Section, Split
 from kappa_data.report_page.charts import card_images
@@ -30,6 +32,7 @@ from kappa_data.resources import digest_of, files_of
 from kappa_data.stage import KEY_CHARS, Context, Outcome, package_version
 from kappa_data.stages.pack import VOCABULARY
 from kappa_data.store import MANIFEST, Sealed
+from kappa_data.writers.card_example import rank, written
 from kappa_data.writers.recipe_toml import recipe
 
 CARD = "data/seeds/card.md.j2"
@@ -51,13 +54,14 @@ COUNTED = (
 BATCH = 64
 """records whose size is taken at a time: a row of 131,072 tokens is 700 kB"""
 DEFAULT_LICENSE = ReleaseConfig().license
+SENTENCE = re.compile(r"(?<=[.!?])\s")
 # What markdown would act on; an underscore only where it is not within a word.
 MARKUP = re.compile(r"[\\`*\[\]<>|&~$]|(?<!\w)_|_(?!\w)")
 
 
 def run(ctx: Context[ReleaseConfig]) -> Outcome:
     """Seals the dataset folder; figures are what `run` says at its end."""
-    counts = _write_conversations(ctx)
+    counts, example = _write_conversations(ctx)
     for split in SPLITS:
         ctx.adopt(f"{DATASET}/packed/{split}", ctx.inputs["pack"], split)
     packed = ctx.inputs["pack"].manifest
@@ -82,7 +86,8 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
     folder = ctx.folder / DATASET
     images = _write_images(folder, report)
     ctx.sets()  # writes the file of an empty split, which the manifest has to list
-    write_durably(folder / "README.md", _card(ctx, counts, figures, report, images).encode())
+    card = _card(ctx, counts, figures, report, images, example)
+    write_durably(folder / "README.md", card.encode())
     manifest = {
         "title": _title(ctx),
         "kappa_data": package_version(),
@@ -98,7 +103,11 @@ def run(ctx: Context[ReleaseConfig]) -> Outcome:
     return Outcome(figures=figures)
 
 
-def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]:
+def _write_conversations(
+    ctx: Context[ReleaseConfig],
+) -> tuple[dict[str, Counter[str]], Conversation | None]:
+    """What was counted, and the card's example; None where there is no conversation."""
+    best: tuple[tuple[bool, ...], Conversation] | None = None
     counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
     with ExitStack() as stack:
         writers = {
@@ -107,6 +116,9 @@ def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]
         }
         for each in ctx.inputs["dedupe"].read("conversations", Conversation):
             writers[each.split].write(each)
+            own = rank(each)
+            if best is None or own < best[0]:
+                best = own, each
             made = each.provenance
             counts["split"][each.split] += 1
             counts["source"][made.source] += 1
@@ -120,7 +132,7 @@ def _write_conversations(ctx: Context[ReleaseConfig]) -> dict[str, Counter[str]]
             if made.source != IMPORT:
                 counts["model"][made.model or "unknown"] += 1
                 counts["generated persona"][each.persona or NONE] += 1
-    return counts
+    return counts, best[1] if best else None
 
 
 def _write_images(folder: Path, report: Figures) -> list[dict[str, str]]:
@@ -130,7 +142,7 @@ def _write_images(folder: Path, report: Figures) -> list[dict[str, str]]:
         path = f"{IMAGES}/{name}.png"
         (folder / IMAGES).mkdir(exist_ok=True)
         write_durably(folder / path, data)
-        found.append({"path": path, "alt": alt})
+        found.append({"name": name, "path": path, "alt": alt})
     return found
 
 
@@ -140,6 +152,7 @@ def _card(
     figures: Mapping[str, Any],
     report: Figures,
     images: Sequence[Mapping[str, str]],
+    shown: Conversation | None,
 ) -> str:
     """The dataset card. It says only what holds of these conversations: of generated ones, of
     imported ones, of both. Texts from outside are made one harmless line; YAML escapes its own."""
@@ -162,6 +175,8 @@ def _card(
         splits=packed.figures["splits"],
         conversations=dict(counts["split"]),
         personas=_shares(counts["persona"]),
+        briefs=_briefs(ctx, counts["persona"]),
+        shown=shown and _example(shown),
         families=_shares(counts["family"]),
         teachers=_shares(counts["teacher"]),
         models=_shares(counts["model"]),
@@ -193,10 +208,9 @@ def _reproduction(ctx: Context[ReleaseConfig]) -> dict[str, Any]:
     stages = {name: each.manifest for name, each in ctx.inputs.items()}
     configs = {name: each.config for name, each in stages.items()}
     settings = recipe({**configs, "release": identity(ctx.config)})
-    longest = max(map(len, re.findall("`+", settings)), default=0)
     return {
         "recipe": settings,
-        "fence": "`" * max(longest + 1, 3),
+        "fence": _fence(settings),
         "imported": [
             {name: _one_line(each.config[name]).replace("`", "'") for name in NAMED}
             for name, each in stages.items()
@@ -211,6 +225,27 @@ def _reproduction(ctx: Context[ReleaseConfig]) -> dict[str, Any]:
             )
             for name, each in stages.items()
         ],
+    }
+
+
+def _fence(text: str) -> str:
+    """What begins and ends a block of code that holds the text."""
+    return "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+
+
+def _example(conversation: Conversation) -> dict[str, str]:
+    text = written(conversation)
+    return {"id": _inline(conversation.id), "text": text, "fence": _fence(text)}
+
+
+def _briefs(ctx: Context[ReleaseConfig], speakers: Iterable[str]) -> dict[str, str]:
+    """The first sentence of each persona's brief, by its name as the card writes it; a persona of
+    an import may have none."""
+    known = load_personas(ctx.resources)
+    return {
+        _inline(name): _inline(SENTENCE.split(_one_line(known[name].identity), maxsplit=1)[0])
+        for name in speakers
+        if name in known
     }
 
 
@@ -266,17 +301,26 @@ def _measured(report: Figures, override: str) -> dict[str, Any]:
     measures = [each for _, own in in_order(report.measures) for each in own]
     missed = [_inline(each.words) for each in report.missed]
     return {
-        "kept": sum(each.state == "kept" for each in measures),
+        "targets": len(measures),
+        "unmeasured": [_inline(each.name) for each in measures if each.value is None],
         "measures": [
             {
                 "name": _inline(each.name),
+                "meaning": _inline(MEANING.get(each.key, "")),
                 "value": shown(each.key, each.value),
                 "between": between(each.key, each.low, each.high),
                 "target": f"{each.bound} {shown(each.key, each.bar)}",
                 "state": f"**{each.state}**" if each.missed else each.state,
             }
             for each in measures
+            if each.value is not None
         ],
+        "off": [
+            (each.table, _inline(each.name), f"{each.wanted:.1%}", f"{each.got:.1%}")
+            for each in report.off
+        ],
+        "tolerance": f"{100 * TOLERANCE:g} %",
+        "mix": any(each.wanted is not None for each in report.mix),
         "phrases": [
             (_inline(each.persona), _inline(each.phrase), f"{each.share:.1%}")
             for each in _first_of_each(report.phrases)
