@@ -120,7 +120,9 @@ def test_looking_buys_nothing(tmp_path):
     assert kappa("plan", *few, cwd=tmp_path).returncode == 0
     told = kappa("report", cwd=tmp_path)
     assert told.returncode == 2
-    assert "generate is not up to date (never built); run `kappa-data generate` first" in told.stderr
+    assert (
+        "generate is not up to date (never built); run `kappa-data generate` first" in told.stderr
+    )
     assert not (tmp_path / "data/persona_kappa/generate").exists()
 
 
