@@ -67,7 +67,7 @@ def run(root: Path, config: ValidateConfig | None = None, **sources: Sealed) -> 
     text = "{{ persona.name if persona else 'Nobody' }}: " + SECRET
     (prompts / "assistant.j2").write_text(text + " {{ tools | join(', ') }}")
     inputs = {name.replace("_", ":", 1): each for name, each in sources.items()}
-    stage = Stage("validate", 1, validate.run, ("conversations",))
+    stage = Stage("validate", 1, validate.run, ("conversations",), check=validate.check)
     resources = Resources(prompts)
     return build(stage, config or ValidateConfig(workers=1), inputs, resources, root, Quiet())[0]
 
