@@ -174,6 +174,10 @@ def test_killed_while_compacting_nothing_is_lost(tmp_path: Path, moment: str) ->
 def test_the_command(tmp_path: Path) -> None:
     path = tmp_path / "data/persona_kappa/generate/journal.jsonl"
     none = kappa("journal", "--json", cwd=tmp_path)
+    assert (none.returncode, "there is no dataset" in said(none)["error"]) == (2, True)
+    planned = ("--families", "maths", "--tasks", "1", "--dataset", "planned")
+    assert kappa("plan", *planned, "-q", cwd=tmp_path).returncode == 0
+    none = kappa("journal", "--dataset", "planned", "--json", cwd=tmp_path)
     assert (none.returncode, "no journal yet" in said(none)["error"]) == (2, True)
     kept = answer("maths/0:none", 0, "kept")
     written(path, [answer(kept.slot, 0, "old"), kept, answer("gone/7:none", 0, "x")], b"{}\n")
