@@ -9,6 +9,7 @@ of it a plain iterator, and both can be pickled and forked.
 from __future__ import annotations
 
 import bisect
+import functools
 import operator
 import os
 from collections.abc import Iterator, Sequence
@@ -180,8 +181,7 @@ class Rows(Iterator[PackedRow]):
     def state_dict(self) -> State:
         """Where the stream stands, and of which rows and order; see State."""
         epoch, cursor = divmod(self._taken, self._reader.rows)
-        digest = digest_of_rows(self._shards)
-        return {"epoch": epoch, "cursor": cursor, "seed": self._seed, "digest": digest}
+        return {"epoch": epoch, "cursor": cursor, "seed": self._seed, "digest": self._digest}
 
     def load_state_dict(self, state: State) -> None:
         """Goes on where `state` was taken; UsageError where it is of another seed or dataset."""
@@ -192,13 +192,18 @@ class Rows(Iterator[PackedRow]):
             raise UsageError(f"{state}: no state of a stream of {rows} rows an epoch")
         if state["seed"] != self._seed:
             raise UsageError(f"the state was saved with seed {state['seed']}, not {self._seed}")
-        if state["digest"] != digest_of_rows(self._shards):
+        if state["digest"] != self._digest:
             raise UsageError(
                 "the state was saved with other rows; load those that it was trained on (of a "
                 "dataset on the Hub: its tag)"
             )
         self._taken = state["epoch"] * rows + state["cursor"]
         self._check_end()
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        """Of all files: reckoned once, since a state may be asked for at every step."""
+        return digest_of_rows(self._shards)
 
     def _check_end(self) -> None:
         left = 0 if self._end is None else max(self._end - self._taken, 0) % self._world

@@ -20,30 +20,20 @@ from kappa_data.disk import BUILDING
 from kappa_data.progress import Progress
 from kappa_data.records import SPLITS
 from kappa_data.resources import Resources
-from kappa_data.stage import Context, Outcome, Stage, build, key_of, key_parts
+from kappa_data.stage import Stage, build, key_of, key_parts
 from kappa_data.store import Manifest, Sealed, open_sealed
 
 CURRENT = "current"
 IMPORT = "import"
 
 
-def _in(module: str) -> Callable[[Context[Any]], Outcome]:
-    """The stage's function, imported when it runs: asking for the status loads no tokenizer."""
+def _in(module: str, function: str = "run") -> Callable[[Any], Any]:
+    """A stage's function, imported when it is called: asking for the status loads no tokenizer."""
 
-    def run(ctx: Context[Any]) -> Outcome:
-        outcome: Outcome = import_module(f"kappa_data.stages.{module}").run(ctx)
-        return outcome
+    def call(given: Any) -> Any:
+        return getattr(import_module(f"kappa_data.stages.{module}"), function)(given)
 
-    return run
-
-
-def _check_of(module: str) -> Callable[[Any], None]:
-    """What the stage's module says of settings that cannot be used, imported when it is asked."""
-
-    def check(config: Any) -> None:
-        import_module(f"kappa_data.stages.{module}").check(config)
-
-    return check
+    return call
 
 
 def _personas(resources: Resources) -> list[str]:
@@ -155,7 +145,7 @@ GENERATE = Stage(
     _all_prompts,
     boxed=lambda config: True,
     in_box=_in_boxes,
-    check=_check_of("generate"),
+    check=_in("generate", "check"),
 )
 VALIDATE = Stage(
     "validate",
@@ -167,7 +157,7 @@ VALIDATE = Stage(
     found=_checks,
     boxed=lambda config: config.replay,
     in_box=_in_boxes,
-    check=_check_of("validate"),
+    check=_in("validate", "check"),
 )
 DEDUPE = Stage(
     "dedupe",
@@ -177,7 +167,7 @@ DEDUPE = Stage(
     ("validate",),
     prompts=_evaluations,
     found=_against,
-    check=_check_of("dedupe"),
+    check=_in("dedupe", "check"),
 )
 TOKENIZE = Stage(
     "tokenize",
@@ -186,9 +176,9 @@ TOKENIZE = Stage(
     ("samples",),
     ("dedupe",),
     found=_tokenizer,
-    check=_check_of("tokenize"),
+    check=_in("tokenize", "check"),
 )
-PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",), check=_check_of("pack"))
+PACK = Stage("pack", 2, _in("pack"), SPLITS, ("tokenize",), check=_in("pack", "check"))
 REPORT = Stage(
     "report",
     6,
